@@ -1,0 +1,57 @@
+# Everything a contributor runs. `make demo` and `make test` need Python 3.11 or newer, and nothing else.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PYTEST := $(BIN)/python -m pytest
+
+.PHONY: help
+help: ## this list
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/:/' | column -t -s:
+
+# Two stamps, so that trying the exporter installs no test tools.
+$(VENV)/.runtime: requirements/runtime.txt pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/build.txt -r requirements/runtime.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $@
+
+$(VENV)/.dev: requirements/dev.txt $(VENV)/.runtime
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.txt
+	@touch $@
+
+.PHONY: demo
+demo: $(VENV)/.runtime ## run the exporter against the built-in simulator
+	@$(BIN)/isnotai-exporter demo
+
+.PHONY: run
+run: $(VENV)/.runtime ## run the exporter; set ISNOTAI_API_KEY first
+	@$(BIN)/isnotai-exporter
+
+.PHONY: test
+test: $(VENV)/.dev ## the Python tests, with branch coverage
+	$(PYTEST) -n 2 -m "not tools and not soak" --cov --cov-report=term $(ARGS)
+
+.PHONY: lint
+lint: $(VENV)/.dev ## ruff and mypy --strict
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+.PHONY: format
+format: $(VENV)/.dev ## let ruff rewrite what it can
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+.PHONY: tools
+tools: ## build the real tools into .tools/bin, once
+	$(PYTHON) scripts/build_tools.py
+
+.PHONY: test-tools
+test-tools: $(VENV)/.dev tools ## the tests that need the real tools
+	$(PYTEST) -m "tools and not soak" $(ARGS)
+
+.PHONY: lock
+lock: ## pin what pyproject.toml allows; the files name no package index
+	uv pip compile --quiet --universal --upgrade --generate-hashes --no-emit-index-url --no-emit-find-links --no-header pyproject.toml -o requirements/runtime.txt
+	uv pip compile --quiet --universal --upgrade --generate-hashes --no-emit-index-url --no-emit-find-links --no-header requirements/build.in -o requirements/build.txt
+	uv pip compile --quiet --universal --upgrade --generate-hashes --no-emit-index-url --no-emit-find-links --no-header --all-extras --group dev pyproject.toml -c requirements/runtime.txt -o requirements/dev.txt
