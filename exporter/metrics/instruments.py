@@ -1,0 +1,61 @@
+"""Counters and histograms that the exporter keeps about itself; they start anew with the process.
+
+What is counted about sessions is not here: the ledger keeps that, with its state.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import product
+
+from exporter.metrics.model import Histogram, Metric, Reading
+
+
+def _known(metric: Metric, known: Mapping[str, tuple[str, ...]]) -> Iterator[tuple[str, ...]]:
+    values = [known.get(label, metric.known.get(label)) for label in metric.labels]
+    if all(value is not None for value in values):
+        yield from product(*(value for value in values if value is not None))
+
+
+class Counter:
+    """A family of counters, one per tuple of label values; known ones are 0 from the start.
+
+    created: Unix seconds of the start of counting.
+    known: label values known only at run time, on top of those of the catalogue.
+    """
+
+    def __init__(
+        self, metric: Metric, created: float, known: Mapping[str, tuple[str, ...]] | None = None
+    ) -> None:
+        self.metric = metric
+        self._created = created
+        self._values = dict.fromkeys(_known(metric, known or {}), 0.0)
+
+    def inc(self, *labels: str, by: float = 1.0) -> None:
+        self._values[labels] = self._values.get(labels, 0.0) + by
+
+    def value(self, *labels: str) -> float:
+        return self._values.get(labels, 0.0)
+
+    def readings(self) -> Iterable[Reading]:
+        for labels, value in self._values.items():
+            yield Reading(self.metric, value, labels, self._created)
+
+
+class HistogramInstrument:
+    """A family of histograms over the metric's bounds, one per tuple of label values."""
+
+    def __init__(
+        self, metric: Metric, created: float, known: Mapping[str, tuple[str, ...]] | None = None
+    ) -> None:
+        self.metric = metric
+        self._created = created
+        self._values = {
+            labels: Histogram.empty(metric.bounds) for labels in _known(metric, known or {})
+        }
+
+    def observe(self, value: float, *labels: str) -> None:
+        before = self._values.get(labels) or Histogram.empty(self.metric.bounds)
+        self._values[labels] = before.observe(value)
+
+    def readings(self) -> Iterable[Reading]:
+        for labels, value in self._values.items():
+            yield Reading(self.metric, value, labels, self._created)
