@@ -1,1 +1,1 @@
-"""What is measured: every metric declared once, and the immutable snapshot that all outputs share."""
+"""What is measured: every metric declared once, and the immutable snapshot of all outputs."""

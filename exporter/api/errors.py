@@ -1,0 +1,63 @@
+"""What can go wrong between us and the API. Each text is safe to log: no key, URL or body in it."""
+
+
+class ApiError(Exception):
+    """The API did not give what was asked for.
+
+    kind: a word for logs and the status page: `status`, `timeout`, `connection`, `invalid`, …
+    """
+
+    kind = "error"
+
+
+class StatusError(ApiError):
+    """An answer with a status other than 2xx, after all retries."""
+
+    kind = "status"
+
+    def __init__(self, status: int, code: str | None = None) -> None:
+        self.status = status
+        self.code = code
+        super().__init__(f"the API answered {status}" + (f" ({code})" if code else ""))
+
+
+class RequestTimeoutError(ApiError):
+    """No whole answer in time."""
+
+    kind = "timeout"
+
+
+class UnreachableError(ApiError):
+    """No connection, or one that broke off."""
+
+    kind = "connection"
+
+
+class InvalidResponseError(ApiError):
+    """A 2xx that is not what the API documents: no JSON, too large, or a field of a wrong type."""
+
+    kind = "invalid"
+
+
+class KeyMissingError(ApiError):
+    """There is no key: its file is missing or empty. Nothing was sent."""
+
+    kind = "no_key"
+
+
+class KeyRefusedError(ApiError):
+    """The API answered 401, or did so lately and it is not yet time to ask again."""
+
+    kind = "key_refused"
+
+
+class ThrottledError(ApiError):
+    """The API asked for a pause that outlasts the poll, or the budget had no room. Nothing sent."""
+
+    kind = "throttled"
+
+
+class CursorRefusedError(ApiError):
+    """The API did not take back a cursor of its own, or its cursors lead in a circle."""
+
+    kind = "cursor"

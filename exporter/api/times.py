@@ -1,0 +1,28 @@
+"""Times as the API writes them: ISO 8601, up to seven fractional digits, with or without a zone.
+
+Held as whole microseconds since 1970, UTC, so that comparing and storing them loses nothing.
+"""
+
+from datetime import UTC, datetime, timedelta
+
+MICROSECONDS = 1_000_000
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def parse_time(text: str) -> int:
+    """Microseconds since 1970 of an ISO 8601 time; one without a zone is taken as UTC.
+
+    Digits past the sixth of a fraction are cut. Raises ValueError where `text` is no such time.
+    """
+    moment = datetime.fromisoformat(text)
+    if "T" not in text and "t" not in text and " " not in text:
+        raise ValueError(f"no time of day in {len(text)} characters")
+    if moment.tzinfo is None:
+        moment = moment.replace(tzinfo=UTC)
+    return (moment - _EPOCH) // timedelta(microseconds=1)
+
+
+def format_time(micros: int) -> str:
+    """`micros` as the API reads it in a query, cut to the second: `2026-06-10T12:00:00Z`."""
+    moment = _EPOCH + timedelta(seconds=micros // MICROSECONDS)
+    return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
