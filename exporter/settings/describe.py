@@ -1,0 +1,105 @@
+"""What can be set, listed from the model: names, flags, variables, defaults, help.
+
+The loader, `--help`, the README's table and the chart read this list, so none of them can forget a
+setting. It never holds a value that somebody set.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+from pydantic.fields import FieldInfo
+
+from exporter.settings.durations import format_duration
+from exporter.settings.model import Doc, Section, Settings
+from exporter.settings.values import IS_DURATION
+
+PREFIX = "ISNOTAI_"
+
+
+@dataclass(frozen=True)
+class Setting:
+    """One setting: where it lives in the model and by which names people give it."""
+
+    name: str
+    path: tuple[str, ...]
+    flags: tuple[str, ...]
+    variable: str | None
+    in_file: bool
+    is_bool: bool
+    default: str
+    help: str
+
+
+@dataclass(frozen=True)
+class SettingRow:
+    """One row of the table of settings. `flag` and `env` are empty where there is none."""
+
+    name: str
+    flag: str
+    env: str
+    default: str
+    help: str
+
+
+@cache
+def all_settings() -> tuple[Setting, ...]:
+    """Every setting of the model, in its order."""
+    return tuple(_walk(Settings, ()))
+
+
+def describe() -> list[SettingRow]:
+    """The table of settings for people."""
+    return [
+        SettingRow(
+            name=setting.name,
+            flag=setting.flags[0] if setting.flags else "",
+            env=setting.variable or "",
+            default=setting.default,
+            help=setting.help,
+        )
+        for setting in all_settings()
+    ]
+
+
+def _walk(section: type[Section], prefix: tuple[str, ...]) -> Iterator[Setting]:
+    for attribute, field in section.model_fields.items():
+        path = (*prefix, attribute)
+        if isinstance(field.annotation, type) and issubclass(field.annotation, Section):
+            yield from _walk(field.annotation, path)
+        else:
+            yield _setting(path, field)
+
+
+def _setting(path: tuple[str, ...], field: FieldInfo) -> Setting:
+    doc = next((item for item in field.metadata if isinstance(item, Doc)), Doc())
+    name = ".".join(path)
+    flags: list[str] = []
+    for spelling in (name, *doc.aliases) if doc.flag else ():
+        flags += [f"--{spelling.replace('_', '-')}", f"--{spelling}"]
+    return Setting(
+        name=name,
+        path=path,
+        flags=tuple(dict.fromkeys(flags)),
+        variable=PREFIX + "_".join(path).upper() if doc.variable else None,
+        in_file=doc.file,
+        is_bool=field.annotation is bool,
+        default=doc.default or _default(field),
+        help=field.description or "",
+    )
+
+
+def _default(field: FieldInfo) -> str:
+    value: Any = field.get_default(call_default_factory=True, validated_data={})
+    if value is None or value == {}:
+        return "–"
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, tuple):
+        return ",".join(value)
+    if IS_DURATION in field.metadata:
+        return format_duration(value)
+    return str(value)

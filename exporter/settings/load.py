@@ -1,0 +1,242 @@
+"""Settings from four sources: flags over environment over YAML over defaults.
+
+Each source gives a flat layer, so that the origin of every value is known and an error can name the
+setting as the user wrote it. pydantic checks the values; its own messages, which quote the input,
+are never printed. Keys are registered with the redactor as soon as they are read. pydantic-settings
+stays out: its sources know no origin and read only the process's own environment, and its import
+costs 6 MiB.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from pydantic import ValidationError
+from pydantic_core import ErrorDetails
+
+from exporter.redaction import redact
+from exporter.settings.describe import Setting, all_settings
+from exporter.settings.environment import environment_layer, unknown_variables
+from exporter.settings.errors import SettingsError, shown
+from exporter.settings.flags import Parser, add_flags, flag_layer
+from exporter.settings.layers import Layer, Raw
+from exporter.settings.model import Settings
+from exporter.settings.values import looks_like_key
+from exporter.settings.yaml_file import file_layer
+
+#: pydantic's error types, in the words of these messages; `{…}` comes from the error's context.
+_WORDS: Final = {
+    "literal_error": "must be {expected}",
+    "bool_parsing": "must be true or false",
+    "bool_type": "must be true or false",
+    "float_parsing": "must be a number",
+    "float_type": "must be a number",
+    "finite_number": "must be a finite number",
+    "int_parsing": "must be a whole number",
+    "int_parsing_size": "must be a smaller number",
+    "int_type": "must be a whole number",
+    "int_from_float": "must be a whole number",
+    "greater_than": "must be greater than {gt:g}",
+    "greater_than_equal": "must be at least {ge:g}",
+    "string_type": "must be text; put it in quotes",
+    "path_type": "must be the path of a file",
+    "tuple_type": "must be a list",
+    "dict_type": "must be a mapping",
+    "missing": "is missing",
+}
+
+
+@dataclass(frozen=True)
+class SettingsWarning:
+    """Something odd that does not stop the exporter. Holds no value that could be a secret."""
+
+    setting: str
+    message: str
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """Settings that can be used, and what to tell the user about them."""
+
+    settings: Settings
+    warnings: tuple[SettingsWarning, ...] = ()
+
+
+def load(argv: Sequence[str], environ: Mapping[str, str], *, require_key: bool = True) -> Loaded:
+    """Settings from flags (without the command's name), environment and the YAML file they name.
+
+    Raises SettingsError, whose text is one line for the user. `require_key=False` is for commands
+    that need no key or bring their own.
+    """
+    parser = Parser(add_help=False)
+    add_flags(parser)
+    return load_parsed(parser.parse_args(argv), environ, require_key=require_key)
+
+
+def load_parsed(
+    parsed: argparse.Namespace, environ: Mapping[str, str], *, require_key: bool = True
+) -> Loaded:
+    """The same for flags that a parser with `add_flags` has read already."""
+    if environ.get("ISNOTAI_API_KEY"):
+        redact.add(environ["ISNOTAI_API_KEY"])
+    layers = [flag_layer(parsed), environment_layer(environ)]
+    file = _first(layers, "config.file")
+    if file is not None:
+        layers.append(_file_layer(file, environ))
+    given = {
+        setting.name: raw
+        for setting in all_settings()
+        if (raw := _first(layers, setting.name)) is not None
+    }
+    _check_keys(given, require_key)
+    settings = _validated(given)
+    _check_integrations(settings, given)
+    return Loaded(settings, tuple(_warnings(settings, given, environ)))
+
+
+def _first(layers: Sequence[Layer], name: str) -> Raw | None:
+    return next((layer[name] for layer in layers if name in layer), None)
+
+
+def _file_layer(file: Raw, environ: Mapping[str, str]) -> Layer:
+    if not file.value or "\0" in str(file.value) or "aik_v1_" in str(file.value):
+        raise SettingsError(f"{file.origin}: must be the path of a file")
+    layer = file_layer(Path(str(file.value)))
+    if "api_key" in layer:
+        redact.add(str(layer["api_key"].value))
+    if "integrations" in layer:
+        raw = layer["integrations"]
+        layer["integrations"] = Raw(raw.origin, _with_keys(raw, environ))
+    return layer
+
+
+def _with_keys(raw: Raw, environ: Mapping[str, str]) -> list[dict[str, Any]]:
+    """The entries with `api_key` read from the variable that `api_key_env` names."""
+    entries: list[dict[str, Any]] = []
+    for index, entry in enumerate(raw.value if isinstance(raw.value, list) else []):
+        filled = dict(entry or {})
+        variable = filled.get("api_key_env")
+        if isinstance(variable, str) and environ.get(variable):
+            filled["api_key"] = environ[variable]
+            redact.add(environ[variable])
+        elif isinstance(variable, str):
+            raise SettingsError(
+                f"{raw.origin}[{index}].api_key_env: there is no such variable, or it is empty, "
+                f"got {shown(variable)}"
+            )
+        entries.append(filled)
+    return entries
+
+
+def _check_keys(given: Layer, require_key: bool) -> None:
+    sources = [name for name in ("api_key", "api_key_file", "integrations") if name in given]
+    if len(sources) > 1:
+        first, second = (given[name].origin for name in sources[:2])
+        raise SettingsError(f"{first} and {second} contradict each other: keep one of them")
+    if not sources and require_key:
+        raise SettingsError(
+            "ISNOTAI_API_KEY is not set: give the key there, or its file with --api-key-file "
+            "(ISNOTAI_API_KEY_FILE)"
+        )
+
+
+def _validated(given: Layer) -> Settings:
+    values: dict[str, Any] = {}
+    for setting in all_settings():
+        if setting.name in given:
+            *sections, attribute = setting.path
+            section = values
+            for name in sections:
+                section = section.setdefault(name, {})
+            section[attribute] = given[setting.name].value
+    try:
+        # The context tells the durations that a person wrote them, so that 30 is refused.
+        return Settings.model_validate(values, context={"given": True})
+    except ValidationError as error:
+        # The first is enough: "one clear line".
+        raise _error(error.errors(include_url=False)[0], given) from None
+
+
+def _error(error: ErrorDetails, given: Layer) -> SettingsError:
+    location = error["loc"]
+    setting = next(
+        setting for setting in all_settings() if location[: len(setting.path)] == setting.path
+    )
+    raw = given[setting.name]
+    inner = location[len(setting.path) :]
+    context = error.get("ctx", {})
+    if error["type"] == "value_error":
+        problem = str(context["error"])
+    else:
+        problem = _WORDS.get(error["type"], "cannot be used").format(**context)
+    origin, value = raw.origin, raw.value
+    for step in inner:
+        if isinstance(value, list) and isinstance(step, int):
+            origin, value = f"{origin}[{step}]", value[step]
+        elif isinstance(value, dict) and step in value:
+            origin, value = f"{origin}.{step}", value[step]
+        elif isinstance(value, dict):
+            return SettingsError(f"{origin}.{step}: {problem}")
+    if _is_secret(setting, inner, problem):
+        return SettingsError(f"{origin}: {problem}")
+    return SettingsError(f"{origin}: {problem}, got {shown(value)}")
+
+
+def _is_secret(setting: Setting, inner: tuple[int | str, ...], problem: str) -> bool:
+    """Whether the refused value may hold a secret: a key, or a URL with one in it."""
+    name = inner[-1] if inner else setting.path[-1]
+    return name in ("api_key", "api_key_env") or "key" in problem or "password" in problem
+
+
+def _check_integrations(settings: Settings, given: Layer) -> None:
+    key = settings.api_key.get_secret_value() if settings.api_key else None
+    if key is not None and settings.integration == key:
+        raise SettingsError(f"{given['integration'].origin}: holds the key, must be a name")
+    if "integrations" not in given:
+        return
+    origin = given["integrations"].origin
+    if not settings.integrations:
+        raise SettingsError(f"{origin}: must have at least one entry")
+    names: set[str] = set()
+    for index, entry in enumerate(settings.integrations):
+        if (entry.api_key_file is None) == (entry.api_key_env is None):
+            raise SettingsError(f"{origin}[{index}]: needs either api_key_file or api_key_env")
+        if entry.name in names:
+            raise SettingsError(
+                f"{origin}[{index}].name: must be unique in the list, got {shown(entry.name)}"
+            )
+        names.add(entry.name)
+
+
+def _warnings(
+    settings: Settings, given: Layer, environ: Mapping[str, str]
+) -> Iterator[SettingsWarning]:
+    named = {entry.api_key_env for entry in settings.integrations}
+    for variable, near in unknown_variables(environ):
+        if variable not in named:
+            hint = f", did you mean {near}?" if near else ""
+            yield SettingsWarning(variable, f"{variable} is no setting and is ignored{hint}")
+    keys = {"api_key": settings.api_key} | {
+        f"integrations[{index}].api_key": entry.api_key
+        for index, entry in enumerate(settings.integrations)
+    }
+    for name, key in keys.items():
+        if key is not None and not looks_like_key(key.get_secret_value()):
+            yield SettingsWarning(
+                name, f"{name} does not look like aik_v1_ and 40 characters; the API will decide"
+            )
+    if settings.auth_header == "x-api-key":
+        yield SettingsWarning(
+            "auth_header",
+            "auth_header x-api-key shares one rate limit with every other such caller; "
+            "use authorization unless a proxy strips it",
+        )
+    if settings.integrations and "integration" in given:
+        yield SettingsWarning(
+            "integration",
+            f"{given['integration'].origin} is ignored: each entry of integrations has its name",
+        )
