@@ -34,9 +34,13 @@ class UnreachableError(ApiError):
 
 
 class InvalidResponseError(ApiError):
-    """A 2xx that is not what the API documents: no JSON, too large, or a field of a wrong type."""
+    """A 2xx that is not what the API documents, such as a field of a wrong type."""
 
     kind = "invalid"
+
+
+class UnreadableBodyError(InvalidResponseError):
+    """A 2xx whose body is no JSON or too large; the client counts it, and asks again."""
 
 
 class KeyMissingError(ApiError):

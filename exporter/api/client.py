@@ -1,0 +1,219 @@
+"""The client: one request to the Not AI API, with its budget, key, retries, bounds and counting.
+
+Knows HTTP and nothing of what the answers mean. It never follows a redirect, never reads more than
+the bound of a body, and never lets a key, a URL or a body into an error's text.
+"""
+
+import asyncio
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import httpx
+
+from exporter import __version__
+from exporter.api.budget import Budget
+from exporter.api.errors import (
+    UnreadableBodyError,
+    KeyRefusedError,
+    RequestTimeoutError,
+    StatusError,
+    ThrottledError,
+    UnreachableError,
+)
+from exporter.api.key import KeyGate
+from exporter.api.retry import RetryPolicy, retry_after
+from exporter.api.serverclock import ServerClock
+from exporter.clock import Clock
+from exporter.collect.protocol import Answer
+from exporter.metrics.telemetry import Telemetry
+
+BODY_LIMIT_BYTES = 8 * 1024 * 1024
+"""Many times the largest page that the documented items can fill."""
+
+REQUEST_SECONDS = 30.0
+"""The bound on one whole request, however slowly its bytes come."""
+
+PHASES = httpx.Timeout(connect=5.0, read=10.0, write=5.0, pool=5.0)
+
+UNAUTHENTICATED = frozenset({"health"})
+
+
+@dataclass(frozen=True, slots=True)
+class _Reply:
+    status: int
+    headers: httpx.Headers
+    body: bytes
+    sent: float
+
+
+def http_client(base_url: str) -> httpx.AsyncClient:
+    """An HTTP client for the API: TLS verified, redirects off, every phase timed out."""
+    return httpx.AsyncClient(
+        base_url=base_url,
+        timeout=PHASES,
+        follow_redirects=False,
+        verify=True,
+        headers={
+            "User-Agent": f"isnotai-exporter/{__version__}",
+            "Accept": "application/json",
+            # Uncompressed, so that the bound on a body is one on memory as well.
+            "Accept-Encoding": "identity",
+        },
+        limits=httpx.Limits(max_connections=8, max_keepalive_connections=4),
+    )
+
+
+class Client:
+    """The API as one key sees it.
+
+    http: made by `http_client`, or one with another transport.
+    auth_header: `authorization` (Bearer) or `x-api-key`.
+    """
+
+    def __init__(
+        self,
+        http: httpx.AsyncClient,
+        *,
+        gate: KeyGate,
+        budget: Budget,
+        server_clock: ServerClock,
+        retry: RetryPolicy,
+        clock: Clock,
+        telemetry: Telemetry,
+        auth_header: str = "authorization",
+    ) -> None:
+        self._http = http
+        self._auth_header = auth_header
+        self._retry = retry
+        self._clock = clock
+        self._telemetry = telemetry
+        self.gate = gate
+        self.budget = budget
+        self.server_clock = server_clock
+        self.tier: str | None = None
+
+    async def get(
+        self, path: str, params: Mapping[str, str] | None = None, *, resource: str
+    ) -> Answer:
+        """The decoded answer of `GET path`, after as many tries as the policy grants.
+
+        Raises StatusError, RequestTimeoutError, UnreachableError, UnreadableBodyError,
+        KeyMissingError, KeyRefusedError or ThrottledError.
+        """
+        retry = 0
+        while True:
+            try:
+                return await self._try(path, params or {}, resource)
+            except (StatusError, RequestTimeoutError, UnreachableError, UnreadableBodyError) as no:
+                if isinstance(no, StatusError) and not self._retry.retryable(no.status):
+                    raise
+                if retry + 1 >= self._retry.attempts:
+                    raise
+                if self.budget.held_for > self._retry.patience:
+                    pause = self.budget.held_for
+                    raise ThrottledError(f"the API asked for a pause of {pause:.0f} s") from no
+                await self._clock.sleep(self._retry.backoff(retry))
+                retry += 1
+
+    async def _try(self, path: str, params: Mapping[str, str], resource: str) -> Answer:
+        if self.budget.held_for > self._retry.patience:
+            pause = self.budget.held_for
+            raise ThrottledError(f"the API asked for a pause of {pause:.0f} s more")
+        key = None if resource in UNAUTHENTICATED else self.gate.key()
+        await self.budget.acquire(first=resource == "sessions")
+        reply = await self._send(path, params, resource, key)
+        self._learn(reply, key)
+        if reply.status == 401 and key is not None:
+            if self.gate.refused(key):
+                return await self._try(path, params, resource)
+            raise KeyRefusedError("the API refused the key")
+        if key is not None and (reply.status < 400 or reply.headers.get("x-isnotai-tier")):
+            self.gate.taken()
+        if not 200 <= reply.status <= 299:
+            raise StatusError(reply.status, _error_code(reply.body))
+        try:
+            body = _decode(reply)
+        except UnreadableBodyError:
+            self._telemetry.invalid_responses.inc(resource)
+            raise
+        return Answer(body, self.server_clock.at(reply.sent))
+
+    def _learn(self, reply: _Reply, key: str | None) -> None:
+        tier = reply.headers.get("x-isnotai-tier", "").strip().lower()
+        if tier and key is not None:
+            self.tier = tier
+            self.budget.tier = tier
+        if reply.status == 429 or reply.status >= 500:
+            pause = retry_after(reply.headers)
+            if pause is not None:
+                self.budget.hold(pause)
+
+    async def _send(
+        self, path: str, params: Mapping[str, str], resource: str, key: str | None
+    ) -> _Reply:
+        headers = {}
+        if key is not None:
+            bearer = self._auth_header == "authorization"
+            headers[self._auth_header] = f"Bearer {key}" if bearer else key
+        sent = self._clock.monotonic()
+        code = "connection"
+        try:
+            async with asyncio.timeout(REQUEST_SECONDS):
+                request = self._http.stream("GET", path, params=params, headers=headers)
+                async with request as response:
+                    code = str(response.status_code)
+                    received = self._clock.monotonic()
+                    self.server_clock.observe(response.headers.get("date"), sent, received)
+                    body = await _read(response)
+            return _Reply(response.status_code, response.headers, body, sent)
+        except (httpx.TimeoutException, TimeoutError):
+            code = "timeout"
+            raise RequestTimeoutError("no whole answer in time") from None
+        except (httpx.TransportError, httpx.InvalidURL) as error:
+            code = "connection"
+            raise UnreachableError(f"no answer: {type(error).__name__}") from None
+        except UnreadableBodyError:
+            self._telemetry.invalid_responses.inc(resource)
+            raise
+        finally:
+            self._telemetry.requests.inc(resource, code)
+            self._telemetry.request_duration.observe(self._clock.monotonic() - sent, resource)
+
+
+async def _read(response: httpx.Response) -> bytes:
+    """The body, at most BODY_LIMIT_BYTES of it. Raises UnreadableBodyError past that."""
+    if response.headers.get("content-encoding", "identity").lower() not in ("", "identity"):
+        raise UnreadableBodyError("the body is compressed though that was not asked for")
+    body = bytearray()
+    async for chunk in response.aiter_raw():
+        body += chunk
+        if len(body) > BODY_LIMIT_BYTES:
+            raise UnreadableBodyError(f"the body is larger than {BODY_LIMIT_BYTES} bytes")
+    return bytes(body)
+
+
+def _decode(reply: _Reply) -> object:
+    if not reply.body:
+        raise UnreadableBodyError("the body is empty")
+    try:
+        decoded: object = json.loads(reply.body, parse_constant=_refuse_constant)
+    except (ValueError, RecursionError):
+        raise UnreadableBodyError("the body is not JSON") from None
+    return decoded
+
+
+def _refuse_constant(name: str) -> float:
+    raise ValueError(f"{name} is not JSON")
+
+
+def _error_code(body: bytes) -> str | None:
+    """The code of a documented error envelope, if it is one and harmless to show."""
+    try:
+        envelope = json.loads(body)
+    except (ValueError, RecursionError):
+        return None
+    error = envelope.get("error") if isinstance(envelope, dict) else None
+    code = error.get("code") if isinstance(error, dict) else None
+    plain = isinstance(code, str) and code.isascii() and code.replace("_", "").isalpha()
+    return code if plain and isinstance(code, str) and len(code) <= 40 else None

@@ -1,0 +1,67 @@
+"""The API's clock, learned from the Date header of its answers.
+
+Windows and ages are counted on this clock, so that ours may be minutes off. A Date is cut to the
+second and was written somewhere between request and answer, so `Date - round trip` is the latest
+moment that surely lies no later than the request's leaving; that bound is what is kept. Between
+answers the monotonic clock carries it on.
+"""
+
+from dataclasses import dataclass
+from email.utils import parsedate_to_datetime
+
+from exporter.api.times import MICROSECONDS
+
+JUMP_SECONDS = 60.0
+"""A Date further ahead than this of what was expected is believed when a second one agrees."""
+
+
+def parse_http_date(text: str) -> int | None:
+    """Microseconds since 1970 of an HTTP-date (RFC 9110), or None where `text` is none."""
+    try:
+        return int(parsedate_to_datetime(text).timestamp()) * MICROSECONDS
+    except (ValueError, TypeError, OverflowError):
+        return None
+
+
+@dataclass(slots=True)
+class _Anchor:
+    server: int
+    monotonic: float
+
+    def at(self, monotonic: float) -> int:
+        return self.server + round((monotonic - self.monotonic) * MICROSECONDS)
+
+
+class ServerClock:
+    """What the API's clock shows, in microseconds since 1970, never more than it really shows.
+
+    A reading more than a minute ahead of what the last one foretells (one wrong Date would move
+    the frontier past sessions that nobody read) is set aside until another confirms it.
+    """
+
+    def __init__(self) -> None:
+        self._anchor: _Anchor | None = None
+        self._suspect: _Anchor | None = None
+
+    def observe(self, date: str | None, sent: float, received: float) -> None:
+        """Learn from an answer's Date; `sent` and `received` are on the monotonic clock."""
+        server = parse_http_date(date) if date else None
+        if server is None:
+            return
+        seen = _Anchor(server - round((received - sent) * MICROSECONDS), sent)
+        limit = round(JUMP_SECONDS * MICROSECONDS)
+        foreseen = self._anchor is None or seen.server - self._anchor.at(sent) <= limit
+        confirmed = self._suspect and abs(seen.server - self._suspect.at(sent)) <= limit
+        if foreseen or confirmed:
+            self._anchor, self._suspect = seen, None
+        else:
+            self._suspect = seen
+
+    def at(self, monotonic: float) -> int | None:
+        """The API's time at that moment of ours; None before the first usable Date."""
+        return self._anchor.at(monotonic) if self._anchor else None
+
+    def skew(self, monotonic: float, wall: float) -> float | None:
+        """The API's clock minus ours, in seconds; None before the first usable Date."""
+        server = self.at(monotonic)
+        return None if server is None else server / MICROSECONDS - wall

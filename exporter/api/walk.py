@@ -1,0 +1,73 @@
+"""The cursor walk: a list, page by page to its last, whatever its order.
+
+`hasMore: false` is the only end. Cursors are opaque, filters are repeated beside them, and a cursor
+that is refused or comes round again ends the walk with an error, never quietly.
+"""
+
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass
+from typing import cast
+
+from exporter.api.errors import CursorRefusedError, InvalidResponseError, StatusError
+from exporter.collect.protocol import Answer, Api
+
+PAGE_SIZE = 100
+"""Asked for always; the API clamps it to the tier's cap."""
+
+_REFUSALS = frozenset({400, 404, 409, 410, 422})
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """One page. server_time: as in `Answer`. size: the page size that the API really used."""
+
+    items: list[object]
+    server_time: int | None
+    size: int | None
+    last: bool
+
+
+async def walk(
+    api: Api, path: str, filters: Mapping[str, str], *, resource: str
+) -> AsyncIterator[Page]:
+    """The pages of a list, in the order in which they come.
+
+    Raises CursorRefusedError where the API does not take back its own cursor,
+    InvalidResponseError where a page is no page, and what `Api.get` raises.
+    """
+    cursor: str | None = None
+    seen: set[str] = set()
+    while True:
+        params = {**filters, "pageSize": str(PAGE_SIZE)}
+        if cursor is not None:
+            params["cursor"] = cursor
+        try:
+            answer = await api.get(path, params, resource=resource)
+        except StatusError as error:
+            if cursor is not None and error.status in _REFUSALS:
+                raise CursorRefusedError(f"the API answered {error.status} to a cursor") from None
+            raise
+        page, cursor = _page(answer)
+        yield page
+        if cursor is None:
+            return
+        if cursor in seen:
+            raise CursorRefusedError("a cursor came round again")
+        seen.add(cursor)
+
+
+def _page(answer: Answer) -> tuple[Page, str | None]:
+    """The page, and the cursor of the next; None on the last."""
+    body = answer.body
+    envelope = cast("dict[str, object]", body) if isinstance(body, dict) else {}
+    items, pagination = envelope.get("data"), envelope.get("pagination")
+    if not isinstance(items, list) or not isinstance(pagination, dict):
+        raise InvalidResponseError("a list without data or pagination")
+    more, cursor, size = (pagination.get(name) for name in ("hasMore", "nextCursor", "limit"))
+    if not isinstance(more, bool):
+        raise InvalidResponseError("pagination without hasMore")
+    if more and (not isinstance(cursor, str) or not cursor):
+        raise InvalidResponseError("hasMore without nextCursor")
+    known_size = size if isinstance(size, int) and not isinstance(size, bool) and size > 0 else None
+    page = Page(cast("list[object]", items), answer.server_time, known_size, not more)
+    return page, cast("str", cursor) if more else None
