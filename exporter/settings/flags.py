@@ -10,6 +10,7 @@ import argparse
 import re
 from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
+from itertools import pairwise
 from typing import Any, Final, Never
 
 from exporter.settings.describe import Setting, all_settings
@@ -54,15 +55,19 @@ class Parser(argparse.ArgumentParser):
         if problem.startswith("ignored explicit argument"):
             raise SettingsError(f"{flag}: takes no value")
         if problem.startswith("invalid choice"):
-            # The "command" may be the value of a flag that nobody knows: name that flag.
-            stray = [text for text in self._unparsed if text.startswith("--")]
-            if any(_flag_of(text) not in self._flag_names for text in stray[:1]):
-                self._refuse(stray)
+            self._refuse_flag_before(problem)
             choices = problem.rpartition("(")[2].rstrip(")")
             raise SettingsError(f"{flag}: unknown, {choices}")
         if problem.startswith("expected"):
             raise SettingsError(f"{flag}: needs a value")
         raise SettingsError(f"{flag}: cannot be used like this")
+
+    def _refuse_flag_before(self, problem: str) -> None:
+        """What looks like a bad command may be the value of a flag that nobody knows."""
+        for flag, argument in pairwise(self._unparsed):
+            unknown = flag.startswith("--") and _flag_of(flag) not in self._flag_names
+            if unknown and problem.startswith(f"invalid choice: {argument!r}"):
+                self._refuse([flag])
 
     def _refuse(self, unknown: Iterable[str]) -> Never:
         flags = [_flag_of(text) for text in unknown if text.startswith("-")]

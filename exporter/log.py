@@ -1,0 +1,175 @@
+"""Log lines: one event name per thing that happens, with key-values, as JSON or for a console.
+
+structlog is configured once, and the standard library's logging (uvicorn, httpx, OpenTelemetry)
+goes through the same processors. Every line passes the redactor twice: each string of the event
+before it is rendered, and the rendered line. Lines of the HTTP libraries below WARNING are dropped
+even at level debug, since they hold URLs, and URLs hold cursors and ids. Nothing here decides what
+is worth a line, and nothing here may raise into the code that logs.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+from collections.abc import Mapping
+from math import isfinite
+from types import TracebackType
+from typing import Any, Final, TextIO, cast
+
+import structlog
+from structlog.stdlib import ProcessorFormatter
+from structlog.typing import EventDict, FilteringBoundLogger, Processor, WrappedLogger
+
+from exporter.redaction import redact
+
+__all__ = ["configure", "get_logger", "install_excepthook", "redact"]
+
+LEVELS: Final[Mapping[str, int]] = {
+    "debug": logging.DEBUG,
+    "info": logging.INFO,
+    "warning": logging.WARNING,
+    "error": logging.ERROR,
+}
+#: Libraries whose lines below WARNING hold URLs, headers or the addresses of scrapers.
+_CHATTY: Final = (
+    "httpx",
+    "httpcore",
+    "requests",
+    "urllib3",
+    "opentelemetry",
+    "uvicorn.access",
+    "asyncio",
+)
+_UVICORN: Final = ("uvicorn", "uvicorn.error", "uvicorn.access")
+_FIRST: Final = ("timestamp", "level", "event", "logger")
+#: Values nested deeper than this are written as text.
+_DEEPEST: Final = 8
+
+
+def configure(level: str, format: str, stream: TextIO | None = None) -> None:
+    """Send every log line of the process to `stream` (standard error unless given).
+
+    `level` is debug, info, warning or error; `format` is json, console or auto (console on a
+    terminal). May be called again, after a reload. Raises ValueError for any other word.
+    """
+    if level not in LEVELS:
+        raise ValueError(f"log level must be one of {', '.join(LEVELS)}")
+    if format not in ("auto", "json", "console"):
+        raise ValueError("log format must be auto, json or console")
+    stream = sys.stderr if stream is None else stream
+    terminal = stream.isatty()
+    console = format == "console" or (format == "auto" and terminal)
+    stamp: list[Processor] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.stdlib.add_logger_name,
+        structlog.stdlib.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+    ]
+    structlog.configure(
+        processors=[*stamp, ProcessorFormatter.wrap_for_formatter],
+        wrapper_class=structlog.make_filtering_bound_logger(LEVELS[level]),
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        # A cached logger would keep its old level after a reload.
+        cache_logger_on_first_use=False,
+    )
+    handler = _Handler(stream)
+    handler.setFormatter(
+        ProcessorFormatter(
+            foreign_pre_chain=[*stamp, _name_library_event],
+            processors=[
+                ProcessorFormatter.remove_processors_meta,
+                structlog.processors.format_exc_info,
+                _redact_event,
+                _console(terminal) if console else structlog.processors.JSONRenderer(),
+                _redact_line,
+            ],
+        )
+    )
+    root = logging.getLogger()
+    for old in [other for other in root.handlers if isinstance(other, _Handler)]:
+        root.removeHandler(old)
+    root.addHandler(handler)
+    root.setLevel(LEVELS[level])
+    for name in _UVICORN:
+        logging.getLogger(name).handlers.clear()
+        logging.getLogger(name).propagate = True
+    for name in _CHATTY:
+        logging.getLogger(name).setLevel(max(LEVELS[level], logging.WARNING))
+
+
+def get_logger(name: str) -> FilteringBoundLogger:
+    """A logger to call as `log.info("poll_failed", resource="stats")`."""
+    return cast(FilteringBoundLogger, structlog.get_logger(name))
+
+
+def install_excepthook() -> None:
+    """Log an exception that nobody caught as `crashed`: Python's own print is not redacted."""
+
+    def crashed(
+        kind: type[BaseException], error: BaseException, traceback: TracebackType | None
+    ) -> None:
+        get_logger(__name__).error("crashed", exc_info=(kind, error, traceback))
+
+    sys.excepthook = crashed
+
+
+def _console(terminal: bool) -> structlog.dev.ConsoleRenderer:
+    return structlog.dev.ConsoleRenderer(
+        colors=terminal and not os.environ.get("NO_COLOR"),
+        # The richer formatters print local variables, keys included.
+        exception_formatter=structlog.dev.plain_traceback,
+    )
+
+
+def _name_library_event(logger: WrappedLogger, method: str, event: EventDict) -> EventDict:
+    """Libraries log sentences; they become the message of one event."""
+    event["message"] = event["event"]
+    event["event"] = "library_log"
+    return event
+
+
+def _redact_event(logger: WrappedLogger, method: str, event: EventDict) -> EventDict:
+    # What a reader looks for stands first.
+    first = {key: event.pop(key) for key in _FIRST if key in event}
+    return {
+        redact.text(str(key)): _redacted(value, _DEEPEST)
+        for key, value in (first | cast(dict[str, Any], event)).items()
+    }
+
+
+def _redact_line(logger: WrappedLogger, method: str, line: Any) -> str:
+    return redact.text(str(line))
+
+
+def _redacted(value: Any, depth: int) -> Any:
+    """The value with every string in it redacted; what is neither text nor number becomes text."""
+    if value is None or isinstance(value, bool | int):
+        return value
+    if isinstance(value, float):
+        return value if isfinite(value) else str(value)  # JSON has no NaN
+    if depth and isinstance(value, Mapping):
+        return {redact.text(str(key)): _redacted(inner, depth - 1) for key, inner in value.items()}
+    if depth and isinstance(value, list | tuple | set | frozenset):
+        return [_redacted(inner, depth - 1) for inner in value]
+    if isinstance(value, bytes):
+        value = value.decode("utf-8", "backslashreplace")
+    return redact.text(value if isinstance(value, str) else _text(value))
+
+
+def _text(value: object) -> str:
+    # Exceptions read better by their text; str() hides a SecretStr as its repr does.
+    return f"{type(value).__name__}: {value}" if isinstance(value, BaseException) else str(value)
+
+
+class _Handler(logging.StreamHandler[TextIO]):
+    """A handler that, when a line cannot be made, does not print the line's arguments."""
+
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 - logging's name
+        """Say that a line was lost, without its content; a closed stream loses that too."""
+        error = sys.exc_info()[0]
+        name = error.__name__ if error else "unknown error"
+        try:
+            self.stream.write(f"log_line_lost logger={record.name} error={name}\n")
+        except (OSError, ValueError):
+            return
