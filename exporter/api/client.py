@@ -12,20 +12,20 @@ from dataclasses import dataclass
 import httpx
 
 from exporter import __version__
+from exporter.api.answer import Answer
 from exporter.api.budget import Budget
 from exporter.api.errors import (
-    UnreadableBodyError,
     KeyRefusedError,
     RequestTimeoutError,
     StatusError,
     ThrottledError,
     UnreachableError,
+    UnreadableBodyError,
 )
 from exporter.api.key import KeyGate
 from exporter.api.retry import RetryPolicy, retry_after
 from exporter.api.serverclock import ServerClock
 from exporter.clock import Clock
-from exporter.collect.protocol import Answer
 from exporter.metrics.telemetry import Telemetry
 
 BODY_LIMIT_BYTES = 8 * 1024 * 1024

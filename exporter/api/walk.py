@@ -8,8 +8,8 @@ from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from typing import cast
 
+from exporter.api.answer import Answer, Api
 from exporter.api.errors import CursorRefusedError, InvalidResponseError, StatusError
-from exporter.collect.protocol import Answer, Api
 
 PAGE_SIZE = 100
 """Asked for always; the API clamps it to the tier's cap."""

@@ -5,36 +5,15 @@ part (a window, or the resource itself). It raises ApiError where the answer is 
 errors, retries, `up` and staleness are the frame's and the client's.
 """
 
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable
 from typing import Protocol
 
+from exporter.api.answer import Answer, Api
 from exporter.metrics.model import Reading
 
+__all__ = ["Answer", "Api", "Collector", "Publish"]
+
 Publish = Callable[[str, Iterable[Reading]], None]
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """A 2xx whose body is JSON.
-
-    body: the decoded JSON.
-    server_time: the API's time when the request left, Unix microseconds, at the latest; None while
-        no answer has carried a usable Date.
-    """
-
-    body: object
-    server_time: int | None
-
-
-class Api(Protocol):
-    """The API as collectors see it; retries, budget, key and counting happen inside."""
-
-    async def get(
-        self, path: str, params: Mapping[str, str] | None = None, *, resource: str
-    ) -> Answer:
-        """The decoded answer of `GET path`. Raises ApiError."""
-        ...
 
 
 class Collector(Protocol):
