@@ -1,0 +1,129 @@
+"""What a perfect reader must have counted in the end: the oracle of every counting test.
+
+One row for each session that was ever created, in arrays (some 40 bytes a session), kept also when
+the session itself was forgotten. Nothing here can be read through the API.
+"""
+
+from array import array
+from bisect import bisect_left, bisect_right
+from dataclasses import dataclass
+from math import fsum, isnan, nan
+from typing import Final, NamedTuple
+
+from exporter.simulator.sessions import is_hidden
+
+SCORE_BOUNDS: Final = tuple(n / 10 for n in range(1, 11))
+
+
+@dataclass(frozen=True, slots=True)
+class Truth:
+    """Counts over distinct sessions, each at its final state."""
+
+    sessions: int
+    """Valid sessions."""
+    bot_sessions: int
+    """Those whose score, as the list showed it, reached the threshold at any time."""
+    flags: dict[str, int]
+    """Number of valid sessions that ended with the flag."""
+    score_count: int
+    """Valid sessions with a final score."""
+    score_sum: float
+    score_buckets: tuple[int, ...]
+    """Cumulative: final scores at or below each of SCORE_BOUNDS."""
+    invalid_items: int
+    """Sessions with a field of a wrong type, which count nowhere else."""
+
+
+class Outcome(NamedTuple):
+    """How a session stands in the end; `counted` is False if the list never shows it."""
+
+    final: float | None
+    peak: float | None
+    flags: tuple[str, ...]
+    counted: bool = True
+
+
+class TruthTable:
+    """A row per session in order of creation: created, salt, final and peak score, flags."""
+
+    def __init__(self) -> None:
+        """Start empty."""
+        self._created = array("q")
+        self._salt = array("Q")
+        self._final = array("d")
+        self._peak = array("d")
+        self._flags = array("L")
+        self._valid = bytearray()
+        self._flag_sets: list[tuple[str, ...]] = []
+        self._set_numbers: dict[tuple[str, ...], int] = {}
+
+    def __len__(self) -> int:
+        """Sessions ever created."""
+        return len(self._created)
+
+    def add(self, created: int, salt: int, outcome: Outcome, valid: bool) -> int:
+        """Append a session created no earlier than the last one; its row number."""
+        number = self._set_numbers.get(outcome.flags)
+        if number is None:
+            number = self._set_numbers[outcome.flags] = len(self._flag_sets)
+            self._flag_sets.append(outcome.flags)
+        self._created.append(created)
+        self._salt.append(salt)
+        self._final.append(nan if outcome.final is None else outcome.final)
+        self._peak.append(nan if outcome.peak is None else outcome.peak)
+        self._flags.append(number)
+        self._valid.append(valid)
+        return len(self._created) - 1
+
+    def truth(
+        self,
+        since: int,
+        threshold: float,
+        hidden_share: float = 0.0,
+        overrides: dict[int, Outcome] | None = None,
+    ) -> Truth:
+        """Count the rows created at or after `since` (microseconds).
+
+        `hidden_share` leaves out what the list hides; `overrides` replaces rows by their number.
+        """
+        overrides = overrides or {}
+        sessions = bots = invalid = 0
+        by_set = [0] * len(self._flag_sets)
+        flags: dict[str, int] = {}
+        scores: list[float] = []
+        for row in range(bisect_left(self._created, since), len(self._created)):
+            if hidden_share and is_hidden(self._salt[row], hidden_share):
+                continue
+            changed = overrides.get(row)
+            if changed is not None and not changed.counted:
+                continue
+            if not self._valid[row]:
+                invalid += 1
+                continue
+            sessions += 1
+            if changed is None:
+                final, peak = self._final[row], self._peak[row]
+                by_set[self._flags[row]] += 1
+            else:
+                final = nan if changed.final is None else changed.final
+                peak = nan if changed.peak is None else changed.peak
+                for flag in changed.flags:
+                    flags[flag] = flags.get(flag, 0) + 1
+            if peak >= threshold:
+                bots += 1
+            if not isnan(final):
+                scores.append(final)
+        for number, count in enumerate(by_set):
+            if count:
+                for flag in self._flag_sets[number]:
+                    flags[flag] = flags.get(flag, 0) + count
+        scores.sort()
+        return Truth(
+            sessions=sessions,
+            bot_sessions=bots,
+            flags=dict(sorted(flags.items())),
+            score_count=len(scores),
+            score_sum=fsum(scores),
+            score_buckets=tuple(bisect_right(scores, bound) for bound in SCORE_BOUNDS),
+            invalid_items=invalid,
+        )
