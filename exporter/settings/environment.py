@@ -39,5 +39,7 @@ def unknown_variables(environ: Mapping[str, str]) -> Iterator[tuple[str, str | N
             continue
         if not environ[variable] or _SERVICE_LINK.fullmatch(variable):
             continue
-        near = get_close_matches(variable.upper(), known, n=1)
-        yield redact.text(variable), near[0] if near else None
+        # Without the prefix, which alone would make every name look near.
+        bare = [name.removeprefix(PREFIX) for name in known]
+        near = get_close_matches(variable.upper().removeprefix(PREFIX), bare, n=1)
+        yield redact.text(variable), PREFIX + near[0] if near else None

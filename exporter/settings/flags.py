@@ -73,7 +73,7 @@ class Parser(argparse.ArgumentParser):
         flags = [_flag_of(text) for text in unknown if text.startswith("-")]
         if not flags:
             raise SettingsError("unexpected argument; every setting is a --flag with its value")
-        near = get_close_matches(flags[0], self._flag_names, n=1)
+        near = get_close_matches(flags[0], sorted(self._flag_names), n=1)
         raise SettingsError(
             f"unknown flag {flags[0]}" + (f", did you mean {near[0]}?" if near else "")
         )

@@ -19,13 +19,13 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from exporter.redaction import redact
-from exporter.settings.describe import Setting, all_settings
+from exporter.settings.describe import all_settings
 from exporter.settings.environment import environment_layer, unknown_variables
 from exporter.settings.errors import SettingsError, shown
 from exporter.settings.flags import Parser, add_flags, flag_layer
 from exporter.settings.layers import Layer, Raw
 from exporter.settings.model import Settings
-from exporter.settings.values import looks_like_key
+from exporter.settings.values import SecretValueError, key_problem, looks_like_key
 from exporter.settings.yaml_file import file_layer
 
 #: pydantic's error types, in the words of these messages; `{…}` comes from the error's context.
@@ -120,14 +120,14 @@ def _with_keys(raw: Raw, environ: Mapping[str, str]) -> list[dict[str, Any]]:
     for index, entry in enumerate(raw.value if isinstance(raw.value, list) else []):
         filled = dict(entry or {})
         variable = filled.get("api_key_env")
-        if isinstance(variable, str) and environ.get(variable):
-            filled["api_key"] = environ[variable]
-            redact.add(environ[variable])
-        elif isinstance(variable, str):
-            raise SettingsError(
-                f"{raw.origin}[{index}].api_key_env: there is no such variable, or it is empty, "
-                f"got {shown(variable)}"
-            )
+        if isinstance(variable, str):
+            where, key = f"{raw.origin}[{index}].api_key_env", environ.get(variable, "")
+            if not key:
+                raise SettingsError(f"{where}: names no variable that is set")
+            redact.add(key)
+            if problem := key_problem(key):
+                raise SettingsError(f"{where}: the variable's value {problem}")
+            filled["api_key"] = key
         entries.append(filled)
     return entries
 
@@ -181,15 +181,10 @@ def _error(error: ErrorDetails, given: Layer) -> SettingsError:
             origin, value = f"{origin}.{step}", value[step]
         elif isinstance(value, dict):
             return SettingsError(f"{origin}.{step}: {problem}")
-    if _is_secret(setting, inner, problem):
+    secret = isinstance(context.get("error"), SecretValueError)
+    if secret or "api_key" in (*setting.path, *inner):
         return SettingsError(f"{origin}: {problem}")
     return SettingsError(f"{origin}: {problem}, got {shown(value)}")
-
-
-def _is_secret(setting: Setting, inner: tuple[int | str, ...], problem: str) -> bool:
-    """Whether the refused value may hold a secret: a key, or a URL with one in it."""
-    name = inner[-1] if inner else setting.path[-1]
-    return name in ("api_key", "api_key_env") or "key" in problem or "password" in problem
 
 
 def _check_integrations(settings: Settings, given: Layer) -> None:

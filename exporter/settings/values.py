@@ -1,7 +1,7 @@
 """The types of single settings: how text becomes a value, and which values are refused.
 
 Every refusal is a ValueError whose text says what would be right. It never repeats the value: the
-loader decides whether that may be shown.
+loader shows that, unless the refusal is a SecretValueError.
 """
 
 from __future__ import annotations
@@ -20,6 +20,10 @@ from exporter.settings.durations import parse_duration
 #: The periods that /v1/analytics knows.
 WINDOWS: Final = ("24h", "7d", "30d", "90d")
 _KEY_FORM: Final = re.compile(r"aik_v1_[A-Za-z0-9_-]{40}")
+
+
+class SecretValueError(ValueError):
+    """Refuses a value that is or holds a secret, so that it must not be shown."""
 
 
 def key_problem(key: str) -> str | None:
@@ -144,7 +148,7 @@ def _base_url(value: str) -> str:
     if url.scheme not in ("http", "https") or not host:
         raise ValueError("must be an http or https URL, such as https://api.isnotai.com")
     if "@" in url.netloc:
-        raise ValueError("must not hold a user name or password")
+        raise SecretValueError("must not hold a user name or password")
     if "?" in value or "#" in value:
         raise ValueError("must not have a query or a fragment")
     return value.rstrip("/")
@@ -162,13 +166,14 @@ def _integration(value: str) -> str:
     if not value.strip() or len(value) > 128 or not value.isprintable():
         raise ValueError("must have 1 to 128 characters, none of them a control character")
     if "aik_v1_" in value:
-        raise ValueError("holds a key; it must be a name that everybody may see")
+        raise SecretValueError("holds a key; it must be a name that everybody may see")
     return value
 
 
 def _variable(value: str) -> str:
-    if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", value) or value.startswith("aik_v1_"):
-        raise ValueError("must be the name of an environment variable")
+    if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", value) or "aik_v1_" in value:
+        # Whoever put the key itself here must not read it in a log.
+        raise SecretValueError("must be the name of an environment variable")
     return value
 
 
@@ -177,14 +182,14 @@ def _path(value: object) -> object:
         if not value or "\0" in value:
             raise ValueError("must be the path of a file")
         if "aik_v1_" in value:
-            raise ValueError("holds a key; it must be the path of a file")
+            raise SecretValueError("holds a key; it must be the path of a file")
     return value
 
 
 def _key(secret: SecretStr) -> SecretStr:
     problem = key_problem(secret.get_secret_value())
     if problem:
-        raise ValueError(problem)
+        raise SecretValueError(problem)
     return secret
 
 

@@ -34,7 +34,7 @@ def file_layer(path: Path) -> Layer:
         inside = _entries(value, f"{path}: {key}") if key in sections else [("", value)]
         for inner, inner_value in inside:
             name = f"{key}.{inner}" if inner else key
-            if name not in known:
+            if name not in known or "." in key or "." in inner:
                 _refuse(path, name, known)
             if inner_value is not None:
                 layer[name] = Raw(f"{path}: {name}", inner_value)

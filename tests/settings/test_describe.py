@@ -1,0 +1,65 @@
+from __future__ import annotations
+
+from exporter.settings import describe
+
+#: The contract's table of settings: names and defaults that users rely on.
+CONTRACT = {
+    "api_key": "–",
+    "api_key_file": "–",
+    "region": "us",
+    "base_url": "from region",
+    "auth_header": "authorization",
+    "integration": "default",
+    "integrations": "–",
+    "config.file": "–",
+    "web.listen_address": ":10984",
+    "web.telemetry_path": "/metrics",
+    "web.config_file": "–",
+    "web.enable_lifecycle": "false",
+    "poll.sessions_interval": "1m",
+    "poll.stats_interval": "5m",
+    "poll.analytics_interval": "5m",
+    "poll.usage_interval": "15m",
+    "poll.integration_interval": "15m",
+    "poll.health_interval": "1m",
+    "poll.stale_after": "5 × the resource's interval",
+    "analytics.windows": "24h,7d",
+    "analytics.bot_percentage_scale": "100",
+    "analytics.bucket_timestamp": "start",
+    "stats.include": "all",
+    "sessions.lookback": "0s",
+    "sessions.overlap": "2m",
+    "sessions.settle_after": "15m",
+    "sessions.exemplars": "false",
+    "sessions.bot_threshold": "0.7",
+    "sessions.max_flags": "100",
+    "budget.share": "0.25",
+    "budget.replicas": "1",
+    "quota.limits": "–",
+    "state.path": "in memory",
+    "log.level": "info",
+    "log.format": "auto",
+}
+
+
+def test_every_setting_of_the_contract_is_there_with_its_default() -> None:
+    assert {row.name: row.default for row in describe()} == CONTRACT
+
+
+def test_variables_and_flags_are_made_from_the_name() -> None:
+    for row in describe():
+        if row.name != "integrations":
+            assert row.env == "ISNOTAI_" + row.name.replace(".", "_").upper()
+        if row.name not in ("integrations", "api_key"):
+            assert row.flag == "--" + row.name.replace("_", "-")
+
+
+def test_the_key_has_no_flag_and_the_list_of_integrations_is_yaml_only() -> None:
+    rows = {row.name: row for row in describe()}
+
+    assert rows["api_key"].flag == ""
+    assert (rows["integrations"].flag, rows["integrations"].env) == ("", "")
+
+
+def test_every_setting_has_help() -> None:
+    assert all(len(row.help) > 10 for row in describe())
