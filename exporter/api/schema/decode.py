@@ -1,0 +1,98 @@
+"""Decoding JSON into models: strict types, unknown fields ignored, errors that name only the field.
+
+Nothing here knows a resource. No text made here holds a value, or a key, that came from the API:
+either could be personal data.
+"""
+
+from collections.abc import Mapping
+from typing import Annotated, Any, TypeVar
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic.alias_generators import to_camel
+
+from exporter.api.errors import InvalidResponseError
+from exporter.api.times import parse_time
+
+INT64_MAX = 2**63 - 1
+
+
+def _micros(value: object) -> int:
+    if not isinstance(value, str):
+        raise ValueError("no string")
+    return parse_time(value)
+
+
+def _finite(value: object) -> object:
+    """An integer too large for a float would raise OverflowError inside of pydantic's float."""
+    if isinstance(value, int) and not -(2**1023) < value < 2**1023:
+        raise ValueError("out of range")
+    return value
+
+
+Count = Annotated[int, Field(strict=True, ge=0, le=INT64_MAX)]
+"""A number of things: an integer, not a boolean, from 0 to the largest int64."""
+
+Number = Annotated[float, BeforeValidator(_finite), Field(strict=True, allow_inf_nan=False)]
+"""A finite number."""
+
+Micros = Annotated[int, BeforeValidator(_micros)]
+"""A time as the API writes it, held as microseconds since 1970."""
+
+
+class Shape(BaseModel):
+    """An object of the API: camelCase outside, snake_case inside; unknown fields are ignored."""
+
+    model_config = ConfigDict(
+        alias_generator=to_camel,
+        extra="ignore",
+        frozen=True,
+        hide_input_in_errors=True,
+        strict=True,
+    )
+
+
+ShapeT = TypeVar("ShapeT", bound=Shape)
+
+
+def decoded(shape: type[ShapeT], value: object, resource: str) -> ShapeT:
+    """`value` as a `shape`.
+
+    Raises InvalidResponseError, which names the first field at fault and the rule it breaks.
+    """
+    try:
+        return shape.model_validate(value)
+    except ValidationError as error:
+        raise InvalidResponseError(f"{resource}: {_first_fault(error)}") from None
+
+
+def decoded_or_none(shape: type[ShapeT], value: object) -> ShapeT | None:
+    """`value` as a `shape`, or None: for items of a list, of which a bad one costs only itself."""
+    try:
+        return shape.model_validate(value)
+    except ValidationError:
+        return None
+
+
+def enveloped_object(body: object, resource: str) -> Mapping[str, Any]:
+    """The object in an item's envelope, `{"data": {...}}`. Raises InvalidResponseError."""
+    data = body.get("data") if isinstance(body, dict) else None
+    if not isinstance(data, dict):
+        raise InvalidResponseError(f"{resource}: no object in data")
+    return data
+
+
+def object_with_or_without_envelope(body: object, resource: str) -> Mapping[str, Any]:
+    """The object of an answer that may or may not be wrapped, as the API does not say.
+
+    An object whose only key is `data` is the envelope. Raises InvalidResponseError where there is
+    no object, or where the envelope holds none.
+    """
+    if not isinstance(body, dict):
+        raise InvalidResponseError(f"{resource}: no object")
+    return enveloped_object(body, resource) if body.keys() == {"data"} else body
+
+
+def _first_fault(error: ValidationError) -> str:
+    fault = error.errors(include_url=False, include_context=False, include_input=False)[0]
+    path = ".".join(str(step) for step in fault["loc"]) or "the object"
+    return f"{path} is not valid ({fault['type']})"

@@ -1,0 +1,32 @@
+"""`GET /health`: a flat object, without envelope, that needs no key."""
+
+import re
+
+from exporter.api.schema.decode import Shape, decoded
+from exporter.metrics.model import OTHER
+
+_VERSION = re.compile(r"[0-9A-Za-z][0-9A-Za-z.+_-]{0,63}")
+
+
+class HealthReport(Shape):
+    """How the API says it is; both fields may be missing."""
+
+    status: str | None = None
+    version: str | None = None
+
+    @property
+    def healthy(self) -> bool:
+        """False only where the API gives a status and it is not `healthy`."""
+        return self.status is None or self.status.lower() == "healthy"
+
+    @property
+    def version_label(self) -> str | None:
+        """The version, fit for a label: at most 64 of `0-9A-Za-z.+_-`, else `other`."""
+        if self.version is None:
+            return None
+        return self.version if _VERSION.fullmatch(self.version) else OTHER
+
+
+def read_health(body: object) -> HealthReport:
+    """Raises InvalidResponseError where `body` is no such object."""
+    return decoded(HealthReport, body, "health")

@@ -1,0 +1,67 @@
+"""`GET /v1/stats`: a schema nobody knows, so every number in it is read and named by its path.
+
+No list, boolean or string is read, and no key that could be somebody's name becomes part of a name.
+"""
+
+import math
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from exporter.api.schema.decode import object_with_or_without_envelope
+from exporter.api.schema.names import snake_case
+
+MAX_DEPTH = 3
+_SEGMENT = re.compile(r"[A-Za-z][A-Za-z0-9]{0,39}")
+
+
+@dataclass(frozen=True, slots=True)
+class Stats:
+    """The numbers of one answer.
+
+    values: by name; finite.
+    ambiguous: names that two paths or more share; none of their values is in `values`.
+    """
+
+    values: Mapping[str, float]
+    ambiguous: frozenset[str]
+
+
+def read_stats(body: object) -> Stats:
+    """Every number in `body`, with or without `data` round it.
+
+    Raises InvalidResponseError where there is no object.
+    """
+    values: dict[str, float] = {}
+    ambiguous: set[str] = set()
+    for name, value in _numbers(object_with_or_without_envelope(body, "stats"), ()):
+        if name in values:
+            ambiguous.add(name)
+        values[name] = value
+    for name in ambiguous:
+        del values[name]
+    return Stats(values, frozenset(ambiguous))
+
+
+def _numbers(data: Mapping[str, Any], path: tuple[str, ...]) -> Iterator[tuple[str, float]]:
+    for key, value in data.items():
+        if not _SEGMENT.fullmatch(key):
+            continue
+        here = (*path, snake_case(key))
+        if isinstance(value, dict):
+            if len(here) < MAX_DEPTH:
+                yield from _numbers(value, here)
+        elif (number := _finite(value)) is not None:
+            yield "_".join(here), number
+
+
+def _finite(value: object) -> float | None:
+    """`value` as a float; None where it is no number, or none that a float can hold."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    try:
+        number = float(value)
+    except OverflowError:
+        return None
+    return number if math.isfinite(number) else None

@@ -1,0 +1,38 @@
+"""The health resource: is the API there, and which version. It needs no key.
+
+An API that answers and calls itself unhealthy has answered: the poll is a success, and the log
+says what the API said of itself.
+"""
+
+import structlog
+
+from exporter.api.schema.health import read_health
+from exporter.collect.protocol import Api, Publish
+from exporter.metrics import catalogue
+from exporter.metrics.model import Reading
+
+log = structlog.get_logger(__name__)
+
+
+class Health:
+    """Reads `/health`.
+
+    Publishes `isnotai_api_info{version="1.0.17.0"} 1`.
+    """
+
+    resource = "health"
+
+    def __init__(self, *, api: Api) -> None:
+        self._api = api
+        self._healthy = True
+
+    async def update(self, publish: Publish) -> None:
+        """Raises ApiError."""
+        answer = await self._api.get("/health", resource=self.resource)
+        report = read_health(answer.body)
+        if report.healthy != self._healthy:
+            self._healthy = report.healthy
+            log.warning("api_health_changed", healthy=report.healthy)
+        version = report.version_label
+        readings = () if version is None else (Reading(catalogue.API_INFO, 1.0, (version,)),)
+        publish(self.resource, readings)
