@@ -1,1 +1,1 @@
-"""A snapshot in, a format out: exposition, OTLP, backfill. Nothing here polls, counts or listens."""
+"""A snapshot in, a format out: exposition, OTLP, backfill file. Nothing here polls or listens."""

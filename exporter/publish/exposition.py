@@ -43,7 +43,8 @@ _UNIT_SUFFIXES = {"s": "seconds", "By": "bytes", "1": "ratio"}
 # 128 UTF-8 character code points" (OpenMetrics 1.0, Exemplars).
 _EXEMPLAR_RUNES = 128
 
-# prometheus-client leaves this one function untyped.
+# prometheus-client leaves these untyped.
+_go_float = cast(Callable[[float], str], floatToGoString)
 _generate_openmetrics = cast(Callable[[Collector], bytes], openmetrics_format.generate_latest)
 
 
@@ -86,9 +87,7 @@ class Renderer:
         families.extend(self._runtime.collect())
         text = text_format.generate_latest(_Families(map(_without_created, families)))
         openmetrics = _generate_openmetrics(_Families(families))
-        return Exposition(
-            text, _gzip(text), openmetrics, _gzip(openmetrics), taken=snapshot.taken
-        )
+        return Exposition(text, _gzip(text), openmetrics, _gzip(openmetrics), taken=snapshot.taken)
 
 
 class _Families(Collector):
@@ -140,7 +139,7 @@ def _add_histogram(family: HistogramMetricFamily, metric: Metric, point: Point) 
     value = point.value
     if not isinstance(value, Histogram):
         raise TypeError(f"{metric.name} is a histogram, but holds {value!r}")
-    edges = (*(floatToGoString(bound) for bound in value.bounds), "+Inf")
+    edges = (*(_go_float(bound) for bound in value.bounds), "+Inf")
     exemplars = value.exemplars or (None,) * len(edges)
     buckets: list[tuple[str, float] | tuple[str, float, WireExemplar]] = []
     for edge, count, exemplar in zip(edges, value.cumulative, exemplars, strict=True):

@@ -1,1 +1,1 @@
-"""HTTP: ready bytes, the status page, health, TLS and authentication. It renders no metric and calls no API."""
+"""HTTP: ready bytes, the status page, health, TLS and authentication. It renders no metrics."""

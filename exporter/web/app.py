@@ -1,0 +1,121 @@
+"""The HTTP application: which path gives what. It hands out ready values and computes none.
+
+A scrape is answered with bytes that were rendered before it came; it makes no API call, renders
+nothing and waits for nobody. Nothing here knows the Not AI API or how snapshots are made.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, PlainTextResponse, Response
+from starlette.routing import Route
+from starlette.types import ASGIApp
+
+from exporter.publish.exposition import CONTENT_TYPES
+from exporter.web import negotiation, status_page
+from exporter.web.site import Health, ReloadError, Site
+
+HEALTHY_PATH = "/-/healthy"
+READY_PATH = "/-/ready"
+RELOAD_PATH = "/-/reload"
+
+# How long a reload may take before its caller is told that it failed.
+RELOAD_TIMEOUT = 30.0
+
+_NOSNIFF = {"X-Content-Type-Options": "nosniff"}
+_FRESH = {**_NOSNIFF, "Cache-Control": "no-store"}
+
+Endpoint = Callable[[Request], Awaitable[Response]]
+
+
+def create_app(
+    site: Site,
+    telemetry_path: str = "/metrics",
+    enable_lifecycle: bool = False,
+    reload_timeout: float = RELOAD_TIMEOUT,
+) -> ASGIApp:
+    """The application over `site`.
+
+    telemetry_path: where the metrics are; `/` takes the place of the status page.
+    enable_lifecycle: whether `POST /-/reload` is obeyed.
+    reload_timeout: in seconds.
+    Raises ValueError where `telemetry_path` is no path, or one that is taken.
+    """
+    if not telemetry_path.startswith("/") or telemetry_path.startswith("/-/"):
+        raise ValueError(f"the telemetry path {telemetry_path!r} is not a free path from /")
+    routes = [
+        Route(telemetry_path, _telemetry(site), methods=["GET"]),
+        Route(HEALTHY_PATH, _verdict(site.health, "healthy"), methods=["GET"]),
+        Route(READY_PATH, _verdict(site.ready, "ready"), methods=["GET"]),
+        Route(RELOAD_PATH, _reload(site, enable_lifecycle, reload_timeout), methods=["POST"]),
+        Route("/", _status_page(site, telemetry_path), methods=["GET"]),
+    ]
+    app = Starlette(routes=routes)
+    # A redirect would be to whatever host the request claims to be for.
+    app.router.redirect_slashes = False
+    return app
+
+
+def _telemetry(site: Site) -> Endpoint:
+    async def telemetry(request: Request) -> Response:
+        exposition = site.exposition
+        if exposition is None:
+            return _text("There is no snapshot yet; ask again in a second.\n", 503)
+        face, gzipped = negotiation.choose(
+            _header(request, "accept"), _header(request, "accept-encoding")
+        )
+        headers = {"Content-Type": CONTENT_TYPES[face], "Vary": "Accept, Accept-Encoding"}
+        if gzipped:
+            headers["Content-Encoding"] = "gzip"
+        return Response(exposition.body(face, gzipped), headers={**headers, **_FRESH})
+
+    return telemetry
+
+
+def _header(request: Request, name: str) -> str | None:
+    """The header's value; of several lines one list, as RFC 9110, 5.3 says."""
+    lines = request.headers.getlist(name)
+    return ", ".join(lines) if lines else None
+
+
+def _status_page(site: Site, telemetry_path: str) -> Endpoint:
+    links = (("Metrics", telemetry_path), ("Health", HEALTHY_PATH), ("Readiness", READY_PATH))
+
+    async def page(request: Request) -> Response:
+        body = status_page.render(site.status(), site.health(), site.ready(), links)
+        headers = {**_FRESH, **status_page.SECURITY_HEADERS}
+        return HTMLResponse(body, headers=headers)
+
+    return page
+
+
+def _verdict(ask: Callable[[], Health], word: str) -> Endpoint:
+    async def verdict(request: Request) -> Response:
+        health = ask()
+        if health.ok:
+            return _text(f"{word}\n")
+        return _text("".join(f"{line}\n" for line in (f"not {word}", *health.problems)), 503)
+
+    return verdict
+
+
+def _reload(site: Site, enabled: bool, timeout: float) -> Endpoint:
+    async def reload(request: Request) -> Response:
+        if not enabled:
+            return _text("Reloading over HTTP is off; --web.enable-lifecycle turns it on.\n", 403)
+        try:
+            async with asyncio.timeout(timeout):
+                await site.reload()
+        except ReloadError as error:
+            return _text(f"The settings were not reloaded: {error}\n", 500)
+        except TimeoutError:
+            return _text(f"The settings were not reloaded within {timeout:g} s.\n", 500)
+        return _text("The settings were reloaded.\n")
+
+    return reload
+
+
+def _text(body: str, status: int = 200) -> Response:
+    return PlainTextResponse(body, status, headers=_FRESH)

@@ -1,0 +1,104 @@
+"""What the HTTP side asks of the daemon, and the values in which it is answered.
+
+Declared here, where it is used; the daemon implements it. Every answer is ready in memory: no
+method but `reload` may wait, and none may reach the API.
+"""
+
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+from exporter.publish.exposition import Exposition
+
+KeyState = Literal["valid", "refused", "missing", "unknown"]
+
+
+class ReloadError(Exception):
+    """The settings were not reloaded, and the old ones stay. Its text is shown to the caller."""
+
+
+@dataclass(frozen=True, slots=True)
+class Health:
+    """A verdict, and what speaks against it: one line each, without secrets or user data."""
+
+    ok: bool
+    problems: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """A link of the status page. `href` is a path of this server or an https address."""
+
+    label: str
+    href: str
+
+
+@dataclass(frozen=True, slots=True)
+class ResourceStatus:
+    """One polled resource. Times are Unix seconds of our clock, `interval` is in seconds.
+
+    up: whether the last attempt gave a decoded 2xx; None before the first.
+    last_success, next_poll: None where there was none, or none is planned.
+    last_error: the kind of the last failure and a few words; None after a success.
+    """
+
+    resource: str
+    up: bool | None
+    last_success: float | None
+    consecutive_failures: int
+    last_error: str | None
+    interval: float
+    next_poll: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class IntegrationStatus:
+    """One integration: its key, its resources and what its ledger counted.
+
+    frontier: Unix seconds of the API's clock; None before the first whole walk.
+    sessions, bot_sessions: as last committed; None where sessions are not polled.
+    budget, rate_limit: requests a minute that we allow ourselves, and that the tier allows.
+    """
+
+    name: str
+    api_region: str | None
+    api_tier: str | None
+    key_state: KeyState
+    resources: tuple[ResourceStatus, ...]
+    frontier: float | None = None
+    sessions: int | None = None
+    bot_sessions: int | None = None
+    budget: float | None = None
+    rate_limit: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """All that the status page shows. `started` and `now` are Unix seconds of our clock."""
+
+    version: str
+    revision: str
+    started: float
+    now: float
+    integrations: tuple[IntegrationStatus, ...]
+    links: tuple[Link, ...] = ()
+    series: int | None = None
+
+
+class Site(Protocol):
+    """The daemon, as the HTTP side sees it."""
+
+    @property
+    def exposition(self) -> Exposition | None:
+        """The bytes to hand out now; None before the first snapshot."""
+
+    def health(self) -> Health:
+        """Whether the process works; never depends on the API being up."""
+
+    def ready(self) -> Health:
+        """Whether each resource was tried, or the time for that passed."""
+
+    def status(self) -> Status:
+        """What the status page shows now."""
+
+    async def reload(self) -> None:
+        """Reloads the settings. Raises ReloadError where they are bad; the old ones stay."""
