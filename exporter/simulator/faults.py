@@ -13,8 +13,11 @@ GARBAGE: Final = ("html", "truncated", "utf8", "list")
 DOWN: Final = ("", "503", "closed")
 _CHOICES: Final = {"retry_after": RETRY_AFTER, "down": DOWN}
 _SHARES: Final = frozenset(
-    "status_429 status_5xx no_content slow hang garbage oversized refuse_cursor repeat_items "
-    "short_pages drop_connection cut_body no_tier_header hide_sessions trickle".split()
+    (
+        *("status_429", "status_5xx", "no_content", "slow", "hang", "garbage", "oversized"),
+        *("refuse_cursor", "repeat_items", "short_pages", "drop_connection", "cut_body"),
+        *("no_tier_header", "hide_sessions", "trickle"),
+    )
 )
 
 
@@ -92,7 +95,7 @@ class Faults:
             raise ValueError(f"fault status_5xx_codes must be 5xx: {self.status_5xx_codes!r}")
 
     def changed(self, changes: Mapping[str, Any]) -> Self:
-        """These faults with some values replaced, as JSON gives them. ValueError names a bad one."""
+        """These faults with some values replaced, as JSON has them. ValueError names a bad one."""
         values = {name: _typed(name, value) for name, value in changes.items()}
         return replace(self, **values)
 

@@ -10,7 +10,7 @@ import binascii
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from itertools import islice
 from typing import Any, Final, NamedTuple
 
@@ -141,9 +141,8 @@ def _date(field: str, text: str) -> tuple[int, bool]:
     try:
         if len(text) == 10:
             return date.fromisoformat(text).toordinal() * _DAY - _EPOCH_DAY, True
-        # In a query, a plus sign that was not escaped arrives as a space.
-        moment = datetime.fromisoformat(text.replace(" ", "+"))
-        return micros(moment if moment.tzinfo else datetime.fromisoformat(text + "+00:00")), False
+        moment = datetime.fromisoformat(text)
+        return micros(moment if moment.tzinfo else moment.replace(tzinfo=UTC)), False
     except ValueError as error:
         raise BadParameterError(field, "must be an ISO 8601 date or time") from error
 

@@ -119,6 +119,13 @@ class Rollup:
                 total.add(hour)
         return total
 
+    def everything(self) -> Hour:
+        """The sum of all hours."""
+        total = Hour()
+        for hour in self._hours.values():
+            total.add(hour)
+        return total
+
     @property
     def oldest(self) -> int | None:
         """The number of the oldest hour with a session."""

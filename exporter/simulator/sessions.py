@@ -12,7 +12,7 @@ from exporter.simulator.clock import instant
 
 MASK: Final = 2**64 - 1
 PEOPLE: Final = 4096
-FINGERPRINTS: Final = 1024
+FINGERPRINTS: Final = 8192
 OPTIONAL_FIELDS: Final = (
     "updatedAt",
     "status",

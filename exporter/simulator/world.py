@@ -195,6 +195,11 @@ class World:
         """Sessions that the list can show."""
         return len(self._by_salt)
 
+    @property
+    def active(self) -> int:
+        """Visible sessions that will still change."""
+        return sum(1 for _, _, session in self._events if session.salt in self._by_salt)
+
     def forget_before(self, at: datetime) -> int:
         """Drop closed sessions created before `at` from every list; truth and sums keep them.
 

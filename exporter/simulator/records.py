@@ -1,0 +1,136 @@
+"""The small records behind a session and a user: details, events, users and courses.
+
+Real in form and small in number; derived from the sessions that the tier may see.
+"""
+
+import json
+from collections.abc import Sequence
+from typing import Any, Final
+
+from exporter.simulator.rollup import BOT
+from exporter.simulator.sessions import (
+    Session,
+    course,
+    event_count,
+    fingerprint,
+    origin,
+    page_path,
+    person,
+    timestamp,
+    user_id,
+    user_matched,
+)
+
+_KINDS: Final = ("mouse", "scroll", "keyboard", "touch", "form")
+_EVENT_TYPES: Final = ("MouseMove", "Scroll", "KeyPress", "Touch", "FormInput")
+_MOST_SESSIONS: Final = 5000
+
+
+def _events(session: Session) -> list[tuple[int, int]]:
+    """(microseconds, kind) of each event, over the session's time so far."""
+    count = event_count(session.salt)
+    span = max(1, session.updated - session.created)
+    return [
+        (session.created + span * number // count, (session.salt >> number % 40 & 7) % len(_KINDS))
+        for number in range(count)
+    ]
+
+
+def details(session: Session) -> dict[str, Any]:
+    """The `data` of /v1/sessions/{id}/details."""
+    events = _events(session)
+    counts = [sum(kind == number for _, kind in events) for number in range(len(_KINDS))]
+    length = max(1, len(events) // 10)
+    timeline = []
+    for at in range(0, len(events), length):
+        part = [kind for _, kind in events[at : at + length]]
+        timeline.append(
+            {
+                "timestamp": timestamp(events[at][0]),
+                "eventCount": len(part),
+                "dominantEventType": _KINDS[max(set(part), key=part.count)],
+                "activityLevel": "high" if len(part) > 10 else "low",
+            }
+        )
+    duration = session.updated - session.created
+    return {
+        "sessionId": session.id,
+        "startTime": timestamp(session.created),
+        "endTime": None if session.active else timestamp(session.updated),
+        "durationSeconds": duration / 1_000_000,
+        "eventCounts": {"total": len(events), **dict(zip(_KINDS, counts, strict=True))},
+        "timeline": timeline,
+        "pageHistory": [
+            {
+                "url": origin(session.salt) + page_path(session.salt),
+                "timestamp": timestamp(session.created),
+                "type": "load",
+                "durationMs": duration // 1000,
+            }
+        ],
+    }
+
+
+def events(session: Session) -> list[bytes]:
+    """The items of /v1/sessions/{id}/events, as JSON."""
+    return [
+        json.dumps(
+            {
+                "eventId": f"{session.salt:016x}-{number}",
+                "messageId": f"{session.salt:016x}-{number // 10}",
+                "eventTypeName": _EVENT_TYPES[kind],
+                "timestamp": at // 1000,
+                "payloadSize": 80 + (session.salt >> number % 50 & 127),
+            }
+        ).encode()
+        for number, (at, kind) in enumerate(_events(session))
+    ]
+
+
+def by_user(sessions: Sequence[Session]) -> dict[str, list[Session]]:
+    """The newest sessions by the user to whom they were matched."""
+    users: dict[str, list[Session]] = {}
+    for session in sessions[-_MOST_SESSIONS:]:
+        if user_matched(session.salt):
+            users.setdefault(user_id(person(session.salt)), []).append(session)
+    return users
+
+
+def user(identifier: str, sessions: Sequence[Session]) -> dict[str, Any]:
+    """An item of /v1/users; the sessions are this user's, at least one, oldest first."""
+    scores = [session.score for session in sessions if session.score is not None]
+    highest = max(scores, default=0.0)
+    number = person(sessions[0].salt)
+    return {
+        "userId": identifier,
+        "userName": f"Synthetic Student {number:04d}",
+        "sessionCount": len(sessions),
+        "botSessionCount": sum(score >= BOT for score in scores),
+        "mediumSessionCount": sum(0.4 <= score < BOT for score in scores),
+        "averageBotScore": round(sum(scores) / len(scores), 4) if scores else None,
+        "maxBotScore": highest,
+        "deviceCount": len({fingerprint(session.salt) for session in sessions}),
+        "firstSeen": timestamp(sessions[0].created),
+        "lastSeen": timestamp(sessions[-1].updated),
+        "riskLevel": "high" if highest >= BOT else "medium" if highest >= 0.4 else "low",
+        "sparkline": [len(sessions[at::7]) for at in range(7)],
+        "userUrl": f"{origin(sessions[0].salt)}/users/{number}",
+    }
+
+
+def courses(sessions: Sequence[Session]) -> list[dict[str, Any]]:
+    """The items of /v1/courses, read from the sessions' URLs."""
+    counts: dict[int, list[int]] = {}
+    for session in sessions[-_MOST_SESSIONS:]:
+        count = counts.setdefault(course(session.salt), [0, 0])
+        count[0] += 1
+        count[1] += session.score is not None and session.score >= BOT
+    return [
+        {
+            "courseId": str(number),
+            "courseName": f"Synthetic Course {number}",
+            "sessionCount": count,
+            "botSessionCount": bots,
+        }
+        for number, (count, bots) in sorted(counts.items())
+    ]
