@@ -1,0 +1,1 @@
+"""Exactly-once counting: pure rules, and the store that commits what they say."""

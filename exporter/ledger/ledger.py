@@ -1,0 +1,308 @@
+"""The ledger of one integration: takes readings of sessions, commits what they count, publishes it.
+
+Counters and frontier are changed in one transaction and published only after its commit; while
+commits fail, what is published stays at the last one. It asks the API nothing: the session
+collector walks, and hands over what it read.
+"""
+
+import sqlite3
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+
+from exporter.api.schema.session import Session, decode_session
+from exporter.api.times import MICROSECONDS
+from exporter.clock import Clock
+from exporter.ledger import records, rules
+from exporter.ledger import state as states
+from exporter.ledger.plan import Slice
+from exporter.ledger.rules import Coverage, Known, Rules, Tally
+from exporter.ledger.state import LedgerState
+from exporter.ledger.store import StateError, Store
+from exporter.metrics import catalogue
+from exporter.metrics.model import Exemplar, Reading
+from exporter.metrics.telemetry import Telemetry
+
+PRUNED_AT_ONCE = 20_000
+REMEMBERED_MINUTES = 180
+"""How far behind the frontier sessions are known by their minute, for coverage."""
+
+INVALID_SECONDS = 26 * 3600
+"""How long after it was first read an invalid item is remembered: an API that honours only the
+date of a filter shows it for a day."""
+
+
+@dataclass(slots=True)
+class WalkLog:
+    """What one walk has shown so far: hashes of unsettled sessions, and the span of createdAt."""
+
+    seen: set[bytes] = field(default_factory=set)
+    first: int | None = None
+    last: int | None = None
+
+    def span(self, created: int) -> None:
+        self.first = created if self.first is None else min(self.first, created)
+        self.last = created if self.last is None else max(self.last, created)
+
+
+@dataclass(slots=True)
+class _Effects:
+    """What is to happen outside the state once it is committed."""
+
+    folded: int = 0
+    invalid: int = 0
+    scores: list[tuple[float, str | None]] = field(default_factory=list)
+
+
+class Ledger:
+    """Counts the sessions of one integration exactly once.
+
+    started: when this process began, as (Unix seconds, monotonic seconds).
+    lookback: seconds before the first start from which sessions count.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        name: str,
+        counting: Rules,
+        *,
+        clock: Clock,
+        started: tuple[float, float],
+        lookback: float,
+        max_flags: int,
+        exemplars: bool,
+        telemetry: Telemetry,
+    ) -> None:
+        self._store = store
+        self._name = name
+        self._clock = clock
+        self._started = started
+        self._lookback = lookback
+        self._max_flags = max_flags
+        self._telemetry = telemetry
+        self._keep_exemplars = exemplars
+        self._exemplars: dict[int, Exemplar] = {}
+        self._salt = b""
+        self._generation = -1
+        self._walked_to = 0
+        self.rules = counting
+        self.state: LedgerState | None = None
+
+    async def prepare(self) -> LedgerState:
+        """Load the state, or lay a new one. Cheap when that is done. Raises StateError."""
+        state = self.state
+        if state is None or self._generation != self._store.generation:
+            self._generation, self._salt, state = await self._store.run(self._load)
+            self.state = state
+        return state
+
+    async def begin(self, now: int) -> None:
+        """Fix the origin on the API's clock, which now shows `now`, unless that was done before.
+
+        The origin is the first process's start less the lookback, also when the API was down then.
+        """
+        state = await self.prepare()
+        if state.origin is not None:
+            return
+        wall, monotonic = self._started
+        elapsed = self._clock.monotonic() - monotonic
+        if state.first_start != wall:
+            elapsed = max(elapsed, self._clock.now() - state.first_start)
+        origin = now - round((elapsed + self._lookback) * MICROSECONDS)
+
+        def work(
+            connection: sqlite3.Connection, state: LedgerState, effects: _Effects
+        ) -> LedgerState:
+            after = replace(state, origin=origin, horizon=origin, frontier=origin)
+            records.write_row(connection, after)
+            return after
+
+        await self._commit(work)
+
+    async def clamp(self, history_start: int) -> float:
+        """Give up what the tier's history no longer holds; the seconds of it that were not read.
+
+        Raises StateError. What was unsettled there is settled with what was last read.
+        """
+        state = await self.prepare()
+        frontier = state.bounds.frontier
+        stranded = state.oldest is not None and state.oldest < history_start
+        if frontier >= history_start and not stranded:
+            return 0.0
+        gap = max(0, history_start - frontier) / MICROSECONDS
+
+        def work(
+            connection: sqlite3.Connection, state: LedgerState, effects: _Effects
+        ) -> LedgerState:
+            tally = Tally()
+            stranded = records.unsettled(connection, state.row, 0, history_start)
+            settled = {key: rules.settle(known, None, tally) for key, known in stranded}
+            records.save(connection, state.row, settled)
+            after = self._count(connection, state, tally, effects)
+            after = records.raise_count(connection, after, states.GAP, gap, self._clock.now())
+            frontier = max(after.bounds.frontier, history_start)
+            after = replace(after, frontier=frontier)
+            return self._forget(connection, after)
+
+        await self._commit(work)
+        return gap
+
+    async def take(self, pages: Sequence[tuple[Sequence[object], int]], log: WalkLog) -> None:
+        """Count what these pages show; each is (items, the API's time of the reading).
+
+        log: of the walk they belong to. Raises StateError: then nothing of them was counted.
+        """
+
+        def work(
+            connection: sqlite3.Connection, state: LedgerState, effects: _Effects
+        ) -> LedgerState:
+            tally = Tally()
+            invalid: list[bytes] = []
+            shown: list[tuple[bytes, Session, int]] = []
+            for items, at in pages:
+                for item in items:
+                    session = decode_session(item)
+                    if isinstance(session, Session):
+                        shown.append((records.hash_id(session.id, self._salt), session, at))
+                    elif session.created is None or session.created >= state.bounds.horizon:
+                        invalid.append(records.hash_invalid(session, item, self._salt))
+            known = records.load(connection, state.row, {key for key, _, _ in shown})
+            changed: dict[bytes, Known] = {}
+            for key, session, at in shown:
+                log.span(session.created)
+                before = known.get(key)
+                after = rules.read(before, session, at, state.bounds, self.rules, tally)
+                if after is None:
+                    continue
+                if not after.settled:
+                    log.seen.add(key)
+                if after is not before:
+                    known[key] = changed[key] = after
+            records.save(connection, state.row, changed)
+            if invalid:
+                effects.invalid = records.remember_invalid(
+                    connection, state.row, invalid, pages[-1][1]
+                )
+            return self._count(connection, state, tally, effects)
+
+        await self._commit(work)
+
+    async def finish(self, done: Slice, at: int, coverage: Coverage, log: WalkLog) -> None:
+        """Note that a walk over `done`, begun at the API's time `at`, reached its last page.
+
+        coverage: what this walk and those before it cover without a hole. Moves the frontier, and
+        forgets what no window reaches any more. Raises StateError.
+        """
+
+        def work(
+            connection: sqlite3.Connection, state: LedgerState, effects: _Effects
+        ) -> LedgerState:
+            tally = Tally()
+            expected = records.unsettled(connection, state.row, done.start, done.end)
+            missed = {
+                key: rules.missed(known, at, self.rules, tally)
+                for key, known in expected
+                if key not in log.seen
+            }
+            records.save(connection, state.row, missed)
+            after = self._count(connection, state, tally, effects)
+            after = replace(after, frontier=coverage.frontier(after.bounds.frontier))
+            after = self._forget(connection, after)
+            records.prune(
+                connection,
+                after.row,
+                after.bounds.horizon,
+                at - INVALID_SECONDS * MICROSECONDS,
+                PRUNED_AT_ONCE,
+            )
+            return after
+
+        await self._commit(work)
+        if done.end is None:
+            self._walked_to = max(self._walked_to, at)
+
+    def readings(self, coverage: float | None) -> Iterator[Reading]:
+        """The series of what was last committed; none before the state could be opened."""
+        if self.state is None:
+            return
+        yield from states.readings(self.state, self._exemplars)
+        if coverage is not None:
+            yield Reading(catalogue.SESSION_COVERAGE, coverage)
+
+    def _load(self, connection: sqlite3.Connection) -> tuple[int, bytes, LedgerState]:
+        """The state's generation, its salt, and where this integration stands in it."""
+        state = records.read_state(connection, self._name)
+        if state is None:
+            state = records.insert_state(connection, self._name, self._initial())
+        return self._store.generation, records.salt(connection), state
+
+    def _initial(self) -> LedgerState:
+        """What a new state starts with: nothing, or what is published where one was damaged.
+
+        Then no counter falls; and what was walked past before is not counted again.
+        """
+        before = self.state
+        if before is None:
+            return LedgerState(row=0, first_start=self._started[0], begun=self._clock.now())
+        if before.frontier is None:
+            return before
+        resumed = max(before.frontier, self._walked_to)
+        return replace(
+            before, horizon=resumed, frontier=resumed, unsettled=0, active=0, oldest=None
+        )
+
+    def _count(
+        self, connection: sqlite3.Connection, state: LedgerState, tally: Tally, effects: _Effects
+    ) -> LedgerState:
+        """Add a tally to the state, in memory and in the open transaction."""
+        wall = self._clock.now()
+        after, changes, effects.folded = states.counted(state, tally, wall, self._max_flags)
+        effects.scores = tally.scores
+        records.write_counts(connection, after, changes)
+        records.write_minutes(connection, after, tally.minutes)
+        after = replace(after, oldest=records.oldest_unsettled(connection, after.row))
+        records.write_row(connection, after)
+        return after
+
+    def _forget(self, connection: sqlite3.Connection, state: LedgerState) -> LedgerState:
+        """Move the horizon up to where windows reach, and drop minutes that nobody asks for."""
+        bounds = state.bounds
+        reach = bounds.frontier if state.oldest is None else min(bounds.frontier, state.oldest)
+        first = bounds.frontier // rules.MINUTE - REMEMBERED_MINUTES
+        after = replace(
+            state,
+            horizon=max(bounds.horizon, reach),
+            minutes={minute: n for minute, n in state.minutes.items() if minute >= first},
+        )
+        records.write_row(connection, after)
+        records.prune_minutes(connection, after.row, first)
+        return after
+
+    async def _commit(
+        self, work: Callable[[sqlite3.Connection, LedgerState, _Effects], LedgerState]
+    ) -> None:
+        """Do `work` in one transaction, and publish its state once that is committed."""
+        effects = _Effects()
+
+        def checked(connection: sqlite3.Connection) -> LedgerState:
+            if self.state is None or self._generation != self._store.generation:
+                raise StateError("the state was replaced meanwhile")
+            return work(connection, self.state, effects)
+
+        def publish(state: LedgerState) -> LedgerState:
+            self.state = state
+            self._apply(effects)
+            return state
+
+        await self._store.run_then(checked, publish)
+
+    def _apply(self, effects: _Effects) -> None:
+        if effects.invalid:
+            self._telemetry.invalid_items.inc("sessions", by=effects.invalid)
+        if effects.folded:
+            self._telemetry.dropped.inc(catalogue.SESSION_FLAGS.name, by=effects.folded)
+        for score, identity in effects.scores if self._keep_exemplars else ():
+            if identity is not None:
+                labels = (("session_id", identity),)
+                place = states.score_place(score)
+                self._exemplars[place] = Exemplar(labels, score, self._clock.now())

@@ -1,0 +1,150 @@
+"""Which part of the time line to read next: tail, sweep, and the slices of a long way.
+
+The tail reads what was created since the last poll. The sweep re-reads, at a slower rhythm, from
+the older of the frontier and the oldest unsettled session, and moves the frontier. A long sweep,
+a backlog above all, is cut into slices that are walked and committed one by one. Pure: no I/O, no
+clock; all times are microseconds since 1970 by the API's clock.
+"""
+
+from dataclasses import dataclass
+from math import ceil, sqrt
+
+MICROSECONDS = 1_000_000
+DAY = 86_400 * MICROSECONDS
+
+FIRST_WIDTH = 900 * MICROSECONDS
+"""How wide the first slice of a backlog is, before its density is known."""
+
+NARROWEST = MICROSECONDS
+"""No slice is narrower: the API's filters are written in whole seconds."""
+
+SWEEP_SECONDS = 300.0
+"""The rhythm of sweeps while the budget allows it."""
+
+SWEEP_SHARE = 0.5
+"""The part of what the tail leaves of the budget that sweeps may take."""
+
+
+@dataclass(frozen=True, slots=True)
+class Slice:
+    """A window of createdAt, [start, end); without an end it reaches to whatever is newest."""
+
+    start: int
+    end: int | None
+
+
+def midnight_before(time: int) -> int:
+    """The UTC midnight at or before `time`."""
+    return time - time % DAY
+
+
+def pages(sessions: float, page_size: int) -> int:
+    """Pages that so many sessions fill; an empty answer is a page too."""
+    return max(1, ceil(sessions / page_size))
+
+
+def expected_new(rate: float, seconds: float) -> float:
+    """A number that the sessions created in `seconds` at `rate` a second will seldom pass."""
+    mean = max(0.0, rate * seconds)
+    return mean + sqrt(mean)
+
+
+def sweep_period(
+    sweep_pages: int, tail_pages: int, interval: float, settle_after: float, per_minute: float
+) -> float:
+    """Seconds from one sweep to the next, chosen from the budget.
+
+    A third of the settling age and at most five minutes, so that a session is re-read a few times
+    before it is settled; longer where sweeps would take more than half of what tails leave.
+    interval: seconds between polls. per_minute: requests/minute that the exporter allows itself.
+    """
+    wanted = max(interval, min(SWEEP_SECONDS, settle_after / 3))
+    spare = max(per_minute - tail_pages * 60.0 / max(interval, 1.0), per_minute / 10)
+    return max(wanted, 60.0 * sweep_pages / (spare * SWEEP_SHARE))
+
+
+class SlicePlanner:
+    """Cuts the way from a start to now into slices of about `target` pages.
+
+    Whether the API honours the time in endDate is unknown; it may honour only its date, and then
+    either take the whole day or stop at its midnight. An end at a midnight is right in each case.
+    Any other end is trusted once an answer has shown a session created after the midnight of its
+    own endDate; until then a slice that shows none is walked again with a later end.
+    """
+
+    def __init__(self, start: int, target: int, width: int = FIRST_WIDTH) -> None:
+        self.position = start
+        self.target = target
+        self.width = max(width, NARROWEST)
+        self._empty_to = start
+        self._refused_from: int | None = None
+
+    def next(self, now: int, ends: "EndDates", *, whole: bool) -> Slice:
+        """The slice to walk now; the last one has no end.
+
+        now: the API's time. whole: the rest is known to be small, so it is read in one slice.
+        """
+        end = self._end(ends)
+        if whole and self._refused_from is None:
+            return Slice(self.position, None)
+        if end >= now - MICROSECONDS:
+            return Slice(self.position, None)
+        return Slice(self.position, end)
+
+    def _end(self, ends: "EndDates") -> int:
+        midnight = midnight_before(self.position) + DAY
+        if ends.days_only:
+            return midnight
+        end = self.position + self.width
+        if end <= self._empty_to:
+            end = self._empty_to + max(self.width, self._empty_to - self.position)
+        if self._refused_from is not None:
+            if end >= self._refused_from:
+                end = (self._empty_to + self._refused_from) // 2
+            end = max(end, self.position + NARROWEST)
+        end += -end % MICROSECONDS
+        return min(end, midnight)
+
+    def walked(self, done: Slice, pages_read: int, ends: "EndDates", *, proven: bool) -> bool:
+        """Take note of a whole walk over `done`. True where it covers the slice.
+
+        proven: the walk showed a session created after the midnight of its endDate.
+        """
+        end = done.end
+        if end is None:
+            return True
+        if proven:
+            ends.honoured = True
+        if not (ends.honoured or end % DAY == 0):
+            self._empty_to = max(self._empty_to, end)
+            return False
+        self.position = end
+        self._empty_to = end
+        if self._refused_from is not None and self._refused_from <= end:
+            self._refused_from = None
+        factor = min(4.0, max(0.25, self.target / max(1, pages_read)))
+        self.width = max(NARROWEST, min(DAY, round(self.width * factor)))
+        return True
+
+    def refused(self, tried: Slice, now: int) -> None:
+        """A cursor of the slice was refused, or it was too long: try half of it."""
+        end = now if tried.end is None else tried.end
+        self._refused_from = max(end, self.position + 2 * NARROWEST)
+        self.width = max(NARROWEST, (end - self.position) // 2)
+
+    @property
+    def narrowest(self) -> bool:
+        """Whether slices cannot be made narrower any more."""
+        return self.width <= NARROWEST
+
+
+@dataclass(slots=True)
+class EndDates:
+    """What the API was seen to make of endDate and startDate in this process.
+
+    honoured: an answer held a session created after the midnight of its endDate.
+    days_only: an answer held sessions outside its window, so cutting a day saves nothing.
+    """
+
+    honoured: bool = False
+    days_only: bool = False

@@ -1,0 +1,261 @@
+"""How what is known of sessions lies in the state: rows in, rows out, ids as hashes only."""
+
+import json
+import sqlite3
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
+from datetime import date
+from hashlib import blake2b
+from itertools import islice
+
+from exporter.api.schema.session import InvalidSession
+from exporter.ledger.rules import Known
+from exporter.ledger.state import LedgerState
+
+_CHUNK = 500
+_COLUMNS = "id, created, settled, bot, active, score, flags, missed"
+
+
+def hash_id(identity: str, salt: bytes) -> bytes:
+    """Sixteen bytes that stand for a session id; the salt is the state file's own."""
+    return blake2b(identity.encode("utf-8", "surrogatepass"), digest_size=16, key=salt).digest()
+
+
+def hash_invalid(item: InvalidSession, raw: object, salt: bytes) -> bytes:
+    """Sixteen bytes that stand for an invalid item: of its id, or without one of all of it."""
+    if item.id is not None:
+        return hash_id(item.id, salt)
+    return hash_id(json.dumps(raw, sort_keys=True), salt)
+
+
+def salt(connection: sqlite3.Connection) -> bytes:
+    """The state file's own secret for hashing ids."""
+    row = connection.execute("SELECT value FROM meta WHERE key = 'salt'").fetchone()
+    return bytes(row[0])
+
+
+def load(connection: sqlite3.Connection, integration: int, keys: set[bytes]) -> dict[bytes, Known]:
+    """What is known of the sessions with these hashes; unknown ones are left out."""
+    known: dict[bytes, Known] = {}
+    remaining = iter(keys)
+    while chunk := list(islice(remaining, _CHUNK)):
+        marks = ",".join("?" * len(chunk))
+        query = f"SELECT {_COLUMNS} FROM session WHERE integration = ? AND id IN ({marks})"  # noqa: S608 - marks are question marks
+        known.update(map(_known, connection.execute(query, (integration, *chunk))))
+    return known
+
+
+def unsettled(
+    connection: sqlite3.Connection, integration: int, start: int, end: int | None
+) -> Iterator[tuple[bytes, Known]]:
+    """The unsettled sessions created in [start, end); without an end, all from start."""
+    query = f"""SELECT {_COLUMNS} FROM session
+        WHERE integration = ? AND settled = 0 AND created >= ? AND created < ?"""  # noqa: S608 - columns are a constant
+    limit = 1 << 62 if end is None else end
+    return map(_known, connection.execute(query, (integration, start, limit)))
+
+
+def save(connection: sqlite3.Connection, integration: int, known: Mapping[bytes, Known]) -> None:
+    """Write what is now known of these sessions."""
+    connection.executemany(
+        "INSERT OR REPLACE INTO session VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        (
+            (
+                integration,
+                key,
+                value.created,
+                value.settled,
+                value.bot,
+                value.active,
+                None if value.settled else value.score,
+                json.dumps(sorted(value.flags)) if value.flags else None,
+                value.missed,
+            )
+            for key, value in known.items()
+        ),
+    )
+
+
+def remember_invalid(
+    connection: sqlite3.Connection, integration: int, keys: Iterable[bytes], now: int
+) -> int:
+    """How many of these invalid items were not counted before; all are remembered from now on."""
+    before = connection.total_changes
+    connection.executemany(
+        "INSERT INTO invalid VALUES (?, ?, ?) ON CONFLICT DO NOTHING",
+        ((integration, key, now) for key in keys),
+    )
+    return connection.total_changes - before
+
+
+def oldest_unsettled(connection: sqlite3.Connection, integration: int) -> int | None:
+    """When the oldest unsettled session was created; None without any."""
+    query = "SELECT min(created) FROM session WHERE integration = ? AND settled = 0"
+    oldest: int | None = connection.execute(query, (integration,)).fetchone()[0]
+    return oldest
+
+
+def prune(
+    connection: sqlite3.Connection, integration: int, horizon: int, invalid: int, most: int
+) -> None:
+    """Forget up to `most` settled sessions created before `horizon`, and invalid items that were
+    first read before both times."""
+    connection.execute(
+        """DELETE FROM session WHERE integration = ?1 AND id IN (
+            SELECT id FROM session WHERE integration = ?1 AND settled = 1 AND created < ?2
+            LIMIT ?3)""",
+        (integration, horizon, most),
+    )
+    connection.execute(
+        "DELETE FROM invalid WHERE integration = ? AND seen < ?",
+        (integration, min(horizon, invalid)),
+    )
+
+
+def prune_minutes(connection: sqlite3.Connection, integration: int, first: int) -> None:
+    """Forget the minutes before `first`."""
+    connection.execute(
+        "DELETE FROM minute WHERE integration = ? AND minute < ?", (integration, first)
+    )
+
+
+def read_state(connection: sqlite3.Connection, name: str) -> LedgerState | None:
+    """Where the integration of that name stands; None where it is new."""
+    row = connection.execute(
+        """SELECT id, first_start, begun, origin, horizon, frontier, unsettled, active
+        FROM integration WHERE name = ?""",
+        (name,),
+    ).fetchone()
+    if row is None:
+        return None
+    number, first_start, begun, origin, horizon, frontier, open_sessions, active = row
+    counts, started = {}, {}
+    rows = connection.execute(
+        "SELECT name, label, value, created FROM counter WHERE integration = ?", (number,)
+    )
+    for counter, label, value, created in rows:
+        counts[counter, label] = value
+        started[counter, label] = created
+    minutes = connection.execute(
+        "SELECT minute, sessions FROM minute WHERE integration = ?", (number,)
+    )
+    return LedgerState(
+        row=number,
+        first_start=first_start,
+        begun=begun,
+        origin=origin,
+        horizon=horizon,
+        frontier=frontier,
+        unsettled=open_sessions,
+        active=active,
+        oldest=oldest_unsettled(connection, number),
+        counts=counts,
+        started=started,
+        minutes=dict(minutes),
+    )
+
+
+def insert_state(connection: sqlite3.Connection, name: str, state: LedgerState) -> LedgerState:
+    """A row for a new integration, with all that `state` holds."""
+    cursor = connection.execute(
+        "INSERT INTO integration (name, first_start, begun) VALUES (?, ?, ?)",
+        (name, state.first_start, state.begun),
+    )
+    after = replace(state, row=cursor.lastrowid or 0)
+    write_row(connection, after)
+    write_counts(connection, after, after.counts)
+    write_minutes(connection, after, after.minutes)
+    return after
+
+
+def write_row(connection: sqlite3.Connection, state: LedgerState) -> None:
+    """Where counting stands, less its counts."""
+    connection.execute(
+        """UPDATE integration SET origin = ?, horizon = ?, frontier = ?, unsettled = ?, active = ?
+        WHERE id = ?""",
+        (state.origin, state.horizon, state.frontier, state.unsettled, state.active, state.row),
+    )
+
+
+def write_counts(
+    connection: sqlite3.Connection, state: LedgerState, changes: Mapping[tuple[str, str], float]
+) -> None:
+    """The counts that changed, by name and label, at their new values."""
+    connection.executemany(
+        """INSERT INTO counter VALUES (?, ?, ?, ?, ?)
+        ON CONFLICT DO UPDATE SET value = excluded.value""",
+        (
+            (state.row, *key, value, state.started.get(key, state.begun))
+            for key, value in changes.items()
+        ),
+    )
+
+
+def raise_count(
+    connection: sqlite3.Connection,
+    state: LedgerState,
+    key: tuple[str, str],
+    amount: float,
+    wall: float,
+) -> LedgerState:
+    """The state with one count raised, here and in memory."""
+    changes = {key: state.value(key) + amount}
+    after = replace(
+        state,
+        counts={**state.counts, **changes},
+        started={key: wall, **state.started},
+    )
+    write_counts(connection, after, changes)
+    return after
+
+
+def write_minutes(
+    connection: sqlite3.Connection, state: LedgerState, minutes: Iterable[int]
+) -> None:
+    """The numbers of these minutes, at their new values."""
+    connection.executemany(
+        "INSERT OR REPLACE INTO minute VALUES (?, ?, ?)",
+        ((state.row, minute, state.minutes[minute]) for minute in minutes),
+    )
+
+
+def usage_days(
+    connection: sqlite3.Connection, integration: int, since: date
+) -> dict[date, dict[str, int]]:
+    """The remembered consumption of finished days, from `since` on."""
+    rows = connection.execute(
+        "SELECT day, metric, value FROM usage_day WHERE integration = ? AND day >= ?",
+        (integration, since.isoformat()),
+    )
+    days: dict[date, dict[str, int]] = {}
+    for day, metric, value in rows:
+        values = days.setdefault(date.fromisoformat(day), {})
+        if metric:
+            values[metric] = value
+    return days
+
+
+def remember_usage_day(
+    connection: sqlite3.Connection, integration: int, day: date, values: Mapping[str, int]
+) -> None:
+    """Keep what a finished day consumed; days of earlier months are forgotten."""
+    # A row without a metric says that the day was read, also when nothing was consumed.
+    connection.executemany(
+        "INSERT OR REPLACE INTO usage_day VALUES (?, ?, ?, ?)",
+        (
+            (integration, day.isoformat(), metric, value)
+            for metric, value in {"": 0, **values}.items()
+        ),
+    )
+    connection.execute(
+        "DELETE FROM usage_day WHERE integration = ? AND day < ?",
+        (integration, day.replace(day=1).isoformat()),
+    )
+
+
+def _known(
+    row: tuple[bytes, int, int, int, int, float | None, str | None, int],
+) -> tuple[bytes, Known]:
+    key, created, settled, bot, active, score, flags, missed = row
+    names = frozenset(json.loads(flags)) if flags else frozenset[str]()
+    return key, Known(created, bool(settled), bool(bot), bool(active), score, names, missed)

@@ -1,0 +1,165 @@
+"""The rules of counting, as functions of (what is known, what was read, the API's time).
+
+Pure: no I/O and no clock. All times are microseconds since 1970 by the API's clock. What each rule
+promises, and why nothing is lost or doubled, stands in docs/counting.md.
+"""
+
+from collections import Counter
+from dataclasses import dataclass, field, replace
+
+from exporter.api.schema.session import Session
+
+MINUTE = 60_000_000
+"""In microseconds."""
+
+MISSED_WALKS = 3
+"""Whole walks that do not show an old enough session, before it is settled as last read."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """The settings that counting depends on. overlap, settle_after: microseconds."""
+
+    overlap: int
+    settle_after: int
+    threshold: float
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """Where counting stands: nothing before `horizon` counts, nothing before `frontier` is new."""
+
+    horizon: int
+    frontier: int
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What is remembered of a session.
+
+    bot: whether it was counted as one. flags: those counted. score: the last that was read.
+    missed: whole walks in a row that should have shown it and did not.
+    """
+
+    created: int
+    settled: bool = False
+    bot: bool = False
+    active: bool = False
+    score: float | None = None
+    flags: frozenset[str] = frozenset()
+    missed: int = 0
+
+
+@dataclass(slots=True)
+class Tally:
+    """What readings add to the counters, and to the numbers of open sessions."""
+
+    sessions: int = 0
+    bots: int = 0
+    late: int = 0
+    flags: Counter[str] = field(default_factory=Counter)
+    scores: list[tuple[float, str | None]] = field(default_factory=list)
+    """Final score of each session settled with one; and its id, where a reading settled it."""
+    minutes: Counter[int] = field(default_factory=Counter)
+    """New sessions by the minute of their createdAt."""
+    unsettled: int = 0
+    active: int = 0
+
+
+def read(
+    before: Known | None, session: Session, at: int, bounds: Bounds, rules: Rules, tally: Tally
+) -> Known | None:
+    """What is known of `session` after one reading of it, made at the API's time `at`.
+
+    before: what was known; None where it was never seen. Adds to `tally` what is to be counted.
+    Gives None where the session lies behind the horizon, and `before` itself where nothing changed;
+    the same reading a second time changes nothing.
+    """
+    known = before
+    if known is None:
+        if session.created < bounds.horizon:
+            return None
+        tally.sessions += 1
+        tally.late += session.created < bounds.frontier
+        tally.minutes[session.created // MINUTE] += 1
+        tally.unsettled += 1
+        known = Known(session.created)
+    elif known.settled:
+        return before
+    bot = session.score is not None and session.score >= rules.threshold
+    tally.bots += bot and not known.bot
+    fresh = frozenset(session.flags) - known.flags
+    tally.flags.update(fresh)
+    active = session.status is not None and session.status.lower() == "active"
+    tally.active += active - known.active
+    after = Known(
+        created=known.created,
+        bot=known.bot or bot,
+        active=active,
+        score=known.score if session.score is None else session.score,
+        flags=known.flags | fresh,
+    )
+    if is_settled(session, known.created, at, rules):
+        return settle(after, session.id, tally)
+    return before if after == before else after
+
+
+def is_settled(session: Session, created: int, at: int, rules: Rules) -> bool:
+    """Whether a reading at the API's time `at` settles the session."""
+    if at - created >= rules.settle_after:
+        return True
+    if session.status is None or session.updated is None or session.status.lower() == "active":
+        return False
+    return session.updated <= at - rules.overlap
+
+
+def settle(known: Known, identity: str | None, tally: Tally) -> Known:
+    """The session settled with what was last read: its score becomes final."""
+    tally.unsettled -= 1
+    tally.active -= known.active
+    if known.score is not None:
+        tally.scores.append((known.score, identity))
+    return replace(known, settled=True, active=False, flags=frozenset())
+
+
+def missed(before: Known, at: int, rules: Rules, tally: Tally) -> Known:
+    """What becomes of an unsettled session that a whole walk over its createdAt did not show.
+
+    at: the API's time when the walk began. Once several walks in a row have missed it, and it is
+    old enough, it is settled with what was last read.
+    """
+    after = replace(before, missed=before.missed + 1)
+    if after.missed >= MISSED_WALKS and at - after.created >= rules.settle_after:
+        return settle(after, None, tally)
+    return after
+
+
+@dataclass(frozen=True, slots=True)
+class Coverage:
+    """What whole walks have covered without a hole: all of [start, end) that was visible in time.
+
+    limit: sessions created before it had surely become visible when they were walked past.
+    """
+
+    start: int
+    end: int
+    limit: int | None = None
+
+    def extended(self, end: int | None, at: int, rules: Rules) -> "Coverage":
+        """With a whole walk, begun at the API's time `at`, from this end to `end` (None: now).
+
+        What was created before `at - overlap` was visible to that walk; of what was created later
+        some may have been missed, whatever is walked after it.
+        """
+        visible = at - rules.overlap
+        reached = max(self.end, at) if end is None else end
+        limit = self.limit
+        if reached > visible:
+            limit = visible if limit is None else min(limit, visible)
+        return Coverage(self.start, reached, limit)
+
+    def frontier(self, before: int) -> int:
+        """The frontier that follows; one that lies before the start stays where it is."""
+        if self.start > before:
+            return before
+        return max(before, self.end if self.limit is None else min(self.end, self.limit))

@@ -1,0 +1,140 @@
+"""Where the counting of one integration stands: immutable, replaced after each commit."""
+
+from bisect import bisect_left
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+
+from exporter.api.times import MICROSECONDS
+from exporter.ledger.rules import Bounds, Tally
+from exporter.metrics import catalogue
+from exporter.metrics.model import OTHER, Exemplar, Histogram, Reading
+
+Counts = Mapping[tuple[str, str], float]
+
+SESSIONS = ("sessions", "")
+BOTS = ("bots", "")
+LATE = ("late", "")
+GAP = ("gap", "")
+SCORE_SUM = ("score_sum", "")
+FLAG = "flag"
+SCORE = "score"
+
+LONGEST_FLAG = 128
+
+
+@dataclass(frozen=True, slots=True)
+class LedgerState:
+    """What was last committed. Times: microseconds since 1970 by the API's clock.
+
+    first_start, begun: Unix seconds of our clock: the start of the first process, and of counting.
+    origin, horizon, frontier: None until the API's clock was first seen.
+    counts: by name and label. started: when each of them began at 0, Unix seconds.
+    minutes: sessions counted by the minute of createdAt, as far back as coverage is asked for.
+    oldest: createdAt of the oldest unsettled session.
+    """
+
+    row: int
+    first_start: float
+    begun: float
+    origin: int | None = None
+    horizon: int | None = None
+    frontier: int | None = None
+    unsettled: int = 0
+    active: int = 0
+    oldest: int | None = None
+    counts: Counts = field(default_factory=dict)
+    started: Counts = field(default_factory=dict)
+    minutes: Mapping[int, int] = field(default_factory=dict)
+
+    @property
+    def bounds(self) -> Bounds:
+        """Raises ValueError before the API's clock is known."""
+        if self.horizon is None or self.frontier is None:
+            raise ValueError("counting has not begun")
+        return Bounds(self.horizon, self.frontier)
+
+    def value(self, key: tuple[str, str]) -> float:
+        return self.counts.get(key, 0.0)
+
+    def sessions_since(self, time: int) -> int:
+        """Sessions counted with a createdAt in or after the minute of `time`."""
+        first = time // (60 * MICROSECONDS)
+        return sum(count for minute, count in self.minutes.items() if minute >= first)
+
+
+def flag_key(flag: str) -> str | None:
+    """The flag as a label value; None where it cannot be one and counts as `other`."""
+    return flag if 0 < len(flag) <= LONGEST_FLAG and flag.isprintable() else None
+
+
+def score_place(score: float) -> int:
+    """The index of the histogram's bucket that a score falls into."""
+    return bisect_left(catalogue.SCORE_BOUNDS, score)
+
+
+def counted(
+    state: LedgerState, tally: Tally, wall: float, max_flags: int
+) -> tuple[LedgerState, dict[tuple[str, str], float], int]:
+    """The state with the tally added, the counts that changed, and how many flags were folded."""
+    changes: dict[tuple[str, str], float] = {}
+
+    def add(key: tuple[str, str], amount: float) -> None:
+        if amount:
+            changes[key] = changes.get(key, state.value(key)) + amount
+
+    add(SESSIONS, tally.sessions)
+    add(BOTS, tally.bots)
+    add(LATE, tally.late)
+    admitted = {label for name, label in state.counts if name == FLAG and label != OTHER}
+    folded = 0
+    for flag, amount in tally.flags.items():
+        fits = flag_key(flag) is not None
+        if fits and flag not in admitted and len(admitted) < max_flags:
+            admitted.add(flag)
+        if fits and flag in admitted:
+            add((FLAG, flag), amount)
+        else:
+            add((FLAG, OTHER), amount)
+            folded += amount
+    for score, _ in tally.scores:
+        add((SCORE, str(score_place(score))), 1)
+        add(SCORE_SUM, score)
+    minutes = dict(state.minutes)
+    for minute, amount in tally.minutes.items():
+        minutes[minute] = minutes.get(minute, 0) + amount
+    after = replace(
+        state,
+        unsettled=state.unsettled + tally.unsettled,
+        active=state.active + tally.active,
+        counts={**state.counts, **changes},
+        started={**dict.fromkeys(changes, wall), **state.started},
+        minutes=minutes,
+    )
+    return after, changes, folded
+
+
+def score_histogram(state: LedgerState, exemplars: Mapping[int, Exemplar]) -> Histogram:
+    """The final scores counted so far."""
+    places = range(len(catalogue.SCORE_BOUNDS) + 1)
+    kept = tuple(exemplars.get(place) for place in places) if exemplars else ()
+    counts = tuple(int(state.value((SCORE, str(place)))) for place in places)
+    return Histogram(catalogue.SCORE_BOUNDS, counts, state.value(SCORE_SUM), kept)
+
+
+def readings(state: LedgerState, exemplars: Mapping[int, Exemplar]) -> Iterator[Reading]:
+    """The series of the ledger, coverage aside."""
+    begun = state.begun
+    yield Reading(catalogue.SESSIONS, state.value(SESSIONS), created=begun)
+    yield Reading(catalogue.BOT_SESSIONS, state.value(BOTS), created=begun)
+    yield Reading(catalogue.LATE_SESSIONS, state.value(LATE), created=begun)
+    yield Reading(catalogue.SESSION_GAP, state.value(GAP), created=begun)
+    flags = sorted({label for name, label in state.counts if name == FLAG} | {OTHER})
+    for flag in flags:
+        started = state.started.get((FLAG, flag), begun)
+        yield Reading(catalogue.SESSION_FLAGS, state.value((FLAG, flag)), (flag,), started)
+    scores = score_histogram(state, exemplars)
+    yield Reading(catalogue.SESSION_BOT_SCORE, scores, created=begun)
+    yield Reading(catalogue.SESSIONS_UNSETTLED, float(state.unsettled))
+    yield Reading(catalogue.SESSIONS_ACTIVE, float(state.active))
+    if state.frontier is not None:
+        yield Reading(catalogue.SESSION_FRONTIER, state.frontier / MICROSECONDS)

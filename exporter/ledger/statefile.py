@@ -1,0 +1,181 @@
+"""The state file: whose it is, who may write it, and how a new one comes to be.
+
+Nothing here reads or writes what is counted. A file that is not ours, or of a newer version, is
+never touched; a damaged one of ours is moved aside, never deleted.
+"""
+
+import fcntl
+import os
+import sqlite3
+from pathlib import Path
+from typing import Literal
+
+APPLICATION_ID = 0x4E414958
+"""Marks a database as ours (bytes 68 to 71 of an SQLite file): NAIX."""
+
+VERSION = 1
+
+_MAGIC = b"SQLite format 3\x00"
+
+SCHEMA = """
+CREATE TABLE meta (key TEXT PRIMARY KEY, value BLOB NOT NULL) STRICT, WITHOUT ROWID;
+CREATE TABLE integration (
+    id INTEGER PRIMARY KEY,
+    name TEXT NOT NULL UNIQUE,
+    first_start REAL NOT NULL,
+    begun REAL NOT NULL,
+    origin INTEGER,
+    horizon INTEGER,
+    frontier INTEGER,
+    unsettled INTEGER NOT NULL DEFAULT 0,
+    active INTEGER NOT NULL DEFAULT 0
+) STRICT;
+CREATE TABLE session (
+    integration INTEGER NOT NULL,
+    id BLOB NOT NULL,
+    created INTEGER NOT NULL,
+    settled INTEGER NOT NULL,
+    bot INTEGER NOT NULL,
+    active INTEGER NOT NULL,
+    score REAL,
+    flags TEXT,
+    missed INTEGER NOT NULL,
+    PRIMARY KEY (integration, id)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX session_settled ON session (integration, created) WHERE settled = 1;
+CREATE INDEX session_unsettled ON session (integration, created) WHERE settled = 0;
+CREATE TABLE counter (
+    integration INTEGER NOT NULL,
+    name TEXT NOT NULL,
+    label TEXT NOT NULL,
+    value REAL NOT NULL,
+    created REAL NOT NULL,
+    PRIMARY KEY (integration, name, label)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE minute (
+    integration INTEGER NOT NULL,
+    minute INTEGER NOT NULL,
+    sessions INTEGER NOT NULL,
+    PRIMARY KEY (integration, minute)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE invalid (
+    integration INTEGER NOT NULL,
+    id BLOB NOT NULL,
+    seen INTEGER NOT NULL,
+    PRIMARY KEY (integration, id)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE usage_day (
+    integration INTEGER NOT NULL,
+    day TEXT NOT NULL,
+    metric TEXT NOT NULL,
+    value INTEGER NOT NULL,
+    PRIMARY KEY (integration, day, metric)
+) STRICT, WITHOUT ROWID;
+"""
+
+
+class ForeignStateError(Exception):
+    """The file at `state.path` is not ours to write: another program's, or of a newer version."""
+
+
+class StateLockedError(Exception):
+    """Another exporter holds the state."""
+
+
+Condition = Literal["absent", "ours", "damaged"]
+
+
+def examine(path: Path) -> Condition:
+    """What lies at `path`. Raises ForeignStateError, or OSError where it cannot be read."""
+    try:
+        with path.open("rb") as file:
+            head = file.read(100)
+    except FileNotFoundError:
+        return "absent"
+    if not head:
+        return "absent"
+    if len(head) < 100 or not head.startswith(_MAGIC):
+        if _application_id(head) == APPLICATION_ID:
+            return "damaged"
+        raise ForeignStateError(f"state.path: {path} is not a state file of this exporter")
+    if _application_id(head) != APPLICATION_ID:
+        raise ForeignStateError(f"state.path: {path} is another program's database")
+    version = int.from_bytes(head[60:64], "big")
+    if version > VERSION:
+        raise ForeignStateError(
+            f"state.path: {path} was written by a newer version (schema {version}, ours {VERSION})"
+        )
+    return "ours"
+
+
+def _application_id(head: bytes) -> int:
+    return int.from_bytes(head[68:72], "big")
+
+
+def initialise(connection: sqlite3.Connection) -> None:
+    """Lay the schema into an empty database."""
+    connection.executescript(
+        f"BEGIN; {SCHEMA} PRAGMA application_id = {APPLICATION_ID};"
+        f" PRAGMA user_version = {VERSION}; COMMIT;"
+    )
+    connection.execute("INSERT INTO meta VALUES ('salt', ?)", (os.urandom(16),))
+
+
+def create(path: Path) -> None:
+    """A new state file, whole or not at all: written beside and renamed into place, mode 0600."""
+    draft = path.with_name(f"{path.name}.new")
+    for leftover in (draft, draft.with_name(f"{draft.name}-journal")):
+        leftover.unlink(missing_ok=True)
+    os.close(os.open(draft, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
+    connection = sqlite3.connect(draft, isolation_level=None)
+    try:
+        connection.execute("PRAGMA synchronous = FULL")
+        initialise(connection)
+    finally:
+        connection.close()
+    for stale in ("-wal", "-shm"):
+        # Left by a file that was deleted; SQLite must not replay it into the new one.
+        path.with_name(path.name + stale).unlink(missing_ok=True)
+    draft.replace(path)
+    directory = os.open(path.parent, os.O_RDONLY)
+    try:
+        os.fsync(directory)
+    finally:
+        os.close(directory)
+
+
+def set_aside(path: Path, stamp: str) -> Path:
+    """Move a damaged state, with what SQLite keeps beside it, to `<path>.damaged-<stamp>`."""
+    target = path.with_name(f"{path.name}.damaged-{stamp}")
+    for suffix in ("-wal", "-shm"):
+        beside = path.with_name(path.name + suffix)
+        if beside.exists():
+            beside.replace(target.with_name(target.name + suffix))
+    path.replace(target)
+    return target
+
+
+class FileLock:
+    """The right to write the state, held by one process; the kernel frees it when that ends."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path.with_name(f"{path.name}.lock")
+        self._descriptor: int | None = None
+
+    def acquire(self) -> bool:
+        """Take it now. False where another process holds it. Raises OSError."""
+        if self._descriptor is not None:
+            return True
+        descriptor = os.open(self._path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.close(descriptor)
+            return False
+        self._descriptor = descriptor
+        return True
+
+    def release(self) -> None:
+        if self._descriptor is not None:
+            os.close(self._descriptor)
+            self._descriptor = None
