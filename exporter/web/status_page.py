@@ -52,8 +52,11 @@ th, td { text-align: left; padding: .45rem .9rem .45rem 0; border-top: 1px solid
 th:last-child, td:last-child { padding-right: 0; }
 thead th { border-top: 0; color: var(--soft); font-size: .85rem; font-weight: 500; }
 tbody th { font-weight: 600; }
-td.number, th.number { text-align: right; }
+td.number, th.number { text-align: right; padding-right: 1.75rem; }
 td.words { white-space: normal; min-width: 12rem; overflow-wrap: anywhere; }
+@media (min-width: 60rem) { table { table-layout: fixed; }
+  th:nth-child(1) { width: 13%; } th:nth-child(2) { width: 12%; } th:nth-child(3) { width: 16%; }
+  th:nth-child(4) { width: 10%; } th:nth-child(6) { width: 9%; } th:nth-child(7) { width: 15%; } }
 footer { color: var(--soft); font-size: .9rem; padding-bottom: 2rem; }
 """
 
