@@ -47,9 +47,9 @@ class Tool:
     """How one folder of `tools/` becomes programs, or files, for the tests.
 
     `module` is the one whose version the tool carries. `package` is what `go build` is asked for:
-    `tool` means the `tool` lines of go.mod, `.` the folder's own sources. `version_variable` is the
-    linker symbol that `--version` prints. `copied` are files of the module itself, for a tool that
-    is read rather than run.
+    `tool` means the `tool` lines of go.mod, `.` the folder's own sources, else one package, and the
+    program's name is then the first of `programs`. `version_variable` is the linker symbol that
+    `--version` prints. `copied` are files of the module itself, for a tool that is only read.
     """
 
     name: str
@@ -69,9 +69,48 @@ TOOLS = (
         tags=("remove_all_sd",),  # the clouds' SDKs are most of the build; file and http SD stay
         version_variable="github.com/prometheus/common/version.Version",
     ),
+    Tool(
+        name="helm",
+        module="helm.sh/helm/v4",
+        programs=("helm",),
+        version_variable="helm.sh/helm/v4/internal/version.version",
+    ),
+    Tool(
+        name="actionlint",
+        module="github.com/rhysd/actionlint",
+        programs=("actionlint",),
+        version_variable="github.com/rhysd/actionlint.version",
+    ),
+    Tool(  # its sources were made once by the Collector's own builder, from builder.yaml
+        name="otelcol",
+        module="go.opentelemetry.io/collector/otelcol",
+        programs=("otelcol",),
+        package=".",
+    ),
+    Tool(
+        name="prometheus-operator-crd",
+        module="github.com/prometheus-operator/prometheus-operator",
+        copied=tuple(
+            f"example/prometheus-operator-crd/monitoring.coreos.com_{kind}.yaml"
+            for kind in ("podmonitors", "prometheusrules", "servicemonitors")
+        ),
+    ),
 )
-# Built only when asked for: they take as long as all the others together.
-CLUSTER: tuple[Tool, ...] = ()
+# Built only when asked for: no test of every change needs them, and they take as long as the rest.
+CLUSTER = (
+    Tool(
+        name="etcd",
+        module="go.etcd.io/etcd/server/v3",
+        programs=("etcd",),
+        package="go.etcd.io/etcd/server/v3",  # named, since a `tool` line would call it `server`
+    ),
+    Tool(
+        name="kube-apiserver",
+        module="k8s.io/kubernetes",
+        programs=("kube-apiserver",),
+        version_variable="k8s.io/component-base/version.gitVersion",
+    ),
+)
 
 
 def release_of(text: str) -> Release:
@@ -105,8 +144,8 @@ def shown_version(tool: Tool) -> str:
     """The version as its users know it: Prometheus 3.5.0 is published as the module v0.305.0."""
     version = pinned_version(tool)
     if tool.name == "prometheus":
-        major, minor, patch = release_of(version)[0], *release_of(version)[1:]
-        return f"{major + minor // 100}.{minor % 100}.{patch}"
+        _, minor, patch = release_of(version)
+        return f"{minor // 100}.{minor % 100}.{patch}"
     return version
 
 
@@ -273,7 +312,8 @@ def compile_programs(tool: Tool, go: Path, log: Path) -> None:
 
 
 def copy_files(tool: Tool, go: Path, log: Path) -> None:
-    """Have Go fetch and verify the module, and copy the named files out of it."""
+    """Have Go fetch the module, hold it against go.sum, and copy the named files out of it."""
+    pins = (SOURCES / tool.name / "go.sum").read_text().splitlines()
     answer = subprocess.run(  # noqa: S603  a fixed command
         [go, "mod", "download", "-json", tool.module],
         capture_output=True,
@@ -286,7 +326,11 @@ def copy_files(tool: Tool, go: Path, log: Path) -> None:
     log.write_text(answer.stdout + answer.stderr)
     if answer.returncode != 0:
         raise BuildError(f"{tool.name}: download failed; log: {shown(log)}\n{tail(log)}")
-    module = Path(json.loads(answer.stdout)["Dir"])
+    module_info = json.loads(answer.stdout)
+    pin = f"{tool.module} {pinned_version(tool)} {module_info['Sum']}"
+    if pin not in pins:  # `go mod download` adds a pin that is missing, and says nothing
+        raise BuildError(f"{tool.name}: go.sum does not hold {pin!r}")
+    module = Path(module_info["Dir"])
     for source, target in zip(tool.copied, results(tool), strict=True):
         if not (module / source).exists():
             raise BuildError(f"{tool.name}: {tool.module} has no {source}")
