@@ -144,16 +144,16 @@ def _redact_line(logger: WrappedLogger, method: str, line: Any) -> str:
 
 def _redacted(value: Any, depth: int) -> Any:
     """The value with every string in it redacted; what is neither text nor number becomes text."""
-    if value is None or isinstance(value, bool | int):
+    if value is None or isinstance(value, bool):
         return value
-    if isinstance(value, float):
-        return value if isfinite(value) else str(value)  # JSON has no NaN
+    if isinstance(value, int | float):
+        text = redact.text(str(value))
+        # JSON has no NaN, and a number that was a secret is none any more.
+        return value if text == str(value) and isfinite(value) else text
     if depth and isinstance(value, Mapping):
         return {redact.text(str(key)): _redacted(inner, depth - 1) for key, inner in value.items()}
     if depth and isinstance(value, list | tuple | set | frozenset):
         return [_redacted(inner, depth - 1) for inner in value]
-    if isinstance(value, bytes):
-        value = value.decode("utf-8", "backslashreplace")
     return redact.text(value if isinstance(value, str) else _text(value))
 
 

@@ -156,6 +156,27 @@ def test_a_secret_comes_out_nowhere_at_level_debug(format: str) -> None:
     assert "aik_v1_" not in text
 
 
+def test_a_secret_that_is_a_number_is_redacted_and_the_line_stays_json() -> None:
+    stream = io.StringIO()
+    log.configure("info", "json", stream)
+    redact.add("900719925474")
+
+    log.get_logger("x").info("started", pin=900719925474)
+
+    assert _lines(stream)[0]["pin"] == "[redacted]"
+
+
+def test_a_secret_that_only_the_finished_line_holds_is_redacted() -> None:
+    stream = io.StringIO()
+    log.configure("info", "console", stream)
+    redact.add("alpha=1 beta=2")
+
+    log.get_logger("x").info("started", alpha=1, beta=2)
+
+    assert "alpha=1 beta=2" not in stream.getvalue()
+    assert "[redacted]" in stream.getvalue()
+
+
 @pytest.mark.parametrize("format", ["json", "console"])
 def test_local_variables_of_a_traceback_are_not_printed(format: str) -> None:
     stream = io.StringIO()

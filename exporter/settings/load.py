@@ -3,8 +3,8 @@
 Each source gives a flat layer, so that the origin of every value is known and an error can name the
 setting as the user wrote it. pydantic checks the values; its own messages, which quote the input,
 are never printed. Keys are registered with the redactor as soon as they are read. pydantic-settings
-stays out: its sources know no origin and read only the process's own environment, and its import
-costs 6 MiB.
+stays out: its sources know no origins, read only the process's own environment, and let one YAML
+key silently win over its twin.
 """
 
 from __future__ import annotations
@@ -26,7 +26,6 @@ from exporter.settings.flags import Parser, add_flags, flag_layer
 from exporter.settings.layers import Layer, Raw
 from exporter.settings.model import Settings
 from exporter.settings.values import SecretValueError, key_problem, looks_like_key
-from exporter.settings.yaml_file import file_layer
 
 #: pydantic's error types, in the words of these messages; `{…}` comes from the error's context.
 _WORDS: Final = {
@@ -105,6 +104,9 @@ def _first(layers: Sequence[Layer], name: str) -> Raw | None:
 def _file_layer(file: Raw, environ: Mapping[str, str]) -> Layer:
     if not file.value or "\0" in str(file.value) or "aik_v1_" in str(file.value):
         raise SettingsError(f"{file.origin}: must be the path of a file")
+    # Only now: most run without a file, and a YAML parser costs 3 MiB.
+    from exporter.settings.yaml_file import file_layer
+
     layer = file_layer(Path(str(file.value)))
     if "api_key" in layer:
         redact.add(str(layer["api_key"].value))
