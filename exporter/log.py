@@ -149,7 +149,8 @@ def _redacted(value: Any, depth: int) -> Any:
     if isinstance(value, int | float):
         text = redact.text(str(value))
         # JSON has no NaN, and a number that was a secret is none any more.
-        return value if text == str(value) and isfinite(value) else text
+        plain = isinstance(value, int) or isfinite(value)
+        return value if plain and text == str(value) else text
     if depth and isinstance(value, Mapping):
         return {redact.text(str(key)): _redacted(inner, depth - 1) for key, inner in value.items()}
     if depth and isinstance(value, list | tuple | set | frozenset):

@@ -252,10 +252,11 @@ def test_numbers_that_json_lacks_are_written_as_text() -> None:
     stream = io.StringIO()
     log.configure("info", "json", stream)
 
-    log.get_logger("x").info("odd", a=float("nan"), b=float("inf"), c=None, d=True)
+    log.get_logger("x").info("odd", a=float("nan"), b=float("inf"), c=None, d=True, e=10**400)
 
     (line,) = _lines(stream)
     assert (line["a"], line["b"], line["c"], line["d"]) == ("nan", "inf", None, True)
+    assert line["e"] == 10**400
 
 
 def test_an_uncaught_exception_is_logged_redacted(monkeypatch: pytest.MonkeyPatch) -> None:
