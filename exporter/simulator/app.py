@@ -127,7 +127,7 @@ class _Api:
             repeat_last=suffers and service.chance(faults.repeat_items),
             keep=keep,
         )
-        items = [session.json() for session in page.sessions]
+        items = [self._service.encoded(session) for session in page.sessions]
         return replies.page(items, query.limit, page.next_cursor, settings.last_cursor)
 
     async def session(self, request: Request) -> Response:
@@ -158,7 +158,7 @@ class _Api:
         sessions = records.by_user(self._seen()).get(request.path_params["id"])
         if sessions is None:
             raise HTTPException(404, "No such user.")
-        items = [session.json() for session in reversed(sessions)]
+        items = [self._service.encoded(session) for session in reversed(sessions)]
         return self._slice(items, request.query_params)
 
     async def courses(self, request: Request) -> Response:

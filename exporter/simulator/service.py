@@ -14,11 +14,13 @@ from typing import Any, Final, NamedTuple
 from exporter.simulator.clock import SimClock
 from exporter.simulator.faults import Faults
 from exporter.simulator.lists import TIERS, ListSettings, Tier
+from exporter.simulator.sessions import Session
 from exporter.simulator.world import World
 
 DEFAULT_KEY: Final = "aik_v1_simulated-key-00000000000000000000000000"
 VERSION: Final = "1.0.17.0"
 _WINDOW_SECONDS: Final = 60.0
+_MOST_ENCODED: Final = 100_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +124,7 @@ class Service:
         self.transports: dict[Any, asyncio.Transport] = {}
         """Connections by the client's address, so that a fault can close one."""
         self._faults = Faults()
+        self._encoded: list[Session] = []
 
     @property
     def faults(self) -> Faults:
@@ -149,6 +152,16 @@ class Service:
         now = self._time()
         self.world.advance(now)
         return now
+
+    def encoded(self, session: Session) -> bytes:
+        """The session's JSON; kept for the next reader, but not for too many sessions at once."""
+        if session.encoded is None:
+            if len(self._encoded) >= _MOST_ENCODED:
+                for old in self._encoded:
+                    old.encoded = None
+                self._encoded.clear()
+            self._encoded.append(session)
+        return session.json()
 
     def chance(self, share: float) -> bool:
         """Whether a fault of this probability strikes."""
