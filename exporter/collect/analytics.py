@@ -8,19 +8,18 @@ import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-import structlog
-
 from exporter.api.schema.analytics import BucketTimestamp, Hours, Window, read_analytics
 from exporter.api.times import MICROSECONDS
 from exporter.collect import bounds
 from exporter.collect.attempts import Attempts
 from exporter.collect.origins import origin_label
 from exporter.collect.protocol import Api, Publish
+from exporter.log import get_logger
 from exporter.metrics import catalogue
 from exporter.metrics.model import OTHER, Metric, Reading
 from exporter.metrics.telemetry import Telemetry
 
-log = structlog.get_logger(__name__)
+log = get_logger(__name__)
 
 HOURLY_WINDOW = "24h"
 _BROWSER = re.compile(r"(?=.{1,32}\Z)[0-9]{0,3} ?[A-Za-z][A-Za-z .+_-]*")

@@ -4,14 +4,13 @@ An API that answers and calls itself unhealthy has answered: the poll is a succe
 says what the API said of itself.
 """
 
-import structlog
-
 from exporter.api.schema.health import read_health
 from exporter.collect.protocol import Api, Publish
+from exporter.log import get_logger
 from exporter.metrics import catalogue
 from exporter.metrics.model import Reading
 
-log = structlog.get_logger(__name__)
+log = get_logger(__name__)
 
 
 class Health:

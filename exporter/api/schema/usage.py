@@ -1,0 +1,86 @@
+"""`GET /v1/usage`: what was consumed, in an envelope of its own, as rows of metric and value.
+
+The form of a row's `period` and the keys of `totals` are unknown; nothing here depends on either,
+except that of several storage rows the one with the greatest period counts as the newest.
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from exporter.api.schema.decode import Count, Shape, decoded, decoded_or_none
+from exporter.api.schema.names import snake_case
+from exporter.metrics.catalogue import USAGE_METRICS
+from exporter.metrics.model import OTHER
+
+STORAGE = "storage_bytes"
+KNOWN = USAGE_METRICS
+_BY_LETTERS = {name.replace("_", ""): name for name in (*KNOWN, STORAGE)}
+_NAME = re.compile(r"[a-z][a-z0-9_]{0,39}")
+
+
+class _Row(Shape):
+    period: str | None = None
+    metric_type: str
+    value: Count
+
+
+class _Named(Shape):
+    metric_type: str
+
+
+class _Body(Shape):
+    data: list[Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Consumption:
+    """What one answer says was consumed between its two dates.
+
+    sums: by metric, rows added up; a known metric that no row names is 0, one that only rows which
+        did not decode name is missing. Storage is not in it: it is a level, not a flow.
+    storage: the newest storage in bytes, where a row gives it.
+    invalid_items: rows that did not decode.
+    """
+
+    sums: Mapping[str, int]
+    storage: int | None
+    invalid_items: int
+
+
+def metric_name(metric_type: str) -> str:
+    """`ApiCalls`, `apicalls` and `API_CALLS` give `api_calls`; unknown types in snake_case.
+
+    What is then no name of at most 40 of `a-z0-9_` is `other`.
+    """
+    letters = "".join(filter(str.isalnum, metric_type)).lower()
+    if letters in _BY_LETTERS:
+        return _BY_LETTERS[letters]
+    name = snake_case(metric_type)
+    return name if _NAME.fullmatch(name) else OTHER
+
+
+def read_usage(body: object) -> Consumption:
+    """Raises InvalidResponseError where `body` holds no list of rows."""
+    listed = decoded(_Body, body, "usage").data
+    rows = [decoded_or_none(_Row, item) for item in listed]
+    sums: dict[str, int] = {}
+    newest, storage = "", None
+    for row in rows:
+        if row is None:
+            continue
+        name, period = metric_name(row.metric_type), row.period or ""
+        if name != STORAGE:
+            sums[name] = sums.get(name, 0) + row.value
+        elif storage is None or period >= newest:
+            newest, storage = period, row.value
+    bad = [item for item, row in zip(listed, rows, strict=True) if row is None]
+    zeros = dict.fromkeys(set(KNOWN) - _names(bad), 0)
+    return Consumption(zeros | sums, storage, len(bad))
+
+
+def _names(items: list[Any]) -> set[str]:
+    """The metrics that rows name which did not decode otherwise."""
+    named = [decoded_or_none(_Named, item) for item in items]
+    return {metric_name(row.metric_type) for row in named if row is not None}
