@@ -9,11 +9,9 @@ import heapq
 from collections import deque
 from itertools import count
 
+from exporter.api import tiers
 from exporter.api.errors import ThrottledError
 from exporter.clock import Clock
-
-TIER_LIMITS = {"free": 60, "pro": 600, "enterprise": 6000}
-"""Requests a minute by tier, as the vendor documents them; an unknown tier counts as free."""
 
 WINDOW_SECONDS = 60.0
 MARGIN_SECONDS = 1.0
@@ -40,12 +38,12 @@ class Budget:
         self._held_until = clock.monotonic()
         self._waiting: list[tuple[int, int]] = []
         self._places = count()
-        self.tier = "free"
+        self.tier: str | None = None
 
     @property
     def tier_limit(self) -> int:
         """Requests a minute of the tier."""
-        return TIER_LIMITS.get(self.tier, TIER_LIMITS["free"])
+        return tiers.limits(self.tier).requests
 
     @property
     def per_minute(self) -> float:

@@ -91,7 +91,6 @@ class Client:
         self.gate = gate
         self.budget = budget
         self.server_clock = server_clock
-        self.tier: str | None = None
 
     async def get(
         self, path: str, params: Mapping[str, str] | None = None, *, resource: str
@@ -142,7 +141,6 @@ class Client:
     def _learn(self, reply: _Reply, key: str | None) -> None:
         tier = reply.headers.get("x-isnotai-tier", "").strip().lower()
         if tier and key is not None:
-            self.tier = tier
             self.budget.tier = tier
         if reply.status == 429 or reply.status >= 500:
             pause = retry_after(reply.headers)

@@ -34,13 +34,19 @@ class UnreachableError(ApiError):
 
 
 class InvalidResponseError(ApiError):
-    """A 2xx that is not what the API documents, such as a field of a wrong type."""
+    """A 2xx that is not what the API documents, such as a field of a wrong type.
+
+    counted: whether `isnotai_api_invalid_responses_total` has it already.
+    """
 
     kind = "invalid"
+    counted = False
 
 
 class UnreadableBodyError(InvalidResponseError):
     """A 2xx whose body is no JSON or too large; the client counts it, and asks again."""
+
+    counted = True
 
 
 class KeyMissingError(ApiError):

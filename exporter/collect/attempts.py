@@ -27,7 +27,7 @@ class Attempts:
         except ApiError as error:
             if self._first is None:
                 self._first = error
-            elif isinstance(error, InvalidResponseError):
+            elif isinstance(error, InvalidResponseError) and not error.counted:
                 self._telemetry.invalid_responses.inc(self._resource)
 
     def raise_first(self) -> None:

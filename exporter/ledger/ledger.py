@@ -91,10 +91,11 @@ class Ledger:
     async def prepare(self) -> LedgerState:
         """Load the state, or lay a new one. Cheap when that is done. Raises StateError."""
         state = self.state
-        if state is None or self._generation != self._store.generation:
-            self._generation, self._salt, state = await self._store.run(self._load)
-            self.state = state
-        return state
+        if state is not None and self._generation == self._store.generation:
+            return state
+        self._generation, self._salt, loaded = await self._store.run(self._load)
+        self.state = loaded
+        return loaded
 
     async def begin(self, now: int) -> None:
         """Fix the origin on the API's clock, which now shows `now`, unless that was done before.

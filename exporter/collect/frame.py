@@ -1,0 +1,180 @@
+"""The frame round every collector: when it polls, how long it took, what failed, what is stale.
+
+Collectors know none of that. One failing poll never stops another, whatever it fails with.
+"""
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+
+from exporter.api.client import REQUEST_SECONDS
+from exporter.api.errors import ApiError, InvalidResponseError
+from exporter.clock import Clock
+from exporter.collect.protocol import Collector
+from exporter.ledger.store import StateError
+from exporter.log import get_logger
+from exporter.metrics import catalogue
+from exporter.metrics.model import Metric, Reading
+from exporter.metrics.telemetry import Telemetry
+
+STUCK_INTERVALS = 5
+STUCK_GRACE_SECONDS = 4 * REQUEST_SECONDS
+"""The time-outs of one request with its retries; on top of five intervals, a poll that has given
+no sign for so long is stuck."""
+
+LASTING: frozenset[Metric] = frozenset({catalogue.API_INFO, catalogue.QUOTA_LIMIT})
+"""Infos and settings, which do not become untrue with time."""
+
+_log = get_logger(__name__)
+
+
+@dataclass(slots=True)
+class _Part:
+    read_at: float
+    readings: tuple[Reading, ...]
+
+
+@dataclass(slots=True)
+class ResourceState:
+    """What is known of one resource now.
+
+    last_success: Unix seconds; 0 before the first. error: kind and text of the last failure, safe
+    to show; None after a success. tried: a poll has ended, well or badly.
+    """
+
+    up: bool = False
+    tried: bool = False
+    last_success: float = 0.0
+    failures: int = 0
+    error: str | None = None
+    parts: dict[str, _Part] = field(default_factory=dict)
+
+
+class Poller:
+    """Polls one collector on its interval, aligned to its own start, never overlapping.
+
+    interval, stale_after: seconds. on_poll: called after each poll, so that a snapshot is made.
+    """
+
+    def __init__(
+        self,
+        collector: Collector,
+        *,
+        integration: str,
+        interval: float,
+        stale_after: float,
+        clock: Clock,
+        telemetry: Telemetry,
+        on_poll: Callable[[], None],
+    ) -> None:
+        self.collector = collector
+        self.interval = interval
+        self.state = ResourceState()
+        self.next_poll = clock.now()
+        self._integration = integration
+        self._stale_after = stale_after
+        self._clock = clock
+        self._telemetry = telemetry
+        self._on_poll = on_poll
+        self._last_sign = clock.monotonic()
+
+    @property
+    def resource(self) -> str:
+        return self.collector.resource
+
+    async def run(self) -> None:
+        """Poll until cancelled. A tick that comes while the last poll still runs is skipped."""
+        start = self._clock.monotonic()
+        tick = 0
+        while True:
+            await self.poll()
+            passed = max(tick, int((self._clock.monotonic() - start) / self.interval))
+            if passed > tick:
+                self._telemetry.polls.inc(self.resource, "skipped", by=passed - tick)
+            tick = passed + 1
+            wait = start + tick * self.interval - self._clock.monotonic()
+            self.next_poll = self._clock.now() + wait
+            await self._clock.sleep(max(0.0, wait))
+
+    async def poll(self) -> None:
+        """One poll; its failure is counted, logged and survived."""
+        began = self._clock.monotonic()
+        failure: Exception | None = None
+        try:
+            await self.collector.update(self._publish)
+        except (ApiError, StateError) as error:
+            failure = error
+        except Exception as error:  # noqa: BLE001 - the frame must survive any defect of a collector
+            failure = error
+            _log.exception("poll_crashed", integration=self._integration, resource=self.resource)
+        self._telemetry.poll_duration.observe(self._clock.monotonic() - began, self.resource)
+        if failure is None:
+            self._succeeded()
+        else:
+            self._failed(failure)
+        self._last_sign = self._clock.monotonic()
+        self._on_poll()
+
+    def stuck(self) -> bool:
+        """Whether the poll has given no sign for longer than it can rightly take."""
+        silence = self._clock.monotonic() - self._last_sign
+        return silence > STUCK_INTERVALS * self.interval + STUCK_GRACE_SECONDS
+
+    def fresh(self, read_at: float) -> bool:
+        """Whether what was read at that monotonic time may still be shown."""
+        age = self._clock.monotonic() - read_at
+        in_time = age <= self.interval + STUCK_GRACE_SECONDS
+        return age <= self._stale_after or (self.state.up and in_time)
+
+    def fresh_part(self, name: str) -> bool:
+        """Whether that part was read, and may still be shown."""
+        part = self.state.parts.get(name)
+        return part is not None and self.fresh(part.read_at)
+
+    def readings(self) -> Iterator[Reading]:
+        """The resource's own series, and those of its parts that are not stale."""
+        labels = (self.resource,)
+        state = self.state
+        yield Reading(catalogue.RESOURCE_UP, float(state.up), labels)
+        yield Reading(catalogue.RESOURCE_LAST_SUCCESS, state.last_success, labels)
+        yield Reading(catalogue.RESOURCE_FAILURES, float(state.failures), labels)
+        for part in state.parts.values():
+            fresh = self.fresh(part.read_at)
+            yield from (it for it in part.readings if fresh or it.metric in LASTING)
+
+    def _publish(self, part: str, readings: Iterable[Reading]) -> None:
+        now = self._clock.monotonic()
+        self.state.parts[part] = _Part(now, tuple(readings))
+        self._last_sign = now
+
+    def _succeeded(self) -> None:
+        state = self.state
+        if not state.up and state.tried:
+            _log.info(
+                "resource_recovered",
+                integration=self._integration,
+                resource=self.resource,
+                failures=state.failures,
+            )
+        state.up, state.tried, state.failures, state.error = True, True, 0, None
+        state.last_success = self._clock.now()
+        self._telemetry.polls.inc(self.resource, "success")
+
+    def _failed(self, failure: Exception) -> None:
+        state = self.state
+        if isinstance(failure, InvalidResponseError) and not failure.counted:
+            self._telemetry.invalid_responses.inc(self.resource)
+        if not isinstance(failure, StateError):
+            # A state that cannot be written says nothing about the API.
+            state.up = False
+        known = isinstance(failure, ApiError | StateError)
+        state.error = str(failure) if known else type(failure).__name__
+        state.tried = True
+        state.failures += 1
+        self._telemetry.polls.inc(self.resource, "failure")
+        _log.warning(
+            "poll_failed",
+            integration=self._integration,
+            resource=self.resource,
+            error=state.error,
+            failures=state.failures,
+        )

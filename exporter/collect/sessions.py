@@ -1,0 +1,302 @@
+"""The sessions resource: walks the list in windows of createdAt, and hands all to the ledger.
+
+A poll reads the tail, what was created since the last one; at a slower rhythm a sweep re-reads what
+is not settled and moves the frontier. Both go slice by slice, each committed on its own. It holds
+nothing that a restart would miss: a new process sweeps from the committed frontier.
+"""
+
+from dataclasses import dataclass, field
+
+from exporter.api import tiers
+from exporter.api.budget import Budget
+from exporter.api.errors import ApiError, CursorRefusedError, InvalidResponseError
+from exporter.api.serverclock import ServerClock
+from exporter.api.times import MICROSECONDS, format_time
+from exporter.api.walk import walk
+from exporter.clock import Clock
+from exporter.collect.protocol import Api, Publish
+from exporter.ledger.ledger import Ledger, WalkLog
+from exporter.ledger.plan import (
+    DAY,
+    EndDates,
+    Slice,
+    SlicePlanner,
+    expected_new,
+    midnight_before,
+    pages,
+    sweep_period,
+)
+from exporter.ledger.rules import Coverage
+from exporter.ledger.state import LedgerState
+from exporter.log import get_logger
+
+PATH = "/v1/sessions"
+
+BATCH_ITEMS = 1000
+"""So many items are committed at once, or fewer when a walk ends or the budget makes it wait."""
+
+WORKING_PART = 0.8
+"""The part of its interval for which a poll begins new slices."""
+
+REFUSALS_A_POLL = 12
+"""Refused cursors in one poll, each answered by a slice of half the width, before it gives up."""
+
+TOO_LONG = 4
+"""A walk of more than so many times the pages it was cut for is broken off and cut again."""
+
+RECENT_INTERVALS = 3
+"""A tail reaches back over at most so many intervals; what is longer is a sweep's work."""
+
+RATE_SECONDS = 600
+HISTORY_MARGIN = 60 * MICROSECONDS
+
+_log = get_logger(__name__)
+
+
+@dataclass(slots=True)
+class _Pass:
+    """One way from a start to now: the slices still to walk, and what was covered so far.
+
+    began: the API's time when it set out.
+    """
+
+    planner: SlicePlanner
+    coverage: Coverage
+    began: int
+    done: bool = field(default=False)
+
+
+class Sessions:
+    """Reads the session list of one integration into its ledger.
+
+    interval: seconds between polls.
+    """
+
+    resource = "sessions"
+
+    def __init__(
+        self,
+        *,
+        api: Api,
+        ledger: Ledger,
+        budget: Budget,
+        server_clock: ServerClock,
+        clock: Clock,
+        interval: float,
+        integration: str,
+    ) -> None:
+        self._api = api
+        self._ledger = ledger
+        self._budget = budget
+        self._server_clock = server_clock
+        self._clock = clock
+        self._interval = interval
+        self._integration = integration
+        self._ends = EndDates()
+        self._page_size: int | None = None
+        self._probed = False
+        self._tip: int | None = None
+        """The API's time up to which tails have read; None before the first whole pass."""
+        self._tail: _Pass | None = None
+        self._sweep: _Pass | None = None
+        self._next_sweep = 0
+
+    async def update(self, publish: Publish) -> None:
+        """One poll. Raises ApiError or StateError; what was read before it is committed."""
+        await self._ledger.prepare()
+        now = await self._api_time()
+        await self._ledger.begin(now)
+        await self._give_up_history(now)
+        deadline = self._clock.monotonic() + self._interval * WORKING_PART
+        self._choose(now)
+        refusals = 0
+        while (current := self._tail or self._sweep) is not None:
+            try:
+                await self._step(current)
+            except CursorRefusedError:
+                refusals += 1
+                if refusals > REFUSALS_A_POLL:
+                    raise
+            publish(self.resource, ())
+            if current.done:
+                self._finished(current)
+            if self._clock.monotonic() >= deadline:
+                break
+        publish(self.resource, ())
+        self._report()
+
+    async def _api_time(self) -> int:
+        """The API's time now; asked for where no answer has told it yet.
+
+        The same answer tells the tier, on which the history depends.
+        """
+        if not self._probed:
+            answer = await self._api.get(PATH, {"pageSize": "1"}, resource=self.resource)
+            if answer.server_time is None:
+                raise InvalidResponseError("sessions: no answer has carried a Date")
+            self._probed = True
+        now = self._server_clock.at(self._clock.monotonic())
+        if now is None:
+            raise InvalidResponseError("sessions: no answer has carried a Date")
+        return now
+
+    async def _give_up_history(self, now: int) -> None:
+        days = tiers.limits(self._budget.tier).history_days
+        gap = await self._ledger.clamp(now - days * DAY + HISTORY_MARGIN)
+        if gap:
+            _log.warning("sessions_gap", integration=self._integration, seconds=round(gap))
+            self._sweep = None
+
+    def _choose(self, now: int) -> None:
+        """Set out on a tail or a sweep, where the last ones are done."""
+        state = self._state()
+        recent = self._recent(now)
+        if self._sweep is None and self._sweep_is_due(state, now):
+            frontier = state.bounds.frontier
+            start = frontier if state.oldest is None else min(frontier, state.oldest)
+            self._sweep = self._set_out(start, now)
+            self._tail = None
+        elif self._tail is None and recent and self._tip is not None:
+            self._tail = self._set_out(self._tip, now)
+
+    def _set_out(self, start: int, now: int) -> _Pass:
+        return _Pass(SlicePlanner(start, self._target()), Coverage(start, start), now)
+
+    def _sweep_is_due(self, state: LedgerState, now: int) -> bool:
+        """Whether it is time, or a sweep costs no more than the tail that it would replace."""
+        if now >= self._next_sweep or not self._recent(now) or self._tip is None:
+            return True
+        frontier = state.bounds.frontier
+        start = frontier if state.oldest is None else min(frontier, state.oldest)
+        return self._estimate(state, start, now) <= self._estimate(state, self._tip, now)
+
+    def _finished(self, done: _Pass) -> None:
+        if done is self._tail:
+            self._tail = None
+            return
+        self._sweep = None
+        state, now = self._state(), done.began
+        frontier = state.bounds.frontier
+        start = frontier if state.oldest is None else min(frontier, state.oldest)
+        interval = self._interval
+        period = sweep_period(
+            self._estimate(state, start, now),
+            pages(expected_new(self._rate(state, now), interval), self._size()),
+            interval,
+            self._ledger.rules.settle_after / MICROSECONDS,
+            self._budget.per_minute,
+        )
+        # A poll that comes a moment early must not put the sweep off by a whole interval.
+        self._next_sweep = done.began + round((period - interval / 10) * MICROSECONDS)
+
+    async def _step(self, current: _Pass) -> None:
+        """Walk one slice of the pass, commit what it shows, and note what it covers."""
+        now = await self._api_time()
+        planner = current.planner
+        known = self._recent(now)
+        estimate = self._estimate(self._state(), planner.position, now)
+        piece = planner.next(now, self._ends, whole=known and estimate <= 2 * planner.target)
+        log = WalkLog()
+        began, read = await self._walk(piece, planner, now, log)
+        self._learn(piece, log)
+        proven = piece.end is not None and (log.last or 0) > midnight_before(piece.end)
+        if not planner.walked(piece, read, self._ends, proven=proven):
+            return
+        current.coverage = current.coverage.extended(piece.end, began, self._ledger.rules)
+        await self._ledger.finish(piece, began, current.coverage, log)
+        if piece.end is None:
+            current.done = True
+            self._tip = max(self._tip or began, began)
+
+    async def _walk(
+        self, piece: Slice, planner: SlicePlanner, now: int, log: WalkLog
+    ) -> tuple[int, int]:
+        """Read a slice to its last page: the API's time when that began, and how many pages.
+
+        Raises ApiError, after what was read until then is committed, and StateError.
+        """
+        filters = {"startDate": format_time(piece.start)}
+        if piece.end is not None:
+            filters["endDate"] = format_time(piece.end + MICROSECONDS - 1)
+        began: int | None = None
+        batch: list[tuple[list[object], int]] = []
+        read = 0
+        try:
+            async for page in walk(self._api, PATH, filters, resource=self.resource):
+                if page.server_time is None:
+                    raise InvalidResponseError("sessions: no answer has carried a Date")
+                began = page.server_time if began is None else began
+                read += 1
+                self._page_size = page.size or self._page_size
+                batch.append((page.items, page.server_time))
+                full = sum(len(items) for items, _ in batch) >= BATCH_ITEMS
+                if (full and not page.last) or not self._budget.room():
+                    await self._ledger.take(batch, log)
+                    batch = []
+                if read >= TOO_LONG * planner.target and not page.last and self._can_cut(planner):
+                    raise CursorRefusedError("the walk is too long for its slice")
+        except ApiError as error:
+            await self._ledger.take(batch, log)
+            if isinstance(error, CursorRefusedError) or read > 1:
+                planner.refused(piece, now)
+            raise
+        await self._ledger.take(batch, log)
+        if began is None:
+            raise InvalidResponseError("sessions: a walk without a page")
+        return began, read
+
+    def _can_cut(self, planner: SlicePlanner) -> bool:
+        return not self._ends.days_only and not planner.narrowest
+
+    def _learn(self, piece: Slice, log: WalkLog) -> None:
+        """See whether the API honours the time in a filter, or only its date."""
+        early = log.first is not None and log.first < piece.start - MICROSECONDS
+        late = piece.end is not None and (log.last or 0) > piece.end + MICROSECONDS
+        if (early or late) and not self._ends.days_only:
+            self._ends.days_only = True
+            _log.info("date_filter_is_coarse", integration=self._integration)
+
+    def _state(self) -> LedgerState:
+        state = self._ledger.state
+        if state is None:
+            raise ValueError("the ledger was not prepared")
+        return state
+
+    def _recent(self, now: int) -> bool:
+        """Whether the last whole pass was so lately that what is new since then is little."""
+        if self._tip is None:
+            return False
+        return now - self._tip <= RECENT_INTERVALS * self._interval * MICROSECONDS
+
+    def _size(self) -> int:
+        return self._page_size or tiers.limits(self._budget.tier).page_size
+
+    def _target(self) -> int:
+        """Pages that a slice should have: a third of a minute's budget, between 8 and 100."""
+        return max(8, min(100, int(self._budget.per_minute) // 3))
+
+    def _rate(self, state: LedgerState, now: int) -> float:
+        """Sessions a second, of late."""
+        since = max(now - RATE_SECONDS * MICROSECONDS, state.origin or 0)
+        return state.sessions_since(since) / max(60.0, (now - since) / MICROSECONDS)
+
+    def _estimate(self, state: LedgerState, start: int, now: int) -> int:
+        """Pages that a walk from `start` to now will take."""
+        tip = now if self._tip is None else max(start, self._tip)
+        if self._ends.days_only:
+            start = midnight_before(start)
+        known = state.sessions_since(start) if start < tip else 0
+        unread = max(0, now - tip) / MICROSECONDS
+        return pages(known + expected_new(self._rate(state, now), unread), self._size())
+
+    def _report(self) -> None:
+        """Say how far a catch-up has come, once a poll while it lasts."""
+        if self._sweep is None:
+            return
+        start, position = self._sweep.coverage.start, self._sweep.coverage.end
+        _log.info(
+            "catching_up",
+            integration=self._integration,
+            done_seconds=round((position - start) / MICROSECONDS),
+            total_seconds=round((self._sweep.began - start) / MICROSECONDS),
+        )
