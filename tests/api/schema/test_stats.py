@@ -21,7 +21,7 @@ LEAVES = st.one_of(
 JSON = st.recursive(
     LEAVES,
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(KEYS, inner, max_size=6),
-    max_leaves=30,
+    max_leaves=15,
 )
 
 
