@@ -1,0 +1,286 @@
+"""What the exposition promises: two faces with the same samples, in formats that parsers read."""
+
+import gzip
+import math
+from collections.abc import Iterable
+from dataclasses import replace
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+from prometheus_client import CollectorRegistry
+from prometheus_client.metrics_core import Metric as WireFamily
+from prometheus_client.openmetrics.parser import (
+    text_string_to_metric_families as parse_openmetrics,
+)
+from prometheus_client.parser import text_string_to_metric_families as parse_text
+
+from exporter.metrics import catalogue
+from exporter.metrics.model import Exemplar, Histogram, Metric, Reading
+from exporter.metrics.snapshot import Family, Group, Point, Snapshot, build
+from exporter.publish.exposition import (
+    CONTENT_TYPES,
+    Exposition,
+    Renderer,
+    runtime_registry,
+)
+
+TAKEN = 1_790_000_000.0
+CREATED = 1_789_999_000.25
+
+Sample = tuple[str, tuple[tuple[str, str], ...], float]
+
+
+def scores(*values: float, exemplar: Exemplar | None = None) -> Histogram:
+    histogram = Histogram.empty(catalogue.SCORE_BOUNDS)
+    for value in values:
+        histogram = histogram.observe(value, exemplar)
+    return histogram
+
+
+def snapshot(*readings: Reading) -> Snapshot:
+    return build([Group("campus", readings)], TAKEN)
+
+
+def render(*readings: Reading) -> Exposition:
+    return Renderer(CollectorRegistry()).render(snapshot(*readings))
+
+
+def everything() -> Snapshot:
+    """A snapshot with one series of each metric in the catalogue."""
+    shared: list[Reading] = []
+    own: list[Reading] = []
+    for metric in catalogue.METRICS:
+        if metric is catalogue.EXPORTER_SERIES:
+            continue
+        labels = tuple(f"{label}-value" for label in metric.labels)
+        value = Histogram.empty(metric.bounds).observe(0.7) if metric.bounds else 12.5
+        created = None if metric.kind == "gauge" else CREATED
+        (shared if metric.per_integration else own).append(Reading(metric, value, labels, created))
+    return build([Group("campus", shared), Group(None, own)], TAKEN)
+
+
+def samples(families: Iterable[WireFamily]) -> list[Sample]:
+    """Every sample but `_created`, sorted, with OpenMetrics' and text's spellings of it equal."""
+    return sorted(
+        (sample.name, tuple(sorted(sample.labels.items())), float(sample.value))
+        for family in families
+        for sample in family.samples
+        if not sample.name.endswith("_created")
+    )
+
+
+def test_both_faces_hold_the_same_samples_with_process_and_python_metrics() -> None:
+    exposition = Renderer(runtime_registry()).render(everything())
+    text = samples(parse_text(exposition.text.decode()))
+    openmetrics = samples(parse_openmetrics(exposition.openmetrics.decode()))
+    assert text == openmetrics
+    names = {name for name, _, _ in text}
+    assert {metric.exposed_name for metric in catalogue.METRICS if metric.kind != "histogram"} <= (
+        names
+    )
+    assert {"process_resident_memory_bytes", "process_open_fds", "python_info"} <= names
+    assert "python_gc_collections_total" in names
+
+
+def test_text_has_neither_created_series_nor_exemplars() -> None:
+    exemplar = Exemplar((("session_id", "s-1"),), 0.9, TAKEN)
+    exposition = render(
+        Reading(catalogue.SESSIONS, 3.0, created=CREATED),
+        Reading(catalogue.SESSION_BOT_SCORE, scores(0.9, exemplar=exemplar), created=CREATED),
+    )
+    assert b"_created" not in exposition.text
+    assert b"s-1" not in exposition.text
+    assert b"\nisnotai_sessions_total" in exposition.text
+
+
+def test_openmetrics_says_since_when_counters_and_histograms_count() -> None:
+    exposition = render(
+        Reading(catalogue.SESSIONS, 3.0, created=CREATED),
+        Reading(catalogue.SESSION_BOT_SCORE, scores(0.9), created=CREATED),
+    )
+    created = {
+        sample.name: sample.value
+        for family in parse_openmetrics(exposition.openmetrics.decode())
+        for sample in family.samples
+        if sample.name.endswith("_created")
+    }
+    assert created == {
+        "isnotai_sessions_created": CREATED,
+        "isnotai_session_bot_score_created": CREATED,
+    }
+
+
+def test_a_bucket_carries_its_exemplar_in_openmetrics() -> None:
+    exemplar = Exemplar((("session_id", 'an "odd"\nid'),), 0.93, TAKEN)
+    exposition = render(
+        Reading(catalogue.SESSION_BOT_SCORE, scores(0.93, exemplar=exemplar), created=CREATED)
+    )
+    found = [
+        (sample.labels["le"], one.labels, one.value, float(one.timestamp or 0))
+        for family in parse_openmetrics(exposition.openmetrics.decode())
+        for sample in family.samples
+        if (one := sample.exemplar) is not None
+    ]
+    assert found == [("1.0", {"session_id": 'an "odd"\nid'}, 0.93, TAKEN)]
+
+
+@pytest.mark.parametrize(("length", "kept"), [(118, True), (119, False)])
+def test_an_exemplar_that_the_format_has_no_room_for_is_left_out(length: int, kept: bool) -> None:
+    exemplar = Exemplar((("session_id", "é" * length),), 0.93, TAKEN)
+    exposition = render(
+        Reading(catalogue.SESSION_BOT_SCORE, scores(0.93, exemplar=exemplar), created=CREATED)
+    )
+    assert (b"session_id" in exposition.openmetrics) is kept
+    assert list(parse_openmetrics(exposition.openmetrics.decode()))
+
+
+def test_buckets_are_cumulative_and_a_score_on_the_bound_falls_into_it() -> None:
+    exposition = render(Reading(catalogue.SESSION_BOT_SCORE, scores(0.05, 0.7, 0.71, 1.0)))
+    buckets = {
+        sample.labels["le"]: sample.value
+        for family in parse_text(exposition.text.decode())
+        for sample in family.samples
+        if sample.name.endswith("_bucket")
+    }
+    assert [buckets[edge] for edge in ("0.1", "0.6", "0.7", "0.8", "1.0", "+Inf")] == [
+        1,
+        1,
+        2,
+        3,
+        4,
+        4,
+    ]
+    assert b'isnotai_session_bot_score_count{integration="campus"} 4.0\n' in exposition.text
+    assert b'isnotai_session_bot_score_sum{integration="campus"} 2.46\n' in exposition.text
+
+
+def test_every_metric_has_its_help_and_its_type_in_both_faces() -> None:
+    exposition = Renderer(CollectorRegistry()).render(everything())
+    for metric in catalogue.METRICS:
+        help_text = metric.help.encode()
+        assert b"# HELP %s %s\n" % (metric.exposed_name.encode(), help_text) in exposition.text
+        assert (
+            b"# TYPE %s %s\n" % (metric.exposed_name.encode(), metric.kind.encode())
+            in exposition.text
+        )
+        assert b"# HELP %s %s\n" % (metric.name.encode(), help_text) in exposition.openmetrics
+        assert (
+            b"# TYPE %s %s\n" % (metric.name.encode(), metric.kind.encode())
+            in exposition.openmetrics
+        )
+
+
+def test_openmetrics_names_the_unit_where_the_name_ends_in_it() -> None:
+    lines = Renderer(CollectorRegistry()).render(everything()).openmetrics.decode().splitlines()
+    units = dict(line.split()[2:] for line in lines if line.startswith("# UNIT "))
+    assert units["isnotai_poll_duration_seconds"] == "seconds"
+    assert units["isnotai_session_gap_seconds"] == "seconds"
+    assert units["isnotai_usage_storage_bytes"] == "bytes"
+    assert units["isnotai_session_coverage_ratio"] == "ratio"
+    assert "isnotai_session_bot_score" not in units
+    assert "isnotai_sessions" not in units
+
+
+def test_openmetrics_ends_with_its_end_mark_and_text_has_none() -> None:
+    exposition = render(Reading(catalogue.UP, 1.0))
+    assert exposition.openmetrics.endswith(b"\n# EOF\n")
+    assert b"EOF" not in exposition.text
+
+
+def test_the_gzipped_bodies_are_the_plain_ones_and_always_the_same_bytes() -> None:
+    one, other = render(Reading(catalogue.UP, 1.0)), render(Reading(catalogue.UP, 1.0))
+    assert one == other
+    assert gzip.decompress(one.text_gzip) == one.text == one.body("text", gzipped=False)
+    assert gzip.decompress(one.body("openmetrics", gzipped=True)) == one.openmetrics
+    assert one.body("text", gzipped=True) == one.text_gzip
+    assert one.body("openmetrics", gzipped=False) == one.openmetrics
+    assert one.taken == TAKEN
+
+
+def test_the_content_types_are_those_of_the_two_formats() -> None:
+    assert CONTENT_TYPES == {
+        "text": "text/plain; version=0.0.4; charset=utf-8",
+        "openmetrics": "application/openmetrics-text; version=1.0.0; charset=utf-8",
+    }
+
+
+def test_the_process_is_read_anew_at_each_render() -> None:
+    def cpu_seconds(exposition: Exposition) -> float:
+        return next(
+            sample.value
+            for family in parse_text(exposition.text.decode())
+            for sample in family.samples
+            if sample.name == "process_cpu_seconds_total"
+        )
+
+    renderer = Renderer(runtime_registry())
+    before = cpu_seconds(renderer.render(snapshot()))
+    for _ in range(200):
+        renderer.render(everything())
+        if cpu_seconds(renderer.render(snapshot())) > before:
+            return
+    raise AssertionError("process_cpu_seconds_total never moved")
+
+
+def test_renderers_do_not_share_the_global_registry() -> None:
+    runtime_registry()
+    runtime_registry()  # would raise for a duplicate in a shared one
+    exposition = render(Reading(catalogue.UP, 1.0))
+    assert b"python_info" not in exposition.text
+
+
+@example(["\ud800", 'a\\b\n"c"', ""])
+@given(st.lists(st.text(st.characters(), max_size=12), unique=True, max_size=8))
+def test_any_label_value_survives_and_both_faces_agree(flags: list[str]) -> None:
+    exposition = render(
+        *(Reading(catalogue.SESSION_FLAGS, 1.0, (flag,), CREATED) for flag in flags)
+    )
+    faces = (
+        parse_text(exposition.text.decode("utf-8")),
+        parse_openmetrics(exposition.openmetrics.decode("utf-8")),
+    )
+    expected = sorted(flag.encode("utf-8", "backslashreplace").decode() for flag in flags)
+    for families in faces:
+        values = [
+            dict(labels)["flag"]
+            for name, labels, _ in samples(families)
+            if name == "isnotai_session_flags_total"
+        ]
+        assert sorted(values) == expected
+
+
+@given(st.floats(allow_nan=False))
+def test_any_number_is_written_without_loss(value: float) -> None:
+    exposition = render(Reading(catalogue.STATS, value, ("total_sessions",)))
+    for families in (
+        parse_text(exposition.text.decode()),
+        parse_openmetrics(exposition.openmetrics.decode()),
+    ):
+        found = [
+            number for name, _, number in samples(families) if name == catalogue.STATS.exposed_name
+        ]
+        assert found == [value]
+
+
+def test_a_number_that_is_none_is_written_as_such() -> None:
+    exposition = render(Reading(catalogue.STATS, math.nan, ("total_sessions",)))
+    assert b'{integration="campus",stat="total_sessions"} NaN\n' in exposition.text
+
+
+@pytest.mark.parametrize(
+    ("metric", "value"),
+    [(catalogue.UP, scores(0.1)), (catalogue.SESSIONS, scores(0.1))],
+)
+def test_a_histogram_where_a_number_belongs_is_refused(metric: Metric, value: Histogram) -> None:
+    with pytest.raises(TypeError, match=metric.name):
+        render(Reading(metric, value))
+
+
+def test_a_number_where_a_histogram_belongs_is_refused() -> None:
+    broken = replace(
+        snapshot(),
+        families=(Family(catalogue.SESSION_BOT_SCORE, (Point(("campus",), 1.0),)),),
+    )
+    with pytest.raises(TypeError, match="isnotai_session_bot_score"):
+        Renderer(CollectorRegistry()).render(broken)
