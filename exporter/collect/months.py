@@ -66,7 +66,7 @@ def day_to_remember(
     leaves the history first, but a day tried before without success waits for the others.
     """
     finished = (_moment(now) - FINAL_AFTER).date()
-    days = _days(max(today.replace(day=1), readable), min(finished, today))
+    days = _days(max(today.replace(day=1), readable), finished)
     missing = [day for day in days if day not in remembered]
     return min(missing, key=lambda day: (tries.get(day, 0), day), default=None)
 

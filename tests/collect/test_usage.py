@@ -380,6 +380,7 @@ async def test_yesterdays_storage_stays_until_today_has_one_but_no_longer_than_a
 
 async def test_quota_is_the_month_over_the_limit_while_the_month_is_known() -> None:
     limits = {"sessions": 1000.0, "storage_bytes": 2000.0, "exports": 5.0, "events": 0.0}
+    limits["api_calls"] = -1.0
     world = World(at("2026-06-05T12:00:00"), FREE, limits=limits)
     world.more_rows = lambda day: storage_row("p", 500)
     await world.poll()

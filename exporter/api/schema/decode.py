@@ -22,17 +22,10 @@ def _micros(value: object) -> int:
     return parse_time(value)
 
 
-def _finite(value: object) -> object:
-    """An integer too large for a float would raise OverflowError inside of pydantic's float."""
-    if isinstance(value, int) and not -(2**1023) < value < 2**1023:
-        raise ValueError("out of range")
-    return value
-
-
 Count = Annotated[int, Field(strict=True, ge=0, le=INT64_MAX)]
 """A number of things: an integer, not a boolean, from 0 to the largest int64."""
 
-Number = Annotated[float, BeforeValidator(_finite), Field(strict=True, allow_inf_nan=False)]
+Number = Annotated[float, Field(strict=True, allow_inf_nan=False)]
 """A finite number."""
 
 Micros = Annotated[int, BeforeValidator(_micros)]
