@@ -78,13 +78,14 @@ class KeyGate:
         self._clock = clock
         self._random = random
         self._refusal: _Refusal | None = None
-        self._missing = False
+        self.missing = False
+        """Whether there was no key when it was last asked for."""
         self._taken = False
 
     @property
     def valid(self) -> bool | None:
         """Whether the API takes the key; None before its first answer about it."""
-        if self._missing or self._refusal:
+        if self.missing or self._refusal:
             return False
         return True if self._taken else None
 
@@ -96,9 +97,9 @@ class KeyGate:
         try:
             key = self._source.read()
         except KeyMissingError:
-            self._missing = True
+            self.missing = True
             raise
-        self._missing = False
+        self.missing = False
         refusal = self._refusal
         if refusal and refusal.key == key:
             now = self._clock.monotonic()

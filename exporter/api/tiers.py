@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class TierLimits:
-    """requests: a minute. page_size: the largest. history_days: how far back sessions are served."""
+    """requests: a minute. page_size: the largest. history_days: how far back one can read."""
 
     requests: int
     page_size: int

@@ -222,13 +222,13 @@ class Ledger:
         if done.end is None:
             self._walked_to = max(self._walked_to, at)
 
-    def readings(self, coverage: float | None) -> Iterator[Reading]:
-        """The series of what was last committed; none before the state could be opened."""
-        if self.state is None:
-            return
-        yield from states.readings(self.state, self._exemplars)
-        if coverage is not None:
-            yield Reading(catalogue.SESSION_COVERAGE, coverage)
+    def readings(self, *, gauges: bool) -> Iterator[Reading]:
+        """The series of what was last committed; none before the state could be opened.
+
+        gauges: whether those that go stale are shown.
+        """
+        if self.state is not None:
+            yield from states.readings(self.state, self._exemplars, gauges=gauges)
 
     def _load(self, connection: sqlite3.Connection) -> tuple[int, bytes, LedgerState]:
         """The state's generation, its salt, and where this integration stands in it."""

@@ -121,8 +121,10 @@ def score_histogram(state: LedgerState, exemplars: Mapping[int, Exemplar]) -> Hi
     return Histogram(catalogue.SCORE_BOUNDS, counts, state.value(SCORE_SUM), kept)
 
 
-def readings(state: LedgerState, exemplars: Mapping[int, Exemplar]) -> Iterator[Reading]:
-    """The series of the ledger, coverage aside."""
+def readings(
+    state: LedgerState, exemplars: Mapping[int, Exemplar], *, gauges: bool
+) -> Iterator[Reading]:
+    """The series of the ledger; `gauges`: also those that go stale."""
     begun = state.begun
     yield Reading(catalogue.SESSIONS, state.value(SESSIONS), created=begun)
     yield Reading(catalogue.BOT_SESSIONS, state.value(BOTS), created=begun)
@@ -134,7 +136,8 @@ def readings(state: LedgerState, exemplars: Mapping[int, Exemplar]) -> Iterator[
         yield Reading(catalogue.SESSION_FLAGS, state.value((FLAG, flag)), (flag,), started)
     scores = score_histogram(state, exemplars)
     yield Reading(catalogue.SESSION_BOT_SCORE, scores, created=begun)
-    yield Reading(catalogue.SESSIONS_UNSETTLED, float(state.unsettled))
-    yield Reading(catalogue.SESSIONS_ACTIVE, float(state.active))
+    if gauges:
+        yield Reading(catalogue.SESSIONS_UNSETTLED, float(state.unsettled))
+        yield Reading(catalogue.SESSIONS_ACTIVE, float(state.active))
     if state.frontier is not None:
         yield Reading(catalogue.SESSION_FRONTIER, state.frontier / MICROSECONDS)

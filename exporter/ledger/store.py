@@ -50,6 +50,14 @@ class Store:
         self._connection: sqlite3.Connection | None = None
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="state")
 
+    def examine(self) -> None:
+        """Raises ForeignStateError where the file is not ours; other trouble waits for later."""
+        if self._path is not None:
+            try:
+                statefile.examine(self._path)
+            except OSError as error:
+                _log.warning("state_unavailable", error=error.strerror)
+
     async def acquire(self, monotonic: Callable[[], float]) -> None:
         """Take the lock of the state, waiting LOCK_SECONDS for another process to let go.
 

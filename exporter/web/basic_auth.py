@@ -99,7 +99,7 @@ class BasicAuth:
             return False
         try:
             return self._check(password, hashed)
-        except ValueError:  # a NUL byte, which no hash was made of
+        except ValueError:  # what bcrypt refuses to hash is no password of anybody
             return False
 
     def _token(self, *parts: bytes) -> bytes:

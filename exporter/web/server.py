@@ -123,7 +123,8 @@ class Server:
     async def running(self) -> AsyncIterator[None]:
         """Serves while the body runs, then stops; takes at most some two seconds for that.
 
-        Raises ServerStoppedError, in a group, into a body that outlives the server.
+        A body that outlives the server is cancelled, and ServerStoppedError raised. Errors come
+        out in an ExceptionGroup, as from any task group.
         """
         server = self._uvicorn()
         async with asyncio.TaskGroup() as group:

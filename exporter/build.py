@@ -1,0 +1,13 @@
+"""Which build this is: the version, and the revision that the image's build leaves beside it."""
+
+from importlib.resources import files
+
+from exporter import __version__
+
+VERSION = __version__
+
+
+def revision() -> str:
+    """The source revision, `unknown` outside of an image."""
+    file = files("exporter").joinpath("REVISION")
+    return file.read_text(encoding="utf-8").strip() if file.is_file() else "unknown"

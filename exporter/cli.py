@@ -1,0 +1,67 @@
+"""The command line: which command, which settings, which exit code, and nothing else.
+
+Each command is a module of its own, imported only when it is asked for, so that the daemon starts
+fast and stays small.
+"""
+
+import argparse
+import os
+import sys
+from collections.abc import Mapping, Sequence
+
+from exporter.build import VERSION
+from exporter.settings.errors import SettingsError
+from exporter.settings.flags import Parser, add_flags
+
+BAD_SETTINGS = 2
+
+
+def main(argv: Sequence[str] | None = None, environ: Mapping[str, str] | None = None) -> int:
+    """Run the command that `argv` names; its exit code. 2: the settings or the flags are bad."""
+    arguments = sys.argv[1:] if argv is None else list(argv)
+    variables = os.environ if environ is None else environ
+    try:
+        return _run(_parser(arguments).parse_args(arguments), variables)
+    except SettingsError as error:
+        print(f"isnotai-exporter: {error}", file=sys.stderr)  # noqa: T201 - the command's own voice
+        return BAD_SETTINGS
+
+
+def _parser(arguments: Sequence[str]) -> argparse.ArgumentParser:
+    parser = Parser(
+        prog="isnotai-exporter",
+        description="Prometheus and OpenTelemetry exporter for the Not AI API. "
+        "Without a command: run the daemon.",
+    )
+    parser.add_argument("--version", action="version", version=f"isnotai-exporter {VERSION}")
+    add_flags(parser)
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND", title="commands")
+    demo = commands.add_parser("demo", help="run the daemon against the built-in simulator")
+    add_flags(demo)
+    commands.add_parser("metrics", help="print the catalogue of metrics")
+    simulate = commands.add_parser("simulate", help="run the simulator of the Not AI API alone")
+    if "simulate" in arguments:
+        from exporter.simulator.options import add_arguments
+
+        add_arguments(simulate)
+    return parser
+
+
+def _run(parsed: argparse.Namespace, environ: Mapping[str, str]) -> int:
+    match parsed.command:
+        case "demo":
+            from exporter.commands import demo
+
+            return demo.run(parsed, environ)
+        case "metrics":
+            from exporter.commands import metrics
+
+            return metrics.run()
+        case "simulate":
+            from exporter.simulator import server
+
+            return server.run(parsed)
+        case _:
+            from exporter.commands import daemon
+
+            return daemon.run(parsed, environ)

@@ -1,0 +1,1 @@
+"""The commands, one module each; `exporter.cli` imports only the one that is asked for."""

@@ -1,0 +1,70 @@
+"""The daemon as a command: settings, log, exit code."""
+
+import argparse
+import asyncio
+import sys
+from collections.abc import Callable, Mapping
+
+from exporter.daemon import Daemon
+from exporter.ledger.statefile import ForeignStateError, StateLockedError
+from exporter.log import configure, get_logger, install_excepthook
+from exporter.settings.load import Loaded, load_parsed
+from exporter.settings.model import Settings
+from exporter.web.address import AddressError
+from exporter.web.webconfig import WebConfigError
+
+_ENDINGS: tuple[tuple[type[Exception], int], ...] = (
+    (WebConfigError, 2),
+    (ForeignStateError, 2),
+    (AddressError, 1),
+    (StateLockedError, 1),
+)
+"""What ends the daemon, with its exit code: 2 for what the user wrote, 1 for the circumstances."""
+
+_log = get_logger(__name__)
+
+
+def run(parsed: argparse.Namespace, environ: Mapping[str, str]) -> int:
+    """Run until a signal; the exit code. Raises SettingsError."""
+    loaded = load_parsed(parsed, environ)
+
+    def reload() -> Settings:
+        again = load_parsed(parsed, environ)
+        report(again)
+        return again.settings
+
+    prepare(loaded)
+    return serve(Daemon(loaded.settings, reload))
+
+
+def prepare(loaded: Loaded) -> None:
+    """Set up the log as the settings say, and log what is odd about them."""
+    configure(loaded.settings.log.level, loaded.settings.log.format)
+    install_excepthook()
+    report(loaded)
+
+
+def report(loaded: Loaded) -> None:
+    """Log what is odd about the settings."""
+    for warning in loaded.warnings:
+        _log.warning("setting_warning", setting=warning.setting, message=warning.message)
+
+
+def serve(daemon: Daemon, on_serving: Callable[[str], None] | None = None) -> int:
+    """Run the daemon to its end; the exit code, after one line on stderr where it is not 0."""
+    ending: list[BaseException] = []
+    try:
+        asyncio.run(daemon.run(on_serving))
+    except* tuple(kind for kind, _ in _ENDINGS) as group:
+        ending.append(_first(group))
+    for error in ending:
+        print(f"isnotai-exporter: {error}", file=sys.stderr)  # noqa: T201 - the command's own voice
+        return next(code for kind, code in _ENDINGS if isinstance(error, kind))
+    return 0
+
+
+def _first(group: BaseExceptionGroup[BaseException]) -> BaseException:
+    error: BaseException = group
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    return error

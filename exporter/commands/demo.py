@@ -1,0 +1,107 @@
+"""The demo: the daemon against a simulator that runs beside it and ends with it."""
+
+import argparse
+import asyncio
+import json
+import selectors
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+
+from exporter.commands import daemon as daemon_command
+from exporter.daemon import Daemon
+from exporter.settings.load import load_parsed
+from exporter.settings.model import Settings
+
+DEFAULTS = {
+    "ISNOTAI_INTEGRATION": "demo",
+    "ISNOTAI_LOG_LEVEL": "warning",
+    "ISNOTAI_POLL_SESSIONS_INTERVAL": "2s",
+    "ISNOTAI_POLL_STATS_INTERVAL": "10s",
+    "ISNOTAI_POLL_ANALYTICS_INTERVAL": "10s",
+    "ISNOTAI_POLL_USAGE_INTERVAL": "10s",
+    "ISNOTAI_POLL_INTEGRATION_INTERVAL": "30s",
+    "ISNOTAI_POLL_HEALTH_INTERVAL": "10s",
+    "ISNOTAI_SESSIONS_LOOKBACK": "15m",
+    "ISNOTAI_QUOTA_LIMITS": "api_calls=1000000,sessions=250000,events=20000000",
+}
+"""A faster rhythm than a real API would bear; flags and variables win over these."""
+
+SIMULATOR = ("--tier", "enterprise", "--rate", "2", "--port", "0", "--exit-with-parent")
+
+REPORT_SECONDS = 5.0
+START_SECONDS = 20.0
+
+
+def run(parsed: argparse.Namespace, environ: Mapping[str, str]) -> int:
+    """Run simulator and daemon until a signal; the exit code. Raises SettingsError."""
+    # Bad settings are told before anything is started.
+    load_parsed(parsed, _variables(environ, "http://localhost", "none"), require_key=False)
+    with _simulator() as (url, key):
+        variables = _variables(environ, url, key)
+        loaded = load_parsed(parsed, variables)
+        daemon_command.prepare(loaded)
+
+        def reload() -> Settings:
+            return load_parsed(parsed, variables).settings
+
+        daemon = Daemon(loaded.settings, reload)
+        reports: list[asyncio.Task[None]] = []
+
+        def on_serving(address: str) -> None:
+            _say(f"simulated API   {url}")
+            _say(f"metrics         {address}{loaded.settings.web.telemetry_path}")
+            _say(f"status page     {address}/")
+            _say("Ctrl-C ends both.")
+            reports.append(asyncio.get_running_loop().create_task(_report(daemon)))
+
+        return daemon_command.serve(daemon, on_serving)
+
+
+def _variables(environ: Mapping[str, str], url: str, key: str) -> dict[str, str]:
+    """The user's variables over the demo's, less what would lead to the real API."""
+    kept = {name: value for name, value in environ.items() if name != "ISNOTAI_API_KEY_FILE"}
+    return {**DEFAULTS, **kept, "ISNOTAI_BASE_URL": url, "ISNOTAI_API_KEY": key}
+
+
+@contextmanager
+def _simulator() -> Iterator[tuple[str, str]]:
+    """A simulator in a process of its own, as (URL, key). It ends with us, however we end."""
+    command = [sys.executable, "-m", "exporter", "simulate", *SIMULATOR]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:  # noqa: S603 - our own
+        try:
+            line = _first_line(process)
+            told = json.loads(line)
+            yield told["url"], told["key"]
+        finally:
+            process.terminate()
+
+
+def _first_line(process: subprocess.Popen[str]) -> str:
+    """What the simulator says when it serves. Raises RuntimeError where it does not start."""
+    assert process.stdout is not None  # noqa: S101 - a pipe was asked for
+    with selectors.DefaultSelector() as selector:
+        selector.register(process.stdout, selectors.EVENT_READ)
+        if not selector.select(START_SECONDS):
+            raise RuntimeError("the simulator did not start in time")
+    line = process.stdout.readline()
+    if not line:
+        raise RuntimeError("the simulator ended at its start")
+    return line
+
+
+async def _report(daemon: Daemon) -> None:
+    """Say every few seconds what the exporter sees."""
+    while True:
+        await asyncio.sleep(REPORT_SECONDS)
+        for integration in daemon.status().integrations:
+            up = sum(resource.up is True for resource in integration.resources)
+            _say(
+                f"sessions {integration.sessions or 0}, bots {integration.bot_sessions or 0}, "
+                f"{up} of {len(integration.resources)} resources up"
+            )
+
+
+def _say(text: str) -> None:
+    print(text, flush=True)  # noqa: T201 - this command's output

@@ -1,0 +1,288 @@
+"""The daemon: starts everything in one TaskGroup, answers for it over HTTP, stops it in order.
+
+It stays up with the API down, the key wrong or missing and the disk full; it ends on a signal, on
+an address that is taken, and on a state that is another's.
+"""
+
+import asyncio
+import contextlib
+import signal
+from collections.abc import Callable, Iterator
+from contextlib import AsyncExitStack
+
+from exporter.build import VERSION, revision
+from exporter.clock import Clock, SystemClock
+from exporter.collect.frame import Poller
+from exporter.ledger.store import StateError, Store
+from exporter.log import get_logger
+from exporter.metrics import catalogue
+from exporter.metrics.model import Reading
+from exporter.metrics.snapshot import Group
+from exporter.metrics.telemetry import Telemetry, dropped_counter
+from exporter.pipeline import Pipeline, Surroundings, polled
+from exporter.publish.exposition import Exposition
+from exporter.publisher import Publisher
+from exporter.settings.errors import SettingsError
+from exporter.settings.model import Settings
+from exporter.web import webconfig
+from exporter.web.address import bind, parse_listen_address
+from exporter.web.app import create_app
+from exporter.web.server import Server
+from exporter.web.site import (
+    Health,
+    IntegrationStatus,
+    KeyState,
+    ReloadError,
+    ResourceStatus,
+    Status,
+)
+
+READY_SECONDS = 30.0
+CLOSE_SECONDS = 3.0
+"""How long the poll under way may take to end, and the state to be committed, at a stop."""
+
+RESTART_ONLY = ("web", "state", "log")
+"""Sections whose changes take effect with a restart."""
+
+_log = get_logger(__name__)
+
+
+class Daemon:
+    """The exporter as one process runs it.
+
+    reload: reads the settings anew. Raises SettingsError where they are bad.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        reload: Callable[[], Settings],
+        clock: Clock | None = None,
+    ) -> None:
+        self._settings = settings
+        self._reload = reload
+        self._clock = clock or SystemClock()
+        self._started = (self._clock.now(), self._clock.monotonic())
+        self._reload_ok = True
+        self._reloading = asyncio.Lock()
+        self._dropped = dropped_counter(self._started[0])
+        self._telemetry: dict[str, Telemetry] = {}
+        self._polls: list[asyncio.Task[None]] = []
+        self._stop = asyncio.Event()
+        path = settings.state.path
+        self._store = Store(path, self._clock.now)
+        self._publisher = Publisher(self._groups, self._clock.now)
+        self._pipelines = self._build()
+
+    async def run(self, on_serving: Callable[[str], None] | None = None) -> None:
+        """Run until SIGTERM or SIGINT, or `stop`.
+
+        on_serving: told the URL of the server once it answers.
+        Raises AddressError, WebConfigError, ForeignStateError, StateLockedError.
+        """
+        self._store.examine()
+        settings = self._settings.web
+        guard = webconfig.load(settings.config_file) if settings.config_file else None
+        sockets = bind(*parse_listen_address(settings.listen_address))
+        app = create_app(self, settings.telemetry_path, settings.enable_lifecycle)
+        self._server = Server(app, sockets, guard)
+        loop = asyncio.get_running_loop()
+        async with AsyncExitStack() as stack:
+            for number in (signal.SIGTERM, signal.SIGINT):
+                loop.add_signal_handler(number, self._stop.set)
+                stack.callback(loop.remove_signal_handler, number)
+            await self._publisher.renew()
+            stack.push_async_callback(self._close)
+            await stack.enter_async_context(self._server.running())
+            url = f"{self._server.scheme}://localhost:{self._server.port}"
+            _log.info("serving", address=settings.listen_address, version=VERSION)
+            if on_serving:
+                on_serving(url)
+            await self._work()
+        _log.info("stopped")
+
+    def stop(self) -> None:
+        """Ask the daemon to end."""
+        self._stop.set()
+
+    async def _work(self) -> None:
+        loop = asyncio.get_running_loop()
+        async with asyncio.TaskGroup() as group:
+            self._group = group
+            tasks = [
+                group.create_task(self._publisher.run()),
+                group.create_task(self._open_state()),
+            ]
+            loop.add_signal_handler(signal.SIGHUP, self._on_hangup)
+            await self._stop.wait()
+            loop.remove_signal_handler(signal.SIGHUP)
+            _log.info("stopping")
+            for task in (*tasks, *self._polls):
+                task.cancel()
+
+    async def _open_state(self) -> None:
+        """Take the state, then poll. Raises StateLockedError, ForeignStateError."""
+        try:
+            await self._store.acquire(self._clock.monotonic)
+        except StateError as error:
+            # Each poll of the sessions tries again.
+            _log.error("state_unavailable", error=str(error))
+        self._start_polls()
+
+    def _start_polls(self) -> None:
+        self._polls = [
+            self._group.create_task(poller.run(), name=f"poll {poller.resource}")
+            for pipeline in self._pipelines
+            for poller in pipeline.pollers
+        ]
+
+    def _on_hangup(self) -> None:
+        async def reload() -> None:
+            # A failure is logged, and shown in a metric; nobody waits for an answer here.
+            with contextlib.suppress(ReloadError):
+                await self.reload()
+
+        self._group.create_task(reload())
+
+    def _build(self) -> tuple[Pipeline, ...]:
+        shared = Surroundings(
+            settings=self._settings,
+            store=self._store,
+            clock=self._clock,
+            started=self._started,
+            on_poll=self._publisher.changed,
+        )
+        resources = polled(self._settings)
+        pipelines = []
+        for account in self._settings.accounts():
+            telemetry = self._telemetry.get(account.integration)
+            if telemetry is None:
+                telemetry = Telemetry(self._started[0], resources, self._dropped)
+                self._telemetry[account.integration] = telemetry
+            pipelines.append(Pipeline(account, telemetry, shared))
+        return tuple(pipelines)
+
+    async def _close(self) -> None:
+        for pipeline in self._pipelines:
+            await pipeline.close()
+        async with asyncio.timeout(CLOSE_SECONDS):
+            await self._store.close()
+
+    def _groups(self) -> Iterator[Group]:
+        for pipeline in self._pipelines:
+            yield Group(pipeline.account.integration, pipeline.readings())
+        yield Group(None, self._own_readings())
+
+    def _own_readings(self) -> Iterator[Reading]:
+        yield Reading(catalogue.EXPORTER_BUILD_INFO, 1.0, (VERSION, revision()))
+        yield Reading(catalogue.EXPORTER_RELOAD_OK, float(self._reload_ok))
+        if self._store.last_commit is not None:
+            yield Reading(catalogue.EXPORTER_LAST_COMMIT, self._store.last_commit)
+        yield from self._dropped.readings()
+
+    # -- what the HTTP side asks
+
+    @property
+    def exposition(self) -> Exposition | None:
+        return self._publisher.exposition
+
+    def health(self) -> Health:
+        problems = tuple(
+            f"{pipeline.account.integration}: the poll of {poller.resource} is stuck"
+            for pipeline in self._pipelines
+            for poller in pipeline.pollers
+            if poller.stuck()
+        )
+        return Health(not problems, problems)
+
+    def ready(self) -> Health:
+        if self._clock.monotonic() - self._started[1] >= READY_SECONDS:
+            return Health(True)
+        untried = tuple(
+            f"{pipeline.account.integration}: {poller.resource} was not tried yet"
+            for pipeline in self._pipelines
+            for poller in pipeline.pollers
+            if not poller.state.tried
+        )
+        return Health(not untried, untried)
+
+    def status(self) -> Status:
+        return Status(
+            version=VERSION,
+            revision=revision(),
+            started=self._started[0],
+            now=self._clock.now(),
+            integrations=tuple(map(_integration_status, self._pipelines)),
+            series=self._publisher.snapshot.series,
+        )
+
+    async def reload(self) -> None:
+        """Read the settings anew and poll by them; bad ones leave the old ones running.
+
+        Raises ReloadError.
+        """
+        async with self._reloading:
+            try:
+                settings = self._reload()
+                guard = self._settings.web.config_file
+                if guard is not None:
+                    self._server.replace(webconfig.load(guard))
+            except (SettingsError, webconfig.WebConfigError) as error:
+                self._reload_ok = False
+                self._publisher.changed()
+                _log.error("reload_failed", error=str(error))
+                raise ReloadError(str(error)) from None
+            for section in RESTART_ONLY:
+                if getattr(settings, section) != getattr(self._settings, section):
+                    _log.warning("setting_wants_restart", setting=section)
+            kept = {section: getattr(self._settings, section) for section in RESTART_ONLY}
+            self._settings = settings.model_copy(update=kept)
+            await self._replace_pipelines()
+            self._reload_ok = True
+            self._publisher.changed()
+            _log.info("reloaded")
+
+    async def _replace_pipelines(self) -> None:
+        for task in self._polls:
+            task.cancel()
+        if self._polls:
+            await asyncio.wait(self._polls, timeout=CLOSE_SECONDS)
+        old, self._pipelines = self._pipelines, self._build()
+        for pipeline in old:
+            await pipeline.close()
+        self._start_polls()
+
+
+def _integration_status(pipeline: Pipeline) -> IntegrationStatus:
+    state = pipeline.ledger.state
+    return IntegrationStatus(
+        name=pipeline.account.integration,
+        api_region=pipeline.account.region,
+        api_tier=pipeline.budget.tier,
+        key_state=_key_state(pipeline),
+        resources=tuple(map(_resource_status, pipeline.pollers)),
+        frontier=None if state is None or state.frontier is None else state.frontier / 1e6,
+        sessions=None if state is None else int(state.value(("sessions", ""))),
+        bot_sessions=None if state is None else int(state.value(("bots", ""))),
+        budget=pipeline.budget.per_minute,
+        rate_limit=float(pipeline.budget.tier_limit),
+    )
+
+
+def _key_state(pipeline: Pipeline) -> KeyState:
+    if pipeline.gate.missing:
+        return "missing"
+    return {True: "valid", False: "refused", None: "unknown"}[pipeline.gate.valid]  # type: ignore[return-value]
+
+
+def _resource_status(poller: Poller) -> ResourceStatus:
+    state = poller.state
+    return ResourceStatus(
+        resource=poller.resource,
+        up=state.up if state.tried else None,
+        last_success=state.last_success or None,
+        consecutive_failures=state.failures,
+        last_error=state.error,
+        interval=poller.interval,
+        next_poll=poller.next_poll,
+    )

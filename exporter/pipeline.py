@@ -1,0 +1,197 @@
+"""One integration, from its key to its readings: the client, the collectors, the ledger, wired.
+
+It decides nothing about counting, asking or showing; it only says what belongs together.
+"""
+
+import random
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from exporter.api import tiers
+from exporter.api.budget import Budget
+from exporter.api.client import Client, http_client
+from exporter.api.key import FixedKey, KeyFile, KeyGate, KeySource
+from exporter.api.retry import RetryPolicy
+from exporter.api.serverclock import ServerClock
+from exporter.api.times import MICROSECONDS
+from exporter.clock import Clock
+from exporter.collect.analytics import Analytics
+from exporter.collect.frame import Poller
+from exporter.collect.health import Health
+from exporter.collect.integration import Integration
+from exporter.collect.protocol import Collector
+from exporter.collect.sessions import Sessions
+from exporter.collect.stats import Stats
+from exporter.collect.usage import Usage, quota_limit_readings
+from exporter.ledger.coverage import Coverage
+from exporter.ledger.ledger import Ledger
+from exporter.ledger.rules import Rules
+from exporter.ledger.store import Store
+from exporter.ledger.usage_days import StoredUsageDays
+from exporter.metrics import catalogue
+from exporter.metrics.model import Reading
+from exporter.metrics.telemetry import Telemetry
+from exporter.redaction import redact
+from exporter.settings.model import Account, Settings
+
+AUTHENTICATED = tuple(name for name in catalogue.RESOURCES if name != "health")
+
+
+def polled(settings: Settings) -> tuple[str, ...]:
+    """The resources that are on."""
+    return tuple(name for name in catalogue.RESOURCES if settings.poll.interval(name))
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What all integrations share. started: when the process began, (Unix, monotonic) seconds."""
+
+    settings: Settings
+    store: Store
+    clock: Clock
+    started: tuple[float, float]
+    on_poll: Callable[[], None]
+
+
+class Pipeline:
+    """Everything that belongs to one integration."""
+
+    def __init__(self, account: Account, telemetry: Telemetry, shared: Surroundings) -> None:
+        settings, clock = shared.settings, shared.clock
+        self.account = account
+        self.telemetry = telemetry
+        self._settings = settings
+        self._clock = clock
+        self.budget = Budget(settings.budget.share, settings.budget.replicas, clock)
+        self.gate = KeyGate(_key_source(account), clock, random.random)
+        self.server_clock = ServerClock()
+        self._http = http_client(account.base_url)
+        self._client = Client(
+            self._http,
+            gate=self.gate,
+            budget=self.budget,
+            server_clock=self.server_clock,
+            retry=RetryPolicy(random.random),
+            clock=clock,
+            telemetry=telemetry,
+            auth_header=settings.auth_header,
+        )
+        self._coverage = Coverage()
+        self.ledger = Ledger(
+            shared.store,
+            account.integration,
+            _rules(settings),
+            clock=clock,
+            started=shared.started,
+            lookback=settings.sessions.lookback,
+            max_flags=settings.sessions.max_flags,
+            exemplars=settings.sessions.exemplars,
+            telemetry=telemetry,
+        )
+        self.pollers = tuple(
+            Poller(
+                self._collector(name, shared.store),
+                integration=account.integration,
+                interval=settings.poll.interval(name),
+                stale_after=settings.poll.stale_after_of(name),
+                clock=clock,
+                telemetry=telemetry,
+                on_poll=shared.on_poll,
+            )
+            for name in polled(settings)
+        )
+
+    @property
+    def up(self) -> bool:
+        """Whether the last attempt of at least one authenticated resource was answered well."""
+        return any(poller.state.up for poller in self.pollers if poller.resource in AUTHENTICATED)
+
+    def readings(self) -> Iterator[Reading]:
+        """All series of the integration, as they are now."""
+        yield Reading(catalogue.UP, float(self.up))
+        if self.gate.valid is not None:
+            yield Reading(catalogue.API_KEY_VALID, float(self.gate.valid))
+        labels = (self.account.region, self.budget.tier or "unknown")
+        yield Reading(catalogue.INTEGRATION_INFO, 1.0, labels)
+        skew = self.server_clock.skew(self._clock.monotonic(), self._clock.now())
+        if skew is not None:
+            yield Reading(catalogue.API_CLOCK_SKEW, skew)
+        yield Reading(catalogue.API_RATE_LIMIT, float(self.budget.tier_limit))
+        yield Reading(catalogue.API_BUDGET, self.budget.per_minute)
+        yield from quota_limit_readings(self._settings.quota.limits)
+        yield from self.telemetry.readings()
+        for poller in self.pollers:
+            yield from poller.readings()
+            if poller.resource == "sessions":
+                yield from self._session_readings(poller)
+
+    async def close(self) -> None:
+        """Close the connections to the API."""
+        await self._http.aclose()
+
+    def _session_readings(self, poller: Poller) -> Iterator[Reading]:
+        state = self.ledger.state
+        if state is None:
+            return
+        fresh = poller.fresh_part("sessions")
+        yield from self.ledger.readings(gauges=fresh)
+        coverage = self._coverage.ratio(state)
+        if fresh and coverage is not None:
+            yield Reading(catalogue.SESSION_COVERAGE, coverage)
+
+    def _collector(self, resource: str, store: Store) -> Collector:
+        api, settings, telemetry = self._client, self._settings, self.telemetry
+        match resource:
+            case "health":
+                return Health(api=api)
+            case "integration":
+                return Integration(api=api)
+            case "stats":
+                return Stats(api=api, telemetry=telemetry, include=settings.stats.include)
+            case "analytics":
+                return Analytics(
+                    api=api,
+                    telemetry=telemetry,
+                    windows=settings.analytics.windows,
+                    bot_percentage_scale=settings.analytics.bot_percentage_scale,
+                    bucket_timestamp=settings.analytics.bucket_timestamp,
+                    on_hours=self._coverage.note,
+                )
+            case "usage":
+                return Usage(
+                    api=api,
+                    telemetry=telemetry,
+                    days=StoredUsageDays(store, self.ledger),
+                    history_days=lambda: tiers.limits(self.budget.tier).history_days,
+                    quota_limits=settings.quota.limits,
+                    clock=self._clock,
+                )
+            case "sessions":
+                return Sessions(
+                    api=api,
+                    ledger=self.ledger,
+                    budget=self.budget,
+                    server_clock=self.server_clock,
+                    clock=self._clock,
+                    interval=settings.poll.sessions_interval,
+                    integration=self.account.integration,
+                )
+        raise ValueError(f"no such resource: {resource}")
+
+
+def _rules(settings: Settings) -> Rules:
+    sessions = settings.sessions
+    return Rules(
+        overlap=round(sessions.overlap * MICROSECONDS),
+        settle_after=round(sessions.settle_after * MICROSECONDS),
+        threshold=sessions.bot_threshold,
+    )
+
+
+def _key_source(account: Account) -> KeySource:
+    key = account.key
+    if key.api_key is not None:
+        return FixedKey(key.api_key.get_secret_value())
+    if key.api_key_file is not None:
+        return KeyFile(key.api_key_file, redact.add)
+    raise ValueError(f"integration {account.integration} has no key")

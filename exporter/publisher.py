@@ -1,0 +1,52 @@
+"""Makes the snapshot, renders it, and swaps both in whole; after each poll and at least every 5 s.
+
+So staleness and `process_*` are true even when every poll hangs, and a scrape renders nothing.
+"""
+
+import asyncio
+from collections.abc import Callable, Iterable
+
+from exporter.metrics import snapshot as snapshots
+from exporter.metrics.snapshot import Group, Snapshot
+from exporter.publish.exposition import Exposition, Renderer, runtime_registry
+
+RENEWAL_SECONDS = 5.0
+
+
+class Publisher:
+    """Holds the current snapshot and its exposition.
+
+    groups: gives all readings as they are now. now: Unix seconds.
+    """
+
+    def __init__(self, groups: Callable[[], Iterable[Group]], now: Callable[[], float]) -> None:
+        self._groups = groups
+        self._now = now
+        self._renderer = Renderer(runtime_registry())
+        self._changed = asyncio.Event()
+        self.snapshot: Snapshot = snapshots.build((), now())
+        self.exposition: Exposition | None = None
+
+    def changed(self) -> None:
+        """Something was read; a new snapshot is due."""
+        self._changed.set()
+
+    async def renew(self) -> None:
+        """Make and render a snapshot of what is known now.
+
+        Rendered on a thread, so that scrapes are answered meanwhile.
+        """
+        snapshot = snapshots.build(self._groups(), self._now())
+        self.exposition = await asyncio.to_thread(self._renderer.render, snapshot)
+        self.snapshot = snapshot
+
+    async def run(self) -> None:
+        """Renew until cancelled."""
+        while True:
+            try:
+                async with asyncio.timeout(RENEWAL_SECONDS):
+                    await self._changed.wait()
+            except TimeoutError:
+                pass
+            self._changed.clear()
+            await self.renew()
