@@ -9,15 +9,16 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
-from typing import Any
+from typing import Any, get_args
 
+from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from exporter.settings.durations import format_duration
 from exporter.settings.model import Doc, Section, Settings
 from exporter.settings.values import IS_DURATION
 
-PREFIX = "ISNOTAI_"
+PREFIX = Settings.model_config.get("env_prefix", "")
 
 
 @dataclass(frozen=True)
@@ -30,6 +31,7 @@ class Setting:
     variable: str | None
     in_file: bool
     is_bool: bool
+    is_duration: bool
     default: str
     help: str
 
@@ -65,7 +67,7 @@ def describe() -> list[SettingRow]:
     ]
 
 
-def _walk(section: type[Section], prefix: tuple[str, ...]) -> Iterator[Setting]:
+def _walk(section: type[BaseModel], prefix: tuple[str, ...]) -> Iterator[Setting]:
     for attribute, field in section.model_fields.items():
         path = (*prefix, attribute)
         if isinstance(field.annotation, type) and issubclass(field.annotation, Section):
@@ -87,9 +89,16 @@ def _setting(path: tuple[str, ...], field: FieldInfo) -> Setting:
         variable=PREFIX + "_".join(path).upper() if doc.variable else None,
         in_file=doc.file,
         is_bool=field.annotation is bool,
+        is_duration=_is_duration(field),
         default=doc.default or _default(field),
         help=field.description or "",
     )
+
+
+def _is_duration(field: FieldInfo) -> bool:
+    # An optional duration carries its mark inside the union.
+    inner = [getattr(option, "__metadata__", ()) for option in get_args(field.annotation)]
+    return any(IS_DURATION in metadata for metadata in (field.metadata, *inner))
 
 
 def _default(field: FieldInfo) -> str:
@@ -100,6 +109,6 @@ def _default(field: FieldInfo) -> str:
         return str(value).lower()
     if isinstance(value, tuple):
         return ",".join(value)
-    if IS_DURATION in field.metadata:
+    if _is_duration(field):
         return format_duration(value)
     return str(value)

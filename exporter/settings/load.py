@@ -1,29 +1,29 @@
 """Settings from four sources: flags over environment over YAML over defaults.
 
 Each source gives a flat layer, so that the origin of every value is known and an error can name the
-setting as the user wrote it. pydantic checks the values; its own messages, which quote the input,
-are never printed. Keys are registered with the redactor as soon as they are read. pydantic-settings
-stays out: its sources know no origins, read only the process's own environment, and let one YAML
-key silently win over its twin.
+setting as the user wrote it. pydantic-settings merges the layers and pydantic checks the values;
+its own messages, which quote the input, are never printed. Keys are registered with the redactor as
+soon as they are read.
 """
 
 from __future__ import annotations
 
 import argparse
+from collections import ChainMap
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from exporter.redaction import redact
 from exporter.settings.describe import all_settings
-from exporter.settings.environment import environment_layer, unknown_variables
+from exporter.settings.environment import EnvironmentSource, unknown_variables
 from exporter.settings.errors import SettingsError, shown
 from exporter.settings.flags import Parser, add_flags, flag_layer
-from exporter.settings.layers import Layer, Raw
+from exporter.settings.layers import Layer, LayerSource, Raw
 from exporter.settings.model import Settings
 from exporter.settings.values import SecretValueError, key_problem, looks_like_key
 
@@ -47,6 +47,9 @@ _WORDS: Final = {
     "dict_type": "must be a mapping",
     "missing": "is missing",
 }
+
+#: For each setting what the first layer says that has it, and so what won.
+_Given: TypeAlias = ChainMap[str, Raw]
 
 
 @dataclass(frozen=True)
@@ -82,23 +85,20 @@ def load_parsed(
     """The same for flags that a parser with `add_flags` has read already."""
     if environ.get("ISNOTAI_API_KEY"):
         redact.add(environ["ISNOTAI_API_KEY"])
-    layers = [flag_layer(parsed), environment_layer(environ)]
-    file = _first(layers, "config.file")
-    if file is not None:
-        layers.append(_file_layer(file, environ))
-    given = {
-        setting.name: raw
-        for setting in all_settings()
-        if (raw := _first(layers, setting.name)) is not None
-    }
+    flags = LayerSource(Settings, flag_layer(parsed))
+    environment = EnvironmentSource(Settings, environ)
+    given: _Given = ChainMap(flags.layer, environment.layer)
+    file_layer = _file_layer(given["config.file"], environ) if "config.file" in given else {}
+    file = LayerSource(Settings, file_layer)
+    given.maps.append(file.layer)
     _check_keys(given, require_key)
-    settings = _validated(given)
+    try:
+        settings = Settings.merged(flags, environment, file)
+    except ValidationError as error:
+        # The first is enough: "one clear line".
+        raise _error(error.errors(include_url=False)[0], given) from None
     _check_integrations(settings, given)
     return Loaded(settings, tuple(_warnings(settings, given, environ)))
-
-
-def _first(layers: Sequence[Layer], name: str) -> Raw | None:
-    return next((layer[name] for layer in layers if name in layer), None)
 
 
 def _file_layer(file: Raw, environ: Mapping[str, str]) -> Layer:
@@ -134,7 +134,7 @@ def _with_keys(raw: Raw, environ: Mapping[str, str]) -> list[dict[str, Any]]:
     return entries
 
 
-def _check_keys(given: Layer, require_key: bool) -> None:
+def _check_keys(given: _Given, require_key: bool) -> None:
     sources = [name for name in ("api_key", "api_key_file", "integrations") if name in given]
     if len(sources) > 1:
         first, second = (given[name].origin for name in sources[:2])
@@ -146,24 +146,7 @@ def _check_keys(given: Layer, require_key: bool) -> None:
         )
 
 
-def _validated(given: Layer) -> Settings:
-    values: dict[str, Any] = {}
-    for setting in all_settings():
-        if setting.name in given:
-            *sections, attribute = setting.path
-            section = values
-            for name in sections:
-                section = section.setdefault(name, {})
-            section[attribute] = given[setting.name].value
-    try:
-        # The context tells the durations that a person wrote them, so that 30 is refused.
-        return Settings.model_validate(values, context={"given": True})
-    except ValidationError as error:
-        # The first is enough: "one clear line".
-        raise _error(error.errors(include_url=False)[0], given) from None
-
-
-def _error(error: ErrorDetails, given: Layer) -> SettingsError:
+def _error(error: ErrorDetails, given: _Given) -> SettingsError:
     location = error["loc"]
     setting = next(
         setting for setting in all_settings() if location[: len(setting.path)] == setting.path
@@ -189,7 +172,7 @@ def _error(error: ErrorDetails, given: Layer) -> SettingsError:
     return SettingsError(f"{origin}: {problem}, got {shown(value)}")
 
 
-def _check_integrations(settings: Settings, given: Layer) -> None:
+def _check_integrations(settings: Settings, given: _Given) -> None:
     key = settings.api_key.get_secret_value() if settings.api_key else None
     if key is not None and settings.integration == key:
         raise SettingsError(f"{given['integration'].origin}: holds the key, must be a name")
@@ -210,7 +193,7 @@ def _check_integrations(settings: Settings, given: Layer) -> None:
 
 
 def _warnings(
-    settings: Settings, given: Layer, environ: Mapping[str, str]
+    settings: Settings, given: _Given, environ: Mapping[str, str]
 ) -> Iterator[SettingsWarning]:
     named = {entry.api_key_env for entry in settings.integrations}
     for variable, near in unknown_variables(environ):

@@ -1,16 +1,19 @@
 """The settings, each declared once: type, default, range and help.
 
 Flags, variables, YAML keys, `--help`, the README's table and the chart all follow from these
-declarations. Durations are float seconds here. This module never reads a file or the environment.
+declarations. Durations are float seconds here. pydantic-settings merges the sources that `load`
+hands over; settings that code makes never take anything from a file or the environment.
 """
 
 from __future__ import annotations
 
+from contextvars import ContextVar
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Final, Literal
+from typing import Annotated, Final, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from exporter.settings.values import (
     Address,
@@ -232,8 +235,25 @@ class Account:
     key: KeySource
 
 
-class Settings(Section):
+#: What `Settings.merged` merges, for as long as it does; pydantic-settings takes no sources as
+#: arguments, it asks the class for them.
+_sources: ContextVar[tuple[PydanticBaseSettingsSource, ...]] = ContextVar("_sources", default=())
+
+
+class Settings(BaseSettings):
     """Everything that can be set. Made by `load`; tests may build it directly."""
+
+    model_config = SettingsConfigDict(
+        frozen=True,
+        extra="forbid",
+        hide_input_in_errors=True,
+        env_prefix="ISNOTAI_",
+        # One split, so that `ISNOTAI_WEB_LISTEN_ADDRESS` is web.listen_address. No section may be
+        # called `api`, `base` or `integration`: it would swallow `ISNOTAI_API_KEY` and its like.
+        env_nested_delimiter="_",
+        env_nested_max_split=1,
+        env_ignore_empty=True,
+    )
 
     api_key: Annotated[KeyText | None, Doc(flag=False)] = Field(
         default=None,
@@ -271,6 +291,30 @@ class Settings(Section):
     quota: QuotaSettings = QuotaSettings()
     state: StateSettings = StateSettings()
     log: LogSettings = LogSettings()
+
+    @classmethod
+    def merged(cls, *sources: PydanticBaseSettingsSource) -> Self:
+        """Settings from these sources, of which the first wins.
+
+        Raises pydantic's ValidationError for the values that won and cannot be used.
+        """
+        token = _sources.set(sources)
+        try:
+            return cls()
+        finally:
+            _sources.reset(token)
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Keyword arguments, then what `merged` was given; never the process's own environment."""
+        return init_settings, *_sources.get()
 
     def accounts(self) -> tuple[Account, ...]:
         """The integrations to poll: one from the top-level keys, or one per list entry."""

@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import Annotated, Any, Final, Literal
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationInfo
+from pydantic import AfterValidator, BeforeValidator, Field, SecretStr
+from pydantic_settings import NoDecode
 
 from exporter.settings.durations import parse_duration
 
@@ -24,6 +25,10 @@ _KEY_FORM: Final = re.compile(r"aik_v1_[A-Za-z0-9_-]{40}")
 
 class SecretValueError(ValueError):
     """Refuses a value that is or holds a secret, so that it must not be shown."""
+
+
+class BareNumber:
+    """Stands for a number that a person wrote for a duration; code may give seconds."""
 
 
 def key_problem(key: str) -> str | None:
@@ -58,13 +63,10 @@ def split_address(address: str) -> tuple[str, int]:
     return host, int(port)
 
 
-def _duration(value: object, info: ValidationInfo) -> object:
-    if isinstance(value, str):
-        return parse_duration(value)
-    # Code may give seconds; a person who writes a bare number may have meant anything.
-    if value != 0 and info.context is not None and not isinstance(value, bool):
+def _duration(value: object) -> object:
+    if isinstance(value, BareNumber):
         raise ValueError("a duration needs a unit, such as 30s or 5m")
-    return value
+    return parse_duration(value) if isinstance(value, str) else value
 
 
 def _not_bool(value: object) -> object:
@@ -222,9 +224,12 @@ Whole = Annotated[int, Field(ge=1), BeforeValidator(_not_bool)]
 Scale = Annotated[int, _checked(_scale), BeforeValidator(_not_bool)]
 YesNo = bool
 Level = Annotated[Literal["debug", "info", "warning", "error"], BeforeValidator(_lower)]
-Windows = Annotated[tuple[str, ...], BeforeValidator(_comma_separated), _checked(_windows)]
-Globs = Annotated[tuple[str, ...], BeforeValidator(_comma_separated), _checked(_globs)]
-Limits = Annotated[dict[str, Whole], BeforeValidator(_limits), _checked(_limit_names)]
+# NoDecode: split here, at commas; pydantic-settings would want JSON in the variable.
+Windows = Annotated[
+    tuple[str, ...], NoDecode, BeforeValidator(_comma_separated), _checked(_windows)
+]
+Globs = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_comma_separated), _checked(_globs)]
+Limits = Annotated[dict[str, Whole], NoDecode, BeforeValidator(_limits), _checked(_limit_names)]
 BaseUrl = Annotated[str, _checked(_base_url)]
 Address = Annotated[str, _checked(_address)]
 MetricsPath = Annotated[str, _checked(_metrics_path)]
