@@ -112,6 +112,14 @@ async def test_a_password_cut_off_at_72_bytes_does_not_pass() -> None:
     assert (await ask(guard, basic("u", "p" * 73))).status_code == 401
 
 
+async def test_a_password_that_bcrypt_refuses_to_hash_does_not_pass() -> None:
+    def picky(password: bytes, hashed: bytes) -> bool:
+        raise ValueError("not this one")
+
+    guard = BasicAuth(inside, lambda: USERS, picky)
+    assert (await ask(guard, basic("prometheus", PASSWORD))).status_code == 401
+
+
 @pytest.mark.parametrize("path", ["/-/healthy", "/-/ready"])
 async def test_probes_need_no_password(guard: BasicAuth, check: CountedCheck, path: str) -> None:
     assert (await ask(guard, None, path)).status_code == 200

@@ -1,0 +1,300 @@
+"""What the server promises: bounded exchanges, bounded stops, nobody waits for a silent peer."""
+
+import asyncio
+import signal
+import socket
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from types import MappingProxyType
+
+import bcrypt
+import httpx
+import pytest
+from starlette.responses import PlainTextResponse
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from exporter.web import server as server_module
+from exporter.web.address import bind
+from exporter.web.server import BoundedProtocol, Server, ServerStoppedError
+from exporter.web.webconfig import WebConfig
+from tests.web.conftest import serving
+
+HASH = bcrypt.hashpw(b"open sesame", bcrypt.gensalt(4)).decode()
+
+
+@asynccontextmanager
+async def connection(
+    server: Server,
+) -> AsyncIterator[tuple[asyncio.StreamReader, asyncio.StreamWriter]]:
+    reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
+    try:
+        yield reader, writer
+    finally:
+        writer.close()
+
+
+async def until_closed(reader: asyncio.StreamReader) -> bytes:
+    """What still comes, until the server closes or cuts the connection."""
+    async with asyncio.timeout(5):
+        try:
+            return await reader.read()
+        except ConnectionResetError:
+            return b""
+
+
+async def scrape(server: Server) -> httpx.Response:
+    async with httpx.AsyncClient(timeout=5) as client:
+        return await client.get(f"http://127.0.0.1:{server.port}/metrics")
+
+
+async def test_many_scrapes_share_one_connection(app: ASGIApp) -> None:
+    async with serving(app) as server, connection(server) as (reader, writer):
+        for _ in range(3):
+            writer.write(b"GET /-/healthy HTTP/1.1\r\nHost: x\r\n\r\n")
+            async with asyncio.timeout(5):
+                head = await reader.readuntil(b"\r\n\r\n")
+                assert head.startswith(b"HTTP/1.1 200 ")
+                assert await reader.readexactly(8) == b"healthy\n"
+
+
+async def test_an_answer_does_not_wait_for_the_acknowledgement_of_its_first_packet(
+    app: ASGIApp, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    options: list[int] = []
+
+    class Watched(BoundedProtocol):
+        def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+            super().connection_made(transport)
+            accepted = transport.get_extra_info("socket")
+            options.append(accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY))
+
+    monkeypatch.setattr(server_module, "BoundedProtocol", Watched)
+    async with serving(app) as server:
+        assert (await scrape(server)).status_code == 200
+    assert options == [1]
+
+
+async def test_http_1_0_and_no_host_are_served(app: ASGIApp) -> None:
+    async with serving(app) as server, connection(server) as (reader, writer):
+        writer.write(b"GET /-/healthy HTTP/1.0\r\n\r\n")
+        answer = await until_closed(reader)
+        assert answer.startswith(b"HTTP/1.1 200 ")
+        assert answer.endswith(b"\r\n\r\nhealthy\n")
+
+
+async def test_garbage_is_answered_400_and_dropped(app: ASGIApp) -> None:
+    async with serving(app) as server:
+        async with connection(server) as (reader, writer):
+            writer.write(b"\x16\x03\x01 not http\r\n\r\n")
+            assert (await until_closed(reader)).startswith(b"HTTP/1.1 400 ")
+        assert (await scrape(server)).status_code == 200
+
+
+@pytest.mark.parametrize("sent", [b"", b"GET /metrics HTTP/1.1\r\nHost: x\r\nX-Slow:"])
+async def test_a_client_that_never_finishes_its_request_is_dropped_and_harms_nobody(
+    app: ASGIApp, monkeypatch: pytest.MonkeyPatch, sent: bytes
+) -> None:
+    async with serving(app) as server, connection(server) as (reader, writer):
+        writer.write(sent)
+        await writer.drain()
+        assert (await scrape(server)).status_code == 200
+        assert not reader.at_eof()
+    monkeypatch.setattr(BoundedProtocol, "exchange_timeout", 0.05)
+    async with serving(app) as server, connection(server) as (reader, writer):
+        writer.write(sent)
+        assert await until_closed(reader) == b""
+
+
+async def test_a_kept_connection_that_starts_another_request_is_bounded_too(
+    app: ASGIApp, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(BoundedProtocol, "exchange_timeout", 0.05)
+    async with serving(app) as server, connection(server) as (reader, writer):
+        writer.write(b"GET /-/healthy HTTP/1.1\r\nHost: x\r\n\r\n")
+        async with asyncio.timeout(5):
+            await reader.readuntil(b"healthy\n")
+        writer.write(b"GET /-/hea")
+        assert await until_closed(reader) == b""
+
+
+async def test_an_idle_kept_connection_outlives_the_time_of_an_exchange(
+    app: ASGIApp, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(BoundedProtocol, "exchange_timeout", 0.05)
+    async with serving(app) as server, connection(server) as (reader, writer):
+        writer.write(b"GET /-/healthy HTTP/1.1\r\nHost: x\r\n\r\n")
+        async with asyncio.timeout(5):
+            await reader.readuntil(b"healthy\n")
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(0.2):
+                await reader.read(1)
+        writer.write(b"GET /-/healthy HTTP/1.1\r\nHost: x\r\n\r\n")
+        async with asyncio.timeout(5):
+            await reader.readuntil(b"healthy\n")
+
+
+class Endless:
+    """An app whose answer never ends, and which knows whether it was given up."""
+
+    def __init__(self) -> None:
+        self.begun = asyncio.Event()
+        self.ended = asyncio.Event()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        self.begun.set()
+        try:
+            await send({"type": "http.response.start", "status": 200, "headers": []})
+            while True:
+                await send({"type": "http.response.body", "body": b"x" * 65536, "more_body": True})
+                if (await asyncio.wait_for(receive(), 0.001)) is not None:
+                    return
+        except TimeoutError:
+            await asyncio.Event().wait()
+        finally:
+            self.ended.set()
+
+
+async def test_stopping_takes_bounded_time_whatever_is_under_way() -> None:
+    app = Endless()
+    loop = asyncio.get_running_loop()
+    async with serving(app) as server:
+        _, writer = await asyncio.open_connection("127.0.0.1", server.port)
+        writer.write(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+        async with asyncio.timeout(5):
+            await app.begun.wait()
+        before = loop.time()
+    assert loop.time() - before < 2.5
+    async with asyncio.timeout(5):
+        await app.ended.wait()
+    writer.close()
+
+
+async def test_stopping_drops_half_sent_requests_at_once(app: ASGIApp) -> None:
+    loop = asyncio.get_running_loop()
+    async with serving(app) as server:
+        reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
+        writer.write(b"GET /metrics HT")
+        assert (await scrape(server)).status_code == 200
+        before = loop.time()
+    assert loop.time() - before < 1
+    assert await until_closed(reader) == b""
+    writer.close()
+
+
+async def test_after_the_stop_the_port_is_free(app: ASGIApp) -> None:
+    async with serving(app) as server:
+        port = server.port
+    for bound in bind("127.0.0.1", port):
+        bound.close()
+
+
+async def test_the_servers_signal_handlers_are_not_installed(app: ASGIApp) -> None:
+    before = [signal.getsignal(one) for one in (signal.SIGTERM, signal.SIGINT)]
+    async with serving(app) as server:
+        assert (await scrape(server)).status_code == 200
+        assert [signal.getsignal(one) for one in (signal.SIGTERM, signal.SIGINT)] == before
+
+
+async def test_a_cancelled_daemon_still_stops_the_server_in_order(app: ASGIApp) -> None:
+    sockets = bind("127.0.0.1", 0)
+    server = Server(app, sockets)
+    up = asyncio.Event()
+
+    async def daemon() -> None:
+        async with server.running():
+            up.set()
+            await asyncio.Event().wait()
+
+    task = asyncio.create_task(daemon())
+    async with asyncio.timeout(5):
+        await up.wait()
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+    assert all(bound.fileno() == -1 for bound in sockets)
+
+
+async def test_an_error_of_the_body_stops_the_server_and_comes_out(app: ASGIApp) -> None:
+    with pytest.RaisesGroup(pytest.RaisesExc(LookupError, match="the body's own")):
+        async with serving(app):
+            raise LookupError("the body's own")
+
+
+async def test_a_server_that_ends_by_itself_ends_the_body(
+    app: ASGIApp, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def gone(self: object, sockets: object = None) -> None:
+        return None
+
+    monkeypatch.setattr(server_module._Uvicorn, "serve", gone)
+    with pytest.RaisesGroup(ServerStoppedError):
+        async with asyncio.timeout(5), serving(app):
+            await asyncio.Event().wait()
+
+
+async def test_connections_beyond_the_limit_are_told_so(
+    app: ASGIApp, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(server_module, "CONNECTIONS", 2)
+    async with (
+        serving(app) as server,
+        connection(server) as (reader, writer),
+        connection(server) as (_, second),
+    ):
+        for one in (second, writer):
+            one.write(b"GET /-/healthy HTTP/1.1\r\nHost: x\r\n\r\n")
+        async with asyncio.timeout(5):
+            assert (await reader.readline()).startswith(b"HTTP/1.1 503 ")
+
+
+async def test_a_reader_that_stops_reading_is_cut_off_when_its_time_is_over(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    body = b"x" * 20_000_000
+
+    async def big(scope: Scope, receive: Receive, send: Send) -> None:
+        await PlainTextResponse(body)(scope, receive, send)
+
+    monkeypatch.setattr(server_module, "KEEP_ALIVE_TIMEOUT", 0)
+    async with serving(big) as server, connection(server) as (reader, writer):
+        writer.write(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+        async with asyncio.timeout(5):
+            await reader.readuntil(b"\r\n\r\n")
+        # The rest cannot be sent before the time is over; what is read then is what was on its way.
+        rest = await until_closed(reader)
+        assert len(rest) < len(body)
+
+
+async def test_basic_auth_guards_the_server_and_can_be_replaced(app: ASGIApp) -> None:
+    async with serving(app, WebConfig(users=MappingProxyType({"prometheus": HASH}))) as server:
+        url = f"http://127.0.0.1:{server.port}"
+        async with httpx.AsyncClient(base_url=url, timeout=5) as client:
+            assert (await client.get("/metrics")).status_code == 401
+            assert (await client.get("/-/healthy")).status_code == 200
+            right = ("prometheus", "open sesame")
+            assert (await client.get("/metrics", auth=right)).status_code == 200
+            server.replace(WebConfig())
+            assert (await client.get("/metrics")).status_code == 200
+
+
+async def test_added_headers_come_with_each_answer_in_place_of_our_own(app: ASGIApp) -> None:
+    headers = {"Content-Security-Policy": "default-src 'self'", "X-Frame-Options": "deny"}
+    config = WebConfig(users={"prometheus": HASH}, headers=headers)
+    async with serving(app, config) as server:
+        url = f"http://127.0.0.1:{server.port}"
+        async with httpx.AsyncClient(base_url=url, timeout=5) as client:
+            for auth in (None, ("prometheus", "open sesame")):
+                response = await client.get("/", auth=auth)
+                assert response.headers.get_list("content-security-policy") == [
+                    "default-src 'self'"
+                ]
+                assert response.headers["x-frame-options"] == "deny"
+
+
+async def test_ipv6_is_served_too_where_the_machine_has_it(app: ASGIApp) -> None:
+    server = Server(app, bind(None, 0))
+    hosts = ["127.0.0.1", "[::1]"] if socket.has_dualstack_ipv6() else ["127.0.0.1"]
+    async with server.running(), httpx.AsyncClient(timeout=5) as client:
+        for host in hosts:
+            response = await client.get(f"http://{host}:{server.port}/-/healthy")
+            assert response.status_code == 200
