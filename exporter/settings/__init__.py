@@ -4,7 +4,7 @@
 Nothing here opens a connection, and no message here holds a key.
 """
 
-from exporter.settings.describe import SettingRow, describe
+from exporter.settings.describe import SettingRow, describe, markdown_table
 from exporter.settings.durations import format_duration, parse_duration
 from exporter.settings.errors import SettingsError
 from exporter.settings.flags import Parser, add_flags
@@ -29,5 +29,6 @@ __all__ = [
     "load",
     "load_parsed",
     "looks_like_key",
+    "markdown_table",
     "parse_duration",
 ]

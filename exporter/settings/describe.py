@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
-from typing import Any, get_args
+from typing import Any, Final, get_args
 
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
@@ -19,6 +19,7 @@ from exporter.settings.model import Doc, Section, Settings
 from exporter.settings.values import IS_DURATION
 
 PREFIX = Settings.model_config.get("env_prefix", "")
+_NO_DEFAULT: Final = "–"
 
 
 @dataclass(frozen=True)
@@ -33,6 +34,7 @@ class Setting:
     is_bool: bool
     is_duration: bool
     default: str
+    default_in_words: bool
     help: str
 
 
@@ -67,6 +69,17 @@ def describe() -> list[SettingRow]:
     ]
 
 
+def markdown_table() -> str:
+    """The README's table of settings: setting, variable, default, meaning; ends with a newline."""
+    lines = ["| Setting | Variable | Default | Meaning |", "|---|---|---|---|"]
+    for setting in all_settings():
+        variable = f"`{setting.variable}`" if setting.variable else _NO_DEFAULT
+        default = setting.default if setting.default_in_words else f"`{setting.default}`"
+        meaning = setting.help.replace("|", r"\|").replace("*", r"\*")
+        lines.append(f"| `{setting.name}` | {variable} | {default} | {meaning} |")
+    return "\n".join(lines) + "\n"
+
+
 def _walk(section: type[BaseModel], prefix: tuple[str, ...]) -> Iterator[Setting]:
     for attribute, field in section.model_fields.items():
         path = (*prefix, attribute)
@@ -91,6 +104,7 @@ def _setting(path: tuple[str, ...], field: FieldInfo) -> Setting:
         is_bool=field.annotation is bool,
         is_duration=_is_duration(field),
         default=doc.default or _default(field),
+        default_in_words=doc.default is not None or _default(field) == _NO_DEFAULT,
         help=field.description or "",
     )
 
@@ -104,7 +118,7 @@ def _is_duration(field: FieldInfo) -> bool:
 def _default(field: FieldInfo) -> str:
     value: Any = field.get_default(call_default_factory=True, validated_data={})
     if value is None or value == {}:
-        return "–"
+        return _NO_DEFAULT
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, tuple):

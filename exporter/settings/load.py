@@ -9,6 +9,7 @@ soon as they are read.
 from __future__ import annotations
 
 import argparse
+import logging
 from collections import ChainMap
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -20,12 +21,16 @@ from pydantic_core import ErrorDetails
 
 from exporter.redaction import redact
 from exporter.settings.describe import all_settings
+from exporter.settings.durations import format_duration
 from exporter.settings.environment import EnvironmentSource, unknown_variables
 from exporter.settings.errors import SettingsError, shown
 from exporter.settings.flags import Parser, add_flags, flag_layer
 from exporter.settings.layers import Layer, LayerSource, Raw
-from exporter.settings.model import Settings
+from exporter.settings.model import PollSettings, Settings
 from exporter.settings.values import SecretValueError, key_problem, looks_like_key
+
+# With PYDANTIC_SETTINGS_DEBUG set it would log every source, keys and all.
+logging.getLogger("pydantic_settings").setLevel(logging.WARNING)
 
 #: pydantic's error types, in the words of these messages; `{…}` comes from the error's context.
 _WORDS: Final = {
@@ -220,3 +225,21 @@ def _warnings(
             "integration",
             f"{given['integration'].origin} is ignored: each entry of integrations has its name",
         )
+    if longer := _longer_than_stale_after(settings.poll):
+        yield SettingsWarning(
+            "poll.stale_after",
+            f"{given['poll.stale_after'].origin} is shorter than {', '.join(longer)}: "
+            "one failed poll is enough for such gauges to disappear",
+        )
+
+
+def _longer_than_stale_after(poll: PollSettings) -> list[str]:
+    """The intervals, with their length, that poll.stale_after undercuts."""
+    if poll.stale_after is None:
+        return []
+    names = [name for name in PollSettings.model_fields if name.endswith("_interval")]
+    return [
+        f"poll.{name} {format_duration(seconds)}"
+        for name in names
+        if (seconds := poll.interval(name.removesuffix("_interval"))) > poll.stale_after
+    ]

@@ -96,7 +96,7 @@ def _read(path: Path) -> object:
         raise SettingsError(f"{path}: is larger than 1 MiB")
     try:
         return yaml.load(content, Loader=_Loader)  # noqa: S506 - a SafeLoader, and stricter
-    except _DuplicateKeyError as error:
+    except _RefusedError as error:
         raise SettingsError(f"{path}: {error}") from None
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
@@ -107,12 +107,18 @@ def _read(path: Path) -> object:
         raise SettingsError(f"{path}: not valid YAML") from None
 
 
-class _DuplicateKeyError(Exception):
-    """Which key was given twice, and on which line."""
+class _RefusedError(Exception):
+    """What valid YAML may hold and settings may not, and on which line."""
 
 
 class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]
-    """A safe loader that refuses to let one key silently win over its twin."""
+    """A safe loader that lets no key silently win over its twin, and reads no endless numbers."""
+
+    def construct_yaml_int(self, node: yaml.ScalarNode) -> int:
+        number: int = super().construct_yaml_int(node)
+        if number.bit_length() > 64:
+            raise _RefusedError(f"line {node.start_mark.line + 1}: a number is too large")
+        return number
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
         seen: set[str] = set()
@@ -120,9 +126,11 @@ class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[mi
             if isinstance(key, yaml.ScalarNode) and key.tag != "tag:yaml.org,2002:merge":
                 if key.value in seen:
                     line = key.start_mark.line + 1
-                    raise _DuplicateKeyError(
-                        f"line {line}: key {_printable(key.value)} is given twice"
-                    )
+                    raise _RefusedError(f"line {line}: key {_printable(key.value)} is given twice")
                 seen.add(key.value)
         mapping: dict[Any, Any] = super().construct_mapping(node, deep=deep)
         return mapping
+
+
+# Constructors are found by tag, not by name.
+_Loader.add_constructor("tag:yaml.org,2002:int", _Loader.construct_yaml_int)

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from exporter.settings import describe
+from exporter.settings import describe, markdown_table
 
 #: The contract's table of settings: names and defaults that users rely on.
 CONTRACT = {
@@ -63,3 +63,21 @@ def test_the_key_has_no_flag_and_the_list_of_integrations_is_yaml_only() -> None
 
 def test_every_setting_has_help() -> None:
     assert all(len(row.help) > 10 for row in describe())
+
+
+def test_the_readmes_table_has_a_row_for_each_setting_with_code_told_from_words() -> None:
+    lines = markdown_table().splitlines()
+
+    assert lines[:2] == ["| Setting | Variable | Default | Meaning |", "|---|---|---|---|"]
+    assert [line.split("`")[1] for line in lines[2:]] == [row.name for row in describe()]
+    assert all(line.replace(r"\|", "").count("|") == 5 for line in lines)
+    assert (
+        "| `web.listen_address` | `ISNOTAI_WEB_LISTEN_ADDRESS` | `:10984` "
+        "| where to serve: host:port, :port or [::1]:port |"
+    ) in lines
+    assert (
+        "| `stats.include` | `ISNOTAI_STATS_INCLUDE` | all "
+        r"| patterns of stat names to keep, such as total_\* |"
+    ) in lines
+    (integrations,) = (line for line in lines if line.startswith("| `integrations`"))
+    assert integrations.startswith("| `integrations` | – | – | (YAML only)")

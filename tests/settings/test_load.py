@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import logging
 import os
 from pathlib import Path
 
@@ -344,3 +345,58 @@ def test_an_entry_warns_of_its_odd_key_and_of_an_unused_integration(tmp_path: Pa
         "integrations[0].api_key does not look like aik_v1_ and 40 characters; the API will decide",
         "ISNOTAI_INTEGRATION is ignored: each entry of integrations has its name",
     ]
+
+
+def test_only_the_environment_that_was_handed_over_counts(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ISNOTAI_REGION", "mars")
+    monkeypatch.setenv("ISNOTAI_WEB_PORT", "tcp://10.0.0.1:80")
+
+    assert load([], ENVIRON).settings.region == "us"
+    assert load([], {**ENVIRON, "ISNOTAI_REGION": "eu"}).settings.region == "eu"
+
+
+def test_a_higher_source_replaces_a_map_and_adds_nothing_to_it(tmp_path: Path) -> None:
+    file = tmp_path / "config.yml"
+    file.write_text("quota: {limits: {api_calls: 5}}\nanalytics: {windows: [24h, 7d]}\n")
+    environ = {**ENVIRON, "ISNOTAI_QUOTA_LIMITS": "events=7", "ISNOTAI_ANALYTICS_WINDOWS": "90d"}
+
+    settings = load(["--config.file", str(file)], environ).settings
+
+    assert settings.quota.limits == {"events": 7}
+    assert settings.analytics.windows == ("90d",)
+
+
+def test_a_bad_value_that_a_higher_source_replaces_does_no_harm(tmp_path: Path) -> None:
+    file = tmp_path / "config.yml"
+    file.write_text("region: mars\npoll: {stats_interval: 30}\n")
+    environ = {**ENVIRON, "ISNOTAI_POLL_STATS_INTERVAL": "soon", "ISNOTAI_REGION": "moon"}
+
+    settings = load(
+        ["--config.file", str(file), "--region=eu", "--poll.stats-interval=1m"], environ
+    ).settings
+
+    assert (settings.region, settings.poll.stats_interval) == ("eu", 60)
+
+
+def test_the_merging_logs_no_source(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setenv("PYDANTIC_SETTINGS_DEBUG", "1")
+
+    with caplog.at_level(logging.DEBUG):
+        load([], ENVIRON)
+
+    assert caplog.text == ""
+
+
+def test_gauges_that_one_failure_would_take_away_are_pointed_out() -> None:
+    (message,) = _messages(
+        {"ISNOTAI_POLL_STALE_AFTER": "4m"}, "--poll.usage-interval=1h30m", "--poll.stats-interval=0"
+    )
+
+    assert message == (
+        "ISNOTAI_POLL_STALE_AFTER is shorter than poll.analytics_interval 5m, "
+        "poll.usage_interval 1h30m, poll.integration_interval 15m: "
+        "one failed poll is enough for such gauges to disappear"
+    )
+    assert _messages({"ISNOTAI_POLL_STALE_AFTER": "15m"}) == []

@@ -6,7 +6,7 @@ import pytest
 from pydantic import SecretStr, ValidationError
 
 from exporter.settings import Settings, load
-from exporter.settings.model import PollSettings, WebSettings
+from exporter.settings.model import PollSettings, Section, WebSettings
 from exporter.settings.values import looks_like_key
 
 KEY = "aik_v1_" + "x" * 40
@@ -106,3 +106,24 @@ def test_a_key_is_known_by_its_form() -> None:
     assert looks_like_key("aik_v1_" + "aZ09_-" * 6 + "abcd")
     for other in (KEY + "x", KEY[:-1], KEY + "\n", "x" + KEY, "aik_v2_" + "x" * 40):
         assert not looks_like_key(other)
+
+
+def test_settings_made_by_code_take_nothing_from_the_environment(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("ISNOTAI_REGION", "eu")
+    monkeypatch.setenv("ISNOTAI_API_KEY_FILE", "key")
+
+    load([], {"ISNOTAI_API_KEY": KEY})
+
+    assert Settings().region == "us"
+    assert Settings().api_key_file is None
+    assert Settings(region="eu") == Settings.model_validate({"region": "eu"})
+
+
+def test_no_section_is_named_so_that_it_swallows_a_variable() -> None:
+    fields = Settings.model_fields
+    sections = [name for name, field in fields.items() if isinstance(field.default, Section)]
+
+    assert len(sections) == 10
+    assert not [name for name in fields for section in sections if name.startswith(section + "_")]
