@@ -68,6 +68,7 @@ class Daemon:
         self._dropped = dropped_counter(self._started[0])
         self._telemetry: dict[str, Telemetry] = {}
         self._polls: list[asyncio.Task[None]] = []
+        self._state_tried = False
         self._stop = asyncio.Event()
         path = settings.state.path
         self._store = Store(path, self._clock.now)
@@ -95,7 +96,7 @@ class Daemon:
             stack.push_async_callback(self._close)
             await stack.enter_async_context(self._server.running())
             url = f"{self._server.scheme}://localhost:{self._server.port}"
-            _log.info("serving", address=settings.listen_address, version=VERSION)
+            _log.info("serving", address=settings.listen_address, url=url, version=VERSION)
             if on_serving:
                 on_serving(url)
             await self._work()
@@ -127,9 +128,13 @@ class Daemon:
         except StateError as error:
             # Each poll of the sessions tries again.
             _log.error("state_unavailable", error=str(error))
+        self._state_tried = True
         self._start_polls()
 
     def _start_polls(self) -> None:
+        """Poll, unless it is too early (the state is not ours yet) or too late."""
+        if not self._state_tried or self._stop.is_set():
+            return
         self._polls = [
             self._group.create_task(poller.run(), name=f"poll {poller.resource}")
             for pipeline in self._pipelines
@@ -247,8 +252,17 @@ class Daemon:
             task.cancel()
         if self._polls:
             await asyncio.wait(self._polls, timeout=CLOSE_SECONDS)
-        old, self._pipelines = self._pipelines, self._build()
-        for pipeline in old:
+        pipelines = self._build()
+        before = {pipeline.account.integration: pipeline for pipeline in self._pipelines}
+        for pipeline in pipelines:
+            if known := before.get(pipeline.account.integration):
+                pipeline.budget.follow(known.budget)
+            if self._state_tried:
+                # So that the counters do not vanish until the first poll; that tries again.
+                with contextlib.suppress(StateError):
+                    await pipeline.ledger.prepare()
+        self._pipelines = pipelines
+        for pipeline in before.values():
             await pipeline.close()
         self._start_polls()
 

@@ -60,6 +60,12 @@ class Budget:
         """Send nothing for that long; a longer pause already running stays."""
         self._held_until = max(self._held_until, self._clock.monotonic() + seconds)
 
+    def follow(self, before: "Budget") -> None:
+        """Take over what another budget of the same key has spent and learnt, after a reload."""
+        self._sent = before._sent.copy()
+        self._held_until = before._held_until
+        self.tier = before.tier
+
     def room(self) -> int:
         """How many requests could leave now without waiting."""
         if self.held_for:
