@@ -7,9 +7,9 @@ knows HTTP, and nothing is rendered while a scrape waits.
 """
 
 import gzip
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Literal, cast
+from typing import Literal, NamedTuple, cast
 
 from prometheus_client import exposition as text_format
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
@@ -45,7 +45,9 @@ _EXEMPLAR_RUNES = 128
 
 # prometheus-client leaves these untyped.
 _go_float = cast(Callable[[float], str], floatToGoString)
-_generate_openmetrics = cast(Callable[[Collector], bytes], openmetrics_format.generate_latest)
+_write_openmetrics = cast(Callable[..., bytes], openmetrics_format.generate_latest)
+
+_END_MARK = b"# EOF\n"
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,21 +75,46 @@ def runtime_registry() -> CollectorRegistry:
     return registry
 
 
+class _Written(NamedTuple):
+    """A family as it was last written in both formats, OpenMetrics without its end mark."""
+
+    family: Family
+    text: bytes
+    openmetrics: bytes
+
+
 class Renderer:
     """Renders snapshots; `runtime` is read at each render and follows the snapshot's families.
 
-    It holds no state of its own, so it may run in a thread while scrapes are served.
+    A family that did not change since the last render is not written again, which is most of them
+    most of the time. It may run in a thread while scrapes are served, one render at a time.
     """
 
     def __init__(self, runtime: CollectorRegistry) -> None:
         self._runtime = runtime
+        self._written: dict[Metric, _Written] = {}
 
     def render(self, snapshot: Snapshot) -> Exposition:
-        families = [_wire_family(family) for family in snapshot.families]
-        families.extend(self._runtime.collect())
-        text = text_format.generate_latest(_Families(map(_without_created, families)))
-        openmetrics = _generate_openmetrics(_Families(families))
+        self._written = {family.metric: self._write(family) for family in snapshot.families}
+        written = self._written.values()
+        own_text, own_openmetrics = _write(list(self._runtime.collect()))
+        text = b"".join([*(one.text for one in written), own_text])
+        openmetrics = b"".join([*(one.openmetrics for one in written), own_openmetrics, _END_MARK])
         return Exposition(text, _gzip(text), openmetrics, _gzip(openmetrics), taken=snapshot.taken)
+
+    def _write(self, family: Family) -> _Written:
+        last = self._written.get(family.metric)
+        if last is not None and last.family == family:
+            return last
+        return _Written(family, *_write([_wire_family(family)]))
+
+
+def _write(families: Sequence[WireFamily]) -> tuple[bytes, bytes]:
+    """The families as text and as OpenMetrics, the latter without its end mark."""
+    text = text_format.generate_latest(_Families([_without_created(one) for one in families]))
+    # Every name is valid as it is. Any other escaping gives the same bytes in twice the time.
+    openmetrics = _write_openmetrics(_Families(families), escaping=openmetrics_format.ALLOWUTF8)
+    return text, openmetrics.removesuffix(_END_MARK)
 
 
 class _Families(Collector):

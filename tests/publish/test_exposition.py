@@ -2,22 +2,22 @@
 
 import gzip
 import math
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
+from typing import cast
 
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 from prometheus_client import CollectorRegistry
 from prometheus_client.metrics_core import Metric as WireFamily
-from prometheus_client.openmetrics.parser import (
-    text_string_to_metric_families as parse_openmetrics,
-)
+from prometheus_client.openmetrics import parser as openmetrics_parser
 from prometheus_client.parser import text_string_to_metric_families as parse_text
 
 from exporter.metrics import catalogue
 from exporter.metrics.model import Exemplar, Histogram, Metric, Reading
 from exporter.metrics.snapshot import Family, Group, Point, Snapshot, build
+from exporter.publish import exposition as exposition_module
 from exporter.publish.exposition import (
     CONTENT_TYPES,
     Exposition,
@@ -27,6 +27,11 @@ from exporter.publish.exposition import (
 
 TAKEN = 1_790_000_000.0
 CREATED = 1_789_999_000.25
+
+# prometheus-client leaves this one untyped.
+parse_openmetrics = cast(
+    Callable[[str], Iterable[WireFamily]], openmetrics_parser.text_string_to_metric_families
+)
 
 Sample = tuple[str, tuple[tuple[str, str], ...], float]
 
@@ -221,6 +226,33 @@ def test_the_process_is_read_anew_at_each_render() -> None:
         if cpu_seconds(renderer.render(snapshot())) > before:
             return
     raise AssertionError("process_cpu_seconds_total never moved")
+
+
+def test_a_family_is_written_anew_when_it_changed_and_gone_when_it_went() -> None:
+    renderer = Renderer(CollectorRegistry())
+    up = Reading(catalogue.UP, 1.0)
+    for sessions in (1.0, 1.0, 2.0):
+        exposition = renderer.render(snapshot(up, Reading(catalogue.SESSIONS, sessions)))
+        assert exposition == render(up, Reading(catalogue.SESSIONS, sessions))
+    moved = Reading(catalogue.SESSIONS, 2.0, created=CREATED)
+    assert renderer.render(snapshot(up, moved)) == render(up, moved)
+    assert renderer.render(snapshot(up)) == render(up)
+
+
+def test_an_unchanged_family_is_not_written_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    renderer = Renderer(CollectorRegistry())
+    written: list[str] = []
+    make = exposition_module._wire_family
+
+    def watched(family: Family) -> WireFamily:
+        written.append(family.metric.name)
+        return make(family)
+
+    monkeypatch.setattr(exposition_module, "_wire_family", watched)
+    for sessions in (1.0, 2.0):
+        renderer.render(snapshot(Reading(catalogue.UP, 1.0), Reading(catalogue.SESSIONS, sessions)))
+    assert written.count("isnotai_up") == 1
+    assert written.count("isnotai_sessions") == 2
 
 
 def test_renderers_do_not_share_the_global_registry() -> None:

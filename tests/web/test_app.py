@@ -2,17 +2,24 @@
 
 import asyncio
 import gzip
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
+from typing import cast
 
 import httpx
 import pytest
-from prometheus_client.openmetrics.parser import text_string_to_metric_families
+from prometheus_client.metrics_core import Metric as WireFamily
+from prometheus_client.openmetrics import parser as openmetrics_parser
 from starlette.types import ASGIApp
 
 from exporter.web.app import create_app
 from exporter.web.site import Health
 from tests.web.conftest import FakeSite, serving
+
+# prometheus-client leaves this one untyped.
+parse_openmetrics = cast(
+    Callable[[str], Iterable[WireFamily]], openmetrics_parser.text_string_to_metric_families
+)
 
 OPENMETRICS = "application/openmetrics-text; version=1.0.0; charset=utf-8"
 TEXT = "text/plain; version=0.0.4; charset=utf-8"
@@ -47,7 +54,7 @@ async def test_a_scrape_gets_the_ready_bytes_of_the_face_it_accepts(
         response, body = await raw(client, Accept="application/openmetrics-text")
         assert response.headers["content-type"] == OPENMETRICS
         assert body == exposition.openmetrics
-        assert list(text_string_to_metric_families(body.decode()))
+        assert list(parse_openmetrics(body.decode()))
 
 
 async def test_gzip_goes_out_as_it_was_made(site: FakeSite, app: ASGIApp) -> None:

@@ -53,7 +53,7 @@ def basic(user: str, password: str | bytes) -> str:
 
 
 async def ask(guard: BasicAuth, authorization: str | None, path: str = "/") -> httpx.Response:
-    headers = {} if authorization is None else {"Authorization": authorization.encode("latin-1")}
+    headers = [] if authorization is None else [(b"Authorization", authorization.encode("latin-1"))]
     transport = httpx.ASGITransport(guard)
     async with httpx.AsyncClient(transport=transport, base_url="http://exporter") as client:
         return await client.get(path, headers=headers)
