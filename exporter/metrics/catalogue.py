@@ -246,10 +246,10 @@ SESSION_GAP = _metric(
     "s",
 )
 SESSION_COVERAGE = _metric(
-    "isnotai_session_coverage_ratio",
+    "isnotai.session.coverage",
     "gauge",
     "Sessions counted over those that the API's analytics report, for the last complete hour.",
-    "isnotai.session.coverage.ratio",
+    "isnotai.session.coverage",
     "1",
 )
 
@@ -311,10 +311,10 @@ ANALYTICS_VERDICTS = _metric(
     known={"verdict": VERDICTS},
 )
 ANALYTICS_BOT_RATIO = _metric(
-    "isnotai_analytics_bot_ratio",
+    "isnotai.analytics.bot",
     "gauge",
     "Bots over sessions, summed over the window's time series.",
-    "isnotai.analytics.bot.ratio",
+    "isnotai.analytics.bot",
     "1",
     ("window",),
 )
@@ -328,10 +328,10 @@ ANALYTICS_USER_MATCHES = _metric(
     known={"matched": ("false", "true")},
 )
 ANALYTICS_USER_MATCH_RATIO = _metric(
-    "isnotai_analytics_user_match_ratio",
+    "isnotai.analytics.user_match",
     "gauge",
     "Matched sessions over all, from the two counts.",
-    "isnotai.analytics.user_match.ratio",
+    "isnotai.analytics.user_match",
     "1",
     ("window",),
 )
@@ -352,10 +352,10 @@ ANALYTICS_ORIGIN_SESSIONS = _metric(
     bound=50,
 )
 ANALYTICS_ORIGIN_BOT_RATIO = _metric(
-    "isnotai_analytics_origin_bot_ratio",
+    "isnotai.analytics.origin.bot",
     "gauge",
     "Share of bots in the window by origin, 0 to 1.",
-    "isnotai.analytics.origin.bot.ratio",
+    "isnotai.analytics.origin.bot",
     "1",
     ("window", "origin"),
     bound=50,
@@ -421,10 +421,10 @@ QUOTA_LIMIT = _metric(
     labels=("metric",),
 )
 QUOTA_USED = _metric(
-    "isnotai_quota_used_ratio",
+    "isnotai.quota.used",
     "gauge",
     "This month's consumption over the limit that the settings state.",
-    "isnotai.quota.used.ratio",
+    "isnotai.quota.used",
     "1",
     ("metric",),
 )
