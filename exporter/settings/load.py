@@ -93,8 +93,8 @@ def load_parsed(
     flags = LayerSource(Settings, flag_layer(parsed))
     environment = EnvironmentSource(Settings, environ)
     given: _Given = ChainMap(flags.layer, environment.layer)
-    file_layer = _file_layer(given["config.file"], environ) if "config.file" in given else {}
-    file = LayerSource(Settings, file_layer)
+    named = given.get("config.file")
+    file = LayerSource(Settings, _file_layer(named, environ) if named else {})
     given.maps.append(file.layer)
     _check_keys(given, require_key)
     try:

@@ -400,3 +400,16 @@ def test_gauges_that_one_failure_would_take_away_are_pointed_out() -> None:
         "one failed poll is enough for such gauges to disappear"
     )
     assert _messages({"ISNOTAI_POLL_STALE_AFTER": "15m"}) == []
+
+
+def test_a_mistake_is_named_after_the_source_that_won(tmp_path: Path) -> None:
+    file = tmp_path / "config.yml"
+    file.write_text("region: mars\n")
+    environ = {**ENVIRON, "ISNOTAI_CONFIG_FILE": str(file)}
+    problem = "must be 'us' or 'eu', got 'moon'"
+
+    assert _refusal(environ) == f"{file}: region: must be 'us' or 'eu', got 'mars'"
+    environ["ISNOTAI_REGION"] = "moon"
+    assert _refusal(environ) == f"ISNOTAI_REGION: {problem}"
+    environ["ISNOTAI_REGION"] = "sun"
+    assert _refusal(environ, "--region=moon") == f"--region: {problem}"

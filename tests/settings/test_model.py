@@ -114,7 +114,7 @@ def test_settings_made_by_code_take_nothing_from_the_environment(
     monkeypatch.setenv("ISNOTAI_REGION", "eu")
     monkeypatch.setenv("ISNOTAI_API_KEY_FILE", "key")
 
-    load([], {"ISNOTAI_API_KEY": KEY})
+    load([], {"ISNOTAI_API_KEY": KEY, "ISNOTAI_REGION": "eu"})
 
     assert Settings().region == "us"
     assert Settings().api_key_file is None
