@@ -9,6 +9,7 @@ import contextlib
 import signal
 from collections.abc import Callable, Iterator
 from contextlib import AsyncExitStack
+from typing import TYPE_CHECKING
 
 from exporter.build import VERSION, revision
 from exporter.clock import Clock, SystemClock
@@ -21,6 +22,7 @@ from exporter.metrics.snapshot import Group
 from exporter.metrics.telemetry import Telemetry, dropped_counter
 from exporter.pipeline import Pipeline, Surroundings, polled
 from exporter.publish.exposition import Exposition
+from exporter.publish.otlp_settings import OtlpSettings
 from exporter.publisher import Publisher
 from exporter.settings.errors import SettingsError
 from exporter.settings.model import Settings
@@ -37,6 +39,9 @@ from exporter.web.site import (
     Status,
 )
 
+if TYPE_CHECKING:
+    from exporter.publish.otlp import OtlpPush
+
 READY_SECONDS = 30.0
 CLOSE_SECONDS = 3.0
 """How long the poll under way may take to end, and the state to be committed, at a stop."""
@@ -51,6 +56,7 @@ class Daemon:
     """The exporter as one process runs it.
 
     reload: reads the settings anew. Raises SettingsError where they are bad.
+    otlp: where to push, too; None: nowhere.
     """
 
     def __init__(
@@ -58,6 +64,7 @@ class Daemon:
         settings: Settings,
         reload: Callable[[], Settings],
         clock: Clock | None = None,
+        otlp: OtlpSettings | None = None,
     ) -> None:
         self._settings = settings
         self._reload = reload
@@ -73,6 +80,7 @@ class Daemon:
         path = settings.state.path
         self._store = Store(path, self._clock.now)
         self._publisher = Publisher(self._groups, self._clock.now)
+        self._push = self._otlp_push(otlp) if otlp is not None else None
         self._pipelines = self._build()
 
     async def run(self, on_serving: Callable[[str], None] | None = None) -> None:
@@ -100,6 +108,9 @@ class Daemon:
             if on_serving:
                 on_serving(url)
             await self._work()
+            if self._push is not None:
+                await self._publisher.renew()
+                await self._push.flush()
         _log.info("stopped")
 
     def stop(self) -> None:
@@ -114,6 +125,8 @@ class Daemon:
                 group.create_task(self._publisher.run()),
                 group.create_task(self._open_state()),
             ]
+            if self._push is not None:
+                tasks.append(group.create_task(self._push.run()))
             loop.add_signal_handler(signal.SIGHUP, self._on_hangup)
             await self._stop.wait()
             loop.remove_signal_handler(signal.SIGHUP)
@@ -140,6 +153,13 @@ class Daemon:
             for pipeline in self._pipelines
             for poller in pipeline.pollers
         ]
+
+    def _otlp_push(self, otlp: OtlpSettings) -> "OtlpPush":
+        # Imported only where it is used: OpenTelemetry costs memory.
+        from exporter.publish.otlp import OtlpPush, instance_id
+
+        started = self._started[0]
+        return OtlpPush(otlp, lambda: self._publisher.snapshot, self._clock, started, instance_id())
 
     def _on_hangup(self) -> None:
         async def reload() -> None:
@@ -184,6 +204,8 @@ class Daemon:
         if self._store.last_commit is not None:
             yield Reading(catalogue.EXPORTER_LAST_COMMIT, self._store.last_commit)
         yield from self._dropped.readings()
+        if self._push is not None:
+            yield from self._push.readings()
 
     # -- what the HTTP side asks
 

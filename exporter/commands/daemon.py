@@ -8,6 +8,9 @@ from collections.abc import Callable, Mapping
 from exporter.daemon import Daemon
 from exporter.ledger.statefile import ForeignStateError, StateLockedError
 from exporter.log import configure, get_logger, install_excepthook
+from exporter.publish.otlp_settings import OtlpSettings, read_otlp
+from exporter.redaction import redact
+from exporter.settings.errors import SettingsError
 from exporter.settings.load import Loaded, load_parsed
 from exporter.settings.model import Settings
 from exporter.web.address import AddressError
@@ -34,7 +37,30 @@ def run(parsed: argparse.Namespace, environ: Mapping[str, str]) -> int:
         return again.settings
 
     prepare(loaded)
-    return serve(Daemon(loaded.settings, reload))
+    return serve(Daemon(loaded.settings, reload, otlp=push_settings(environ)))
+
+
+def push_settings(environ: Mapping[str, str]) -> OtlpSettings | None:
+    """What the OTEL variables ask for, after a log line for each that is not obeyed.
+
+    Raises SettingsError where the packages of the protocol are missing.
+    """
+    settings, warnings = read_otlp(environ)
+    for warning in warnings:
+        _log.warning("setting_warning", setting=warning.variable, message=warning.message)
+    if settings is None:
+        return None
+    # Imported only where it is used: OpenTelemetry costs memory.
+    from exporter.publish import otlp_client
+
+    for secret in settings.secrets:
+        redact.add(secret)
+    try:
+        otlp_client.require(settings)
+    except otlp_client.GrpcMissingError as error:
+        raise SettingsError(str(error)) from None
+    otlp_client.withhold()
+    return settings
 
 
 def prepare(loaded: Loaded) -> None:

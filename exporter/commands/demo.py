@@ -46,7 +46,8 @@ def run(parsed: argparse.Namespace, environ: Mapping[str, str]) -> int:
         def reload() -> Settings:
             return load_parsed(parsed, variables).settings
 
-        daemon = Daemon(loaded.settings, reload)
+        otlp = daemon_command.push_settings(variables)
+        daemon = Daemon(loaded.settings, reload, otlp=otlp)
         reports: list[asyncio.Task[None]] = []
 
         def on_serving(address: str) -> None:
