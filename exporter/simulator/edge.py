@@ -211,9 +211,12 @@ class _Exchange:
     async def _drop(self, flush: bool = False) -> None:
         """Close the connection; after what was sent, if `flush`."""
         client = self.scope.get("client")
-        transport = self.service.transports.get(tuple(client) if client else None)
-        if transport is None:
+        transports = self.service.transports
+        if transports is None:  # not on a socket of ours
             raise ConnectionAbortedError("the simulated server closed the connection")
+        transport = transports.get(tuple(client) if client else None)
+        if transport is None:
+            return  # the client was faster
         if flush:
             transport.close()
         else:

@@ -97,10 +97,10 @@ class Life(NamedTuple):
 
 
 def slot_length(settings: WorldSettings) -> int:
-    """Microseconds of a slot: some 32 sessions, between 1 ms and a minute."""
+    """Microseconds of a slot: some 32 sessions, between 1 ms and five minutes."""
     if settings.rate <= 0:
-        return 60_000_000
-    return int(min(60.0, max(0.001, 32 / settings.rate)) * 1_000_000)
+        return 300_000_000
+    return int(min(300.0, max(0.001, 32 / settings.rate)) * 1_000_000)
 
 
 def lives(seed: int, settings: WorldSettings, start: int, length: int) -> Iterator[Life]:

@@ -32,6 +32,7 @@ __all__ = ["add_arguments", "run", "serve"]
 
 _START_SECONDS: Final = 10.0
 _STOP_SECONDS: Final = 10.0
+_GRACE_SECONDS: Final = 1.0
 _TICK_SECONDS: Final = 0.25
 
 
@@ -73,22 +74,40 @@ class _Server(uvicorn.Server):
     async def main_loop(self) -> None:
         await self.stop.wait()
 
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Answer what is under way for a second at most, then close; uvicorn's polls for it."""
+        for server in self.servers:
+            server.close()
+        for connection in list(self.server_state.connections):
+            connection.shutdown()
+        if self.server_state.tasks:
+            _, late = await asyncio.wait(set(self.server_state.tasks), timeout=_GRACE_SECONDS)
+            for task in late:
+                task.cancel()
+        for connection in list(self.server_state.connections):
+            if connection.transport is not None:
+                connection.transport.abort()
+        await asyncio.sleep(0)  # the loop then tells each connection that it is lost
+
 
 @contextlib.asynccontextmanager
 async def serve(app: Edge, host: str = "127.0.0.1", port: int = 0) -> AsyncIterator[str]:
     """Serve the application within the block; gives the base URL. OSError: the port is taken."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     listener = socket.create_server((host, port), family=family, backlog=256)
+    if app.service.transports is None:
+        app.service.transports = {}
+    transports = app.service.transports
     config = uvicorn.Config(
         app,
-        http=_tracked(app.service.transports),
+        http=_tracked(transports),
+        proxy_headers=False,
         ws="none",
         lifespan="off",
         log_config=None,
         access_log=False,
         date_header=False,
         server_header=False,
-        timeout_graceful_shutdown=1,
     )
     server = _Server(config)
     app.service.stopping.clear()
@@ -109,8 +128,6 @@ async def serve(app: Edge, host: str = "127.0.0.1", port: int = 0) -> AsyncItera
         server.stop.set()
         await asyncio.wait({task}, timeout=_STOP_SECONDS)
         listener.close()
-        for transport in list(app.service.transports.values()):
-            transport.abort()
     if task.done() and not task.cancelled() and task.exception():
         await task
 

@@ -101,7 +101,7 @@ class SlidingWindow:
         """Admit a request and return 0, or the seconds until one can be admitted."""
         now = self._monotonic()
         times = self._admitted.setdefault(bucket, deque())
-        while times and times[0] <= now - _WINDOW_SECONDS:
+        while times and times[0] + _WINDOW_SECONDS <= now:
             times.popleft()
         if len(times) < limit:
             times.append(now)
@@ -121,8 +121,8 @@ class Service:
         self.limits = SlidingWindow(clock.real_monotonic)
         self.random = Random(settings.seed)  # noqa: S311 - a simulation, not a secret
         self.stopping = asyncio.Event()
-        self.transports: dict[Any, asyncio.Transport] = {}
-        """Connections by the client's address, so that a fault can close one."""
+        self.transports: dict[Any, asyncio.Transport] | None = None
+        """Connections by the client's address, so that a fault can close one; None: no socket."""
         self._faults = Faults()
         self._encoded: list[Session] = []
 

@@ -94,7 +94,7 @@ def test_since_is_inclusive() -> None:
 
 
 def test_the_threshold_is_inclusive_and_can_be_another() -> None:
-    living = world(rate=20.0, null_share=0.0, lifetime=(SECOND, SECOND))
+    living = world(rate=5.0, null_share=0.0, lifetime=(SECOND, SECOND))
     living.pause(START)
     living.advance(START + MINUTE)
     scores = [item["botScore"] for item in items(living)]
@@ -105,7 +105,7 @@ def test_the_threshold_is_inclusive_and_can_be_another() -> None:
 
 
 def test_buckets_are_cumulative_and_hold_their_bound() -> None:
-    living = world(rate=20.0, null_share=0.0, lifetime=(SECOND, SECOND))
+    living = world(rate=5.0, null_share=0.0, lifetime=(SECOND, SECOND))
     living.pause(START)
     living.advance(START + MINUTE)
     truth = living.truth(START - HOUR)
@@ -116,7 +116,7 @@ def test_buckets_are_cumulative_and_hold_their_bound() -> None:
 
 
 def test_hidden_sessions_can_be_left_out() -> None:
-    living = world(rate=20.0)
+    living = world(rate=5.0)
     hidden = sum(is_hidden(session.salt, 0.25) for session in living.visible(START))
     everything = living.truth(START - HOUR).sessions
     assert living.truth(START - HOUR, hidden_share=0.25).sessions == everything - hidden

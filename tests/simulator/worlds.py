@@ -1,5 +1,6 @@
 """Small worlds and readers for the tests of the simulator."""
 
+import asyncio
 import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -60,6 +61,12 @@ class Bench:
         assert response.status_code == 200, response.text
         return response.json()["data"]
 
+    async def arrived(self, path: str, count: int) -> None:
+        """Wait until so many requests to a path have arrived."""
+        async with asyncio.timeout(10):
+            while self.service.requests.counts[path] < count:  # noqa: ASYNC110 - yields, never waits
+                await asyncio.sleep(0)
+
 
 @asynccontextmanager
 async def served(
@@ -70,6 +77,12 @@ async def served(
     app = create_app(of or world(), SimClock(hand, start), api)
     async with (
         serve(app) as url,
-        httpx.AsyncClient(base_url=url, headers=BEARER, timeout=10) as client,
+        # No TLS is spoken, so no certificates need be loaded.
+        httpx.AsyncClient(
+            base_url=url,
+            headers=BEARER,
+            timeout=10,
+            verify=False,  # noqa: S501
+        ) as client,
     ):
         yield Bench(app, hand, client)
