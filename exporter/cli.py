@@ -38,6 +38,9 @@ def _parser(arguments: Sequence[str]) -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", title="commands")
     demo = commands.add_parser("demo", help="run the daemon against the built-in simulator")
     add_flags(demo)
+    healthcheck = commands.add_parser("healthcheck", help="ask a running exporter for its health")
+    add_flags(healthcheck)
+    healthcheck.add_argument("--url", help="where to ask [default: /-/healthy, from settings]")
     commands.add_parser("metrics", help="print the catalogue of metrics")
     simulate = commands.add_parser("simulate", help="run the simulator of the Not AI API alone")
     if "simulate" in arguments:
@@ -53,6 +56,10 @@ def _run(parsed: argparse.Namespace, environ: Mapping[str, str]) -> int:
             from exporter.commands import demo
 
             return demo.run(parsed, environ)
+        case "healthcheck":
+            from exporter.commands import healthcheck
+
+            return healthcheck.run(parsed, environ)
         case "metrics":
             from exporter.commands import metrics
 

@@ -1,0 +1,93 @@
+"""Asks a running exporter for its health: what the image's HEALTHCHECK runs.
+
+Opens a fresh connection each time, as a scraper does, to the listen address that the settings give.
+Never checks who answers (the certificate is not verified, for it names no loopback address) and
+sends no password, as `/-/healthy` wants none.
+"""
+
+import argparse
+import http.client
+import ssl
+import sys
+from collections.abc import Mapping
+from urllib.parse import urlsplit
+
+from exporter.settings.load import load_parsed
+from exporter.settings.model import WebSettings
+from exporter.web import webconfig
+
+PATH = "/-/healthy"
+TIMEOUT_SECONDS = 5.0
+WILDCARDS = ("", "0.0.0.0", "::")  # noqa: S104 - not listened on, but recognised
+
+UNHEALTHY = 1
+CLIENT_CERTIFICATE_WANTED = ("CERTIFICATE_REQUIRED", "HANDSHAKE_FAILURE")
+"""In OpenSSL's name of the alert of a server that wants one, in TLS 1.3 and before."""
+
+
+def run(parsed: argparse.Namespace, environ: Mapping[str, str]) -> int:
+    """0 where the exporter says that it is healthy, else 1 and a line on stderr.
+
+    Raises SettingsError.
+    """
+    url = parsed.url
+    try:
+        if url is None:
+            url = url_of(load_parsed(parsed, environ, require_key=False).settings.web)
+        problem = problem_at(url)
+    except webconfig.WebConfigError as error:
+        problem = str(error)
+    if problem is None:
+        return 0
+    print(f"isnotai-exporter: {problem}", file=sys.stderr)  # noqa: T201 - the command's own voice
+    return UNHEALTHY
+
+
+def url_of(settings: WebSettings) -> str:
+    """The health page of an exporter with these settings. Raises WebConfigError."""
+    guard = webconfig.load(settings.config_file) if settings.config_file else None
+    scheme = "https" if guard is not None and guard.tls is not None else "http"
+    host = "localhost" if settings.host in WILDCARDS else settings.host
+    bracketed = f"[{host}]" if ":" in host else host
+    return f"{scheme}://{bracketed}:{settings.port}{PATH}"
+
+
+def problem_at(url: str, timeout: float = TIMEOUT_SECONDS) -> str | None:
+    """Why the exporter at `url` is not healthy, in a line; None where it is.
+
+    An exporter that refuses us for want of a client certificate has answered: it is taken for
+    healthy, although a stuck poll then goes unseen.
+    timeout: seconds for each of connecting and reading.
+    """
+    parts = urlsplit(url)
+    try:
+        port = parts.port
+    except ValueError:
+        return f"{url} is no URL"
+    if parts.hostname is None or parts.scheme not in ("http", "https"):
+        return f"{url} is no http or https URL"
+    connection = _connection(parts.scheme, parts.hostname, port, timeout)
+    try:
+        connection.request("GET", parts.path or PATH)
+        answer = connection.getresponse()
+        body = answer.read(1000).decode("utf-8", "replace").strip()
+    except ssl.SSLError as error:
+        if any(reason in (error.reason or "") for reason in CLIENT_CERTIFICATE_WANTED):
+            return None
+        return f"{url} does not answer: {error.reason}"
+    except (OSError, http.client.HTTPException) as error:
+        return f"{url} does not answer: {error or type(error).__name__}"
+    finally:
+        connection.close()
+    return None if answer.status == http.client.OK else f"{url} answers {answer.status}: {body}"
+
+
+def _connection(
+    scheme: str, host: str, port: int | None, timeout: float
+) -> http.client.HTTPConnection:
+    if scheme == "http":
+        return http.client.HTTPConnection(host, port, timeout=timeout)
+    context = ssl.create_default_context()
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    return http.client.HTTPSConnection(host, port, timeout=timeout, context=context)
