@@ -1,0 +1,119 @@
+{{/* The exporter's settings, as flags and variables. No secret is ever one of them. */}}
+
+{{/* A value as a flag has it: lists and maps with commas, whole numbers without an exponent. */}}
+{{- define "isnotai-exporter.setting" -}}
+{{- if kindIs "slice" . -}}
+{{- join "," . -}}
+{{- else if kindIs "map" . -}}
+{{- $pairs := list -}}
+{{- range $key, $value := . -}}
+{{- $pairs = append $pairs (printf "%s=%s" $key (include "isnotai-exporter.setting" $value)) -}}
+{{- end -}}
+{{- join "," $pairs -}}
+{{- else if and (kindIs "float64" .) (eq . (float64 (int64 .))) -}}
+{{- int64 . -}}
+{{- else -}}
+{{- . -}}
+{{- end -}}
+{{- end }}
+
+{{/* budget.replicas: as set, else one for each exporter of this release. */}}
+{{- define "isnotai-exporter.budgetReplicas" -}}
+{{- include "isnotai-exporter.setting" (.Values.config.budget.replicas | default (max 1 (int .Values.replicaCount))) -}}
+{{- end }}
+
+{{- define "isnotai-exporter.args" -}}
+{{- if .Values.integrations }}
+- --config.file=/etc/isnotai/config/config.yaml
+{{- else }}
+- {{ printf "--integration=%s" .Values.integration | quote }}
+- --api-key-file=/etc/isnotai/key/api-key
+{{- end }}
+- --region={{ .Values.region }}
+{{- with .Values.baseUrl }}
+- {{ printf "--base-url=%s" . | quote }}
+{{- end }}
+- --auth-header={{ .Values.authHeader }}
+- --web.listen-address=:{{ .Values.web.port }}
+- --web.telemetry-path={{ .Values.web.telemetryPath }}
+{{- if .Values.web.enableLifecycle }}
+- --web.enable-lifecycle
+{{- end }}
+{{- if .Values.webConfig.existingSecret }}
+- --web.config-file=/etc/isnotai/web/{{ .Values.webConfig.existingSecretKey }}
+{{- end }}
+{{- if .Values.state.enabled }}
+- --state.path=/var/lib/isnotai/state.db
+{{- end }}
+{{- $config := deepCopy .Values.config }}
+{{- $_ := set $config.budget "replicas" (include "isnotai-exporter.budgetReplicas" .) }}
+{{- range $section, $settings := $config }}
+{{- range $name, $value := $settings }}
+{{- if not (kindIs "invalid" $value) }}
+{{- $flag := printf "%s.%s" $section (kebabcase $name) }}
+{{- if kindIs "bool" $value }}
+- --{{ $value | ternary "" "no-" }}{{ $flag }}
+{{- else }}
+- {{ printf "--%s=%s" $flag (include "isnotai-exporter.setting" $value) | quote }}
+{{- end }}
+{{- end }}
+{{- end }}
+{{- end }}
+{{- range .Values.extraArgs }}
+- {{ . | quote }}
+{{- end }}
+{{- end }}
+
+{{/* The variables of the container, or nothing. */}}
+{{- define "isnotai-exporter.env" -}}
+{{- if .Values.otlp.enabled }}
+- name: POD_NAME
+  valueFrom:
+    fieldRef:
+      fieldPath: metadata.name
+- name: POD_NAMESPACE
+  valueFrom:
+    fieldRef:
+      fieldPath: metadata.namespace
+- name: NODE_NAME
+  valueFrom:
+    fieldRef:
+      fieldPath: spec.nodeName
+- name: OTEL_EXPORTER_OTLP_ENDPOINT
+  value: {{ .Values.otlp.endpoint | quote }}
+- name: OTEL_EXPORTER_OTLP_PROTOCOL
+  value: http/protobuf
+{{- $attributes := dict "k8s.namespace.name" "$(POD_NAMESPACE)" "k8s.pod.name" "$(POD_NAME)" "k8s.node.name" "$(NODE_NAME)" }}
+- name: OTEL_RESOURCE_ATTRIBUTES
+  value: {{ include "isnotai-exporter.setting" (merge (dict) .Values.otlp.resourceAttributes $attributes) | quote }}
+{{- if .Values.otlp.intervalMilliseconds }}
+- name: OTEL_METRIC_EXPORT_INTERVAL
+  value: {{ include "isnotai-exporter.setting" .Values.otlp.intervalMilliseconds | quote }}
+{{- end }}
+{{- if .Values.otlp.headers.existingSecret }}
+- name: OTEL_EXPORTER_OTLP_HEADERS
+  valueFrom:
+    secretKeyRef:
+      name: {{ .Values.otlp.headers.existingSecret }}
+      key: {{ .Values.otlp.headers.existingSecretKey }}
+{{- end }}
+{{- end }}
+{{- with .Values.extraEnv }}
+{{ toYaml . }}
+{{- end }}
+{{- end }}
+
+{{/* The YAML file for several integrations; file names are places in the list, see `volumes`. */}}
+{{- define "isnotai-exporter.configFile" -}}
+integrations:
+{{- range $index, $integration := .Values.integrations }}
+  - name: {{ .name | quote }}
+    api_key_file: /etc/isnotai/key/{{ $index }}
+    {{- with .region }}
+    region: {{ . }}
+    {{- end }}
+    {{- with .baseUrl }}
+    base_url: {{ . | quote }}
+    {{- end }}
+{{- end }}
+{{- end }}
