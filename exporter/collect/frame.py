@@ -120,10 +120,14 @@ class Poller:
         return silence > STUCK_INTERVALS * self.interval + STUCK_GRACE_SECONDS
 
     def fresh(self, read_at: float) -> bool:
-        """Whether what was read at that monotonic time may still be shown."""
+        """Whether what was read at that monotonic time may still be shown.
+
+        Where values are to go before the next poll can renew them, they stay until that is late.
+        """
         age = self._clock.monotonic() - read_at
-        in_time = age <= self.interval + STUCK_GRACE_SECONDS
-        return age <= self._stale_after or (self.state.up and in_time)
+        hasty = self._stale_after < self.interval
+        in_time = self.state.up and age <= self.interval + STUCK_GRACE_SECONDS
+        return age <= self._stale_after or (hasty and in_time)
 
     def fresh_part(self, name: str) -> bool:
         """Whether that part was read, and may still be shown."""
