@@ -246,7 +246,7 @@ SESSION_GAP = _metric(
     "s",
 )
 SESSION_COVERAGE = _metric(
-    "isnotai.session.coverage",
+    "isnotai_session_coverage_ratio",
     "gauge",
     "Sessions counted over those that the API's analytics report, for the last complete hour.",
     "isnotai.session.coverage",
@@ -311,7 +311,7 @@ ANALYTICS_VERDICTS = _metric(
     known={"verdict": VERDICTS},
 )
 ANALYTICS_BOT_RATIO = _metric(
-    "isnotai.analytics.bot",
+    "isnotai_analytics_bot_ratio",
     "gauge",
     "Bots over sessions, summed over the window's time series.",
     "isnotai.analytics.bot",
@@ -328,7 +328,7 @@ ANALYTICS_USER_MATCHES = _metric(
     known={"matched": ("false", "true")},
 )
 ANALYTICS_USER_MATCH_RATIO = _metric(
-    "isnotai.analytics.user_match",
+    "isnotai_analytics_user_match_ratio",
     "gauge",
     "Matched sessions over all, from the two counts.",
     "isnotai.analytics.user_match",
@@ -352,7 +352,7 @@ ANALYTICS_ORIGIN_SESSIONS = _metric(
     bound=50,
 )
 ANALYTICS_ORIGIN_BOT_RATIO = _metric(
-    "isnotai.analytics.origin.bot",
+    "isnotai_analytics_origin_bot_ratio",
     "gauge",
     "Share of bots in the window by origin, 0 to 1.",
     "isnotai.analytics.origin.bot",
@@ -421,7 +421,7 @@ QUOTA_LIMIT = _metric(
     labels=("metric",),
 )
 QUOTA_USED = _metric(
-    "isnotai.quota.used",
+    "isnotai_quota_used_ratio",
     "gauge",
     "This month's consumption over the limit that the settings state.",
     "isnotai.quota.used",
