@@ -181,6 +181,33 @@ async def test_stopping_drops_half_sent_requests_at_once(app: ASGIApp) -> None:
     writer.close()
 
 
+async def test_stopping_cuts_off_whoever_does_not_read_its_answer() -> None:
+    body = b"x" * 20_000_000
+
+    async def big(scope: Scope, receive: Receive, send: Send) -> None:
+        await PlainTextResponse(body)(scope, receive, send)
+
+    loop = asyncio.get_running_loop()
+    async with serving(big) as server:
+        reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
+        writer.write(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+        async with asyncio.timeout(5):
+            await reader.readuntil(b"\r\n\r\n")
+        before = loop.time()
+    assert loop.time() - before < 2.5
+    assert len(await until_closed(reader)) < len(body)
+    writer.close()
+
+
+async def test_an_idle_connection_is_closed_when_its_time_is_over(
+    app: ASGIApp, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(server_module, "KEEP_ALIVE_TIMEOUT", 0)
+    async with serving(app) as server, connection(server) as (reader, writer):
+        writer.write(b"GET /-/healthy HTTP/1.1\r\nHost: x\r\n\r\n")
+        assert (await until_closed(reader)).endswith(b"healthy\n")
+
+
 async def test_after_the_stop_the_port_is_free(app: ASGIApp) -> None:
     async with serving(app) as server:
         port = server.port
