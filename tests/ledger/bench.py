@@ -1,0 +1,141 @@
+"""A session collector with its ledger on a test's clock, which can be killed and started again."""
+
+import asyncio
+import sqlite3
+from collections.abc import Callable
+from pathlib import Path
+from typing import TypeVar
+
+from exporter.api.budget import Budget
+from exporter.api.serverclock import ServerClock
+from exporter.api.times import MICROSECONDS
+from exporter.collect.sessions import Sessions
+from exporter.ledger.ledger import Ledger
+from exporter.ledger.rules import Rules
+from exporter.ledger.state import LedgerState
+from exporter.ledger.store import Store
+from exporter.metrics.telemetry import Telemetry, dropped_counter
+from tests.clocks import FakeClock
+from tests.ledger.listing import Listing
+
+T = TypeVar("T")
+
+
+class KilledError(BaseException):
+    """The process ends here, as kill -9 ends it."""
+
+
+class MortalStore(Store):
+    """A store whose process can be killed just before or just after a commit."""
+
+    kill: str | None = None
+
+    def _transact(self, work: Callable[[sqlite3.Connection], T], then: Callable[[T], T]) -> T:
+        if self.kill == "before":
+
+            def dying(connection: sqlite3.Connection) -> T:
+                work(connection)
+                raise KilledError
+
+            return super()._transact(dying, then)
+        if self.kill == "after":
+
+            def died(result: T) -> T:
+                raise KilledError
+
+            return super()._transact(work, died)
+        return super()._transact(work, then)
+
+
+class Bench:
+    """Runs polls; `restart` gives up the process and starts another on the same state."""
+
+    def __init__(
+        self,
+        path: Path | None,
+        *,
+        overlap: float = 20.0,
+        settle_after: float = 120.0,
+        interval: float = 10.0,
+        lookback: float = 0.0,
+        max_flags: int = 100,
+        tier: str | None = "free",
+        clock: FakeClock | None = None,
+        share: float = 1.0,
+        **listing: object,
+    ) -> None:
+        self.path = path
+        self.clock = clock or FakeClock()
+        self.rules = Rules(round(overlap * MICROSECONDS), round(settle_after * MICROSECONDS), 0.7)
+        self.interval = interval
+        self.lookback = lookback
+        self.max_flags = max_flags
+        self.tier = tier
+        self.share = share
+        self.runner = asyncio.Runner()
+        self.listing = Listing(self.clock, ServerClock(), **listing)  # type: ignore[arg-type]
+        self.store: MortalStore | None = None
+        self.restart()
+
+    def restart(self) -> None:
+        """A new process: nothing in memory survives."""
+        if self.store is not None:
+            if self.path is None:
+                raise ValueError("a state in memory does not survive")
+            self.run(self.store.close())
+        self.store = MortalStore(self.path, self.clock.now)
+        self.telemetry = Telemetry(self.clock.now(), ("sessions",), dropped_counter(0.0))
+        self.listing.server_clock = ServerClock()
+        self.budget = Budget(self.share, 1, self.clock)
+        self.budget.tier = self.tier
+        self.ledger = Ledger(
+            self.store,
+            "test",
+            self.rules,
+            clock=self.clock,
+            started=(self.clock.now(), self.clock.monotonic()),
+            lookback=self.lookback,
+            max_flags=self.max_flags,
+            exemplars=False,
+            telemetry=self.telemetry,
+        )
+        self.sessions = Sessions(
+            api=self.listing,
+            ledger=self.ledger,
+            budget=self.budget,
+            server_clock=self.listing.server_clock,
+            clock=self.clock,
+            interval=self.interval,
+            integration="test",
+        )
+
+    def run(self, work: object) -> object:
+        return self.runner.run(work)  # type: ignore[arg-type]
+
+    def poll(self) -> None:
+        """One poll. Raises what it raises."""
+        self.run(self.sessions.update(lambda part, readings: None))
+
+    def close(self) -> None:
+        if self.store is not None:
+            self.run(self.store.close())
+        self.runner.close()
+
+    @property
+    def state(self) -> LedgerState:
+        assert self.ledger.state is not None
+        return self.ledger.state
+
+    def counts(self) -> dict[str, float]:
+        """Counters by name, flags as `flag:<name>`."""
+        found = {
+            f"{name}:{label}" if label else name: value
+            for (name, label), value in self.state.counts.items()
+        }
+        return {key: value for key, value in found.items() if not key.startswith("score")}
+
+    def scores(self) -> tuple[int, float]:
+        """Count and sum of the histogram of final scores."""
+        counts = self.state.counts
+        total = sum(value for (name, _), value in counts.items() if name == "score")
+        return int(total), counts.get(("score_sum", ""), 0.0)
