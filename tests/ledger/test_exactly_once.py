@@ -1,5 +1,6 @@
 """Whatever happens between, when the API is quiet every counter equals the oracle."""
 
+import contextlib
 import tempfile
 from pathlib import Path
 
@@ -154,10 +155,8 @@ class Counting(RuleBasedStateMachine):
             left -= 1
 
         self.bench.listing.on_request = die
-        try:
+        with contextlib.suppress(KilledError):
             self.attempt()
-        except KilledError:
-            pass
         self.bench.listing.on_request = lambda: None
         self.bench.restart()
 
@@ -165,10 +164,8 @@ class Counting(RuleBasedStateMachine):
     def poll_killed_at_commit(self, when: str) -> None:
         assert self.bench.store is not None
         self.bench.store.kill = when
-        try:
+        with contextlib.suppress(KilledError):
             self.attempt()
-        except KilledError:
-            pass
         self.bench.restart()
 
     @rule()
@@ -176,10 +173,8 @@ class Counting(RuleBasedStateMachine):
         self.bench.restart()
 
     def attempt(self) -> None:
-        try:
+        with contextlib.suppress(ApiError, StateError):
             self.bench.poll()
-        except (ApiError, StateError):
-            pass
         self.watch()
 
     def watch(self) -> None:
