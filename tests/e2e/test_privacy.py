@@ -57,7 +57,7 @@ async def test_no_personal_data_and_no_key_comes_out_of_a_whole_run(tmp_path: Pa
             written["page in trouble"] = (await exporter.get("/")).text
             written["missing page"] = (await exporter.get("/nothing")).text
             secrets = personal(api)
-            files = {path.name: path.read_bytes() for path in tmp_path.iterdir() if path.is_file()}
+            files = contents(tmp_path)
             daemon.process.terminate()
             assert await daemon.ended() == 0
         written["log"] = daemon.output
