@@ -17,6 +17,7 @@ WORLDS: list[dict[str, Any]] = [
     {"null_share": 0.6},
     {"invalid_share": 0.4},
     {"falling_scores": True, "bot_share": 0.6},
+    {"falling_scores": True, "bot_share": 0.8, "late_share": 0.8, "late_max": 15 * MINUTE},
     {"flags": tuple(f"flag_{n}" for n in range(300)), "bot_share": 0.9},
     {"late_share": 0.3, "late_max": MINUTE, "null_share": 0.3, "invalid_share": 0.2, "flat": False},
 ]
