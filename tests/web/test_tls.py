@@ -102,6 +102,18 @@ async def test_idle_clients_in_mid_handshake_block_nobody(
                 one.close()
 
 
+async def test_stopping_does_not_wait_for_a_handshake_that_never_ends(
+    app: ASGIApp, config: TLSConfig, ca: trustme.CA
+) -> None:
+    loop = asyncio.get_running_loop()
+    with socket.socket() as idle:
+        async with serving(app, WebConfig(config)) as server:
+            idle.connect(("127.0.0.1", server.port))
+            assert await scrape(server, trusting(ca)) == 200
+            before = loop.time()
+        assert loop.time() - before < 2.5
+
+
 async def test_plain_http_on_the_tls_port_harms_nobody(
     app: ASGIApp, config: TLSConfig, ca: trustme.CA
 ) -> None:
