@@ -14,6 +14,8 @@ from exporter.settings.errors import SettingsError
 from exporter.settings.flags import Parser, add_flags
 
 BAD_SETTINGS = 2
+UNREAD = 141
+"""As a shell shows a program that SIGPIPE ended."""
 
 
 def main(argv: Sequence[str] | None = None, environ: Mapping[str, str] | None = None) -> int:
@@ -25,6 +27,10 @@ def main(argv: Sequence[str] | None = None, environ: Mapping[str, str] | None = 
     except SettingsError as error:
         print(f"isnotai-exporter: {error}", file=sys.stderr)  # noqa: T201 - the command's own voice
         return BAD_SETTINGS
+    except BrokenPipeError:
+        # Whoever read our output, such as `head`, has gone; what is still buffered goes nowhere.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return UNREAD
 
 
 def _parser(arguments: Sequence[str]) -> argparse.ArgumentParser:
@@ -36,6 +42,8 @@ def _parser(arguments: Sequence[str]) -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"isnotai-exporter {VERSION}")
     add_flags(parser)
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", title="commands")
+    check = commands.add_parser("check", help="test settings, key and endpoints; print the cost")
+    add_flags(check)
     demo = commands.add_parser("demo", help="run the daemon against the built-in simulator")
     add_flags(demo)
     healthcheck = commands.add_parser("healthcheck", help="ask a running exporter for its health")
@@ -52,6 +60,10 @@ def _parser(arguments: Sequence[str]) -> argparse.ArgumentParser:
 
 def _run(parsed: argparse.Namespace, environ: Mapping[str, str]) -> int:
     match parsed.command:
+        case "check":
+            from exporter.commands import check
+
+            return check.run(parsed, environ)
         case "demo":
             from exporter.commands import demo
 

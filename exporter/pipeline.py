@@ -5,7 +5,7 @@ It decides nothing about counting, asking or showing; it only says what belongs 
 
 import random
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from exporter.api import tiers
 from exporter.api.budget import Budget
@@ -44,13 +44,18 @@ def polled(settings: Settings) -> tuple[str, ...]:
 
 @dataclass(frozen=True, slots=True)
 class Surroundings:
-    """What all integrations share. started: when the process began, (Unix, monotonic) seconds."""
+    """What all integrations share.
+
+    started: when the process began, (Unix, monotonic) seconds.
+    retry: what is tried again within one poll.
+    """
 
     settings: Settings
     store: Store
     clock: Clock
     started: tuple[float, float]
     on_poll: Callable[[], None]
+    retry: RetryPolicy = field(default_factory=lambda: RetryPolicy(random.random))
 
 
 class Pipeline:
@@ -71,7 +76,7 @@ class Pipeline:
             gate=self.gate,
             budget=self.budget,
             server_clock=self.server_clock,
-            retry=RetryPolicy(random.random),
+            retry=shared.retry,
             clock=clock,
             telemetry=telemetry,
             auth_header=settings.auth_header,
@@ -105,6 +110,11 @@ class Pipeline:
     def up(self) -> bool:
         """Whether the last attempt of at least one authenticated resource was answered well."""
         return any(poller.state.up for poller in self.pollers if poller.resource in AUTHENTICATED)
+
+    @property
+    def busiest_rate(self) -> float | None:
+        """Sessions a second in the busiest hour of the analytics read last; None without any."""
+        return self._coverage.busiest_rate
 
     def readings(self) -> Iterator[Reading]:
         """All series of the integration, as they are now."""

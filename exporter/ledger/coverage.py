@@ -18,6 +18,13 @@ class Coverage:
         """Take the hourly analytics that were read last."""
         self._hours = hours
 
+    @property
+    def busiest_rate(self) -> float | None:
+        """Sessions a second in the busiest hour of the last analytics; None without any."""
+        if self._hours is None or not self._hours.buckets:
+            return None
+        return max(reported for _, reported in self._hours.buckets) / 3600
+
     def ratio(self, state: LedgerState) -> float | None:
         """For the last hour that lies whole after the origin, behind the frontier and before the
         analytics were generated; None without one, or where the API reports no session in it.

@@ -1,0 +1,229 @@
+"""The check: does it all work, what will it cost, which series will it make. It writes no state.
+
+Every endpoint is asked once, as the daemon would ask it, with a ledger in memory that is thrown
+away. Exit code 0: all is well; 1: something failed; 2: the settings are bad. It prints neither the
+key nor anything that the API says of people.
+"""
+
+import argparse
+import asyncio
+import random
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+
+from exporter.api import tiers
+from exporter.api.retry import RetryPolicy
+from exporter.clock import Clock, SystemClock
+from exporter.collect.frame import Poller
+from exporter.commands import cost
+from exporter.ledger import statefile
+from exporter.ledger.store import Store
+from exporter.log import configure
+from exporter.metrics import snapshot as snapshots
+from exporter.metrics.snapshot import Group
+from exporter.metrics.telemetry import Telemetry, dropped_counter
+from exporter.pipeline import Pipeline, Surroundings, polled
+from exporter.redaction import redact
+from exporter.settings.load import Loaded, load_parsed
+from exporter.settings.model import Account, BudgetSettings, Settings
+from exporter.web import webconfig
+
+LONGEST_SECONDS = 60.0
+"""The bound on all requests to one integration."""
+
+_SAID_OF_KEY = {
+    True: "taken",
+    False: "refused: missing, mistyped, revoked, or of the other region; the API does not tell",
+    None: "unknown: no authenticated answer",
+}
+
+
+def run(parsed: argparse.Namespace, environ: Mapping[str, str]) -> int:
+    """Check everything; the exit code. Raises SettingsError."""
+    loaded = load_parsed(parsed, environ)
+    configure("error", loaded.settings.log.format)
+    try:
+        good = asyncio.run(_check(loaded, SystemClock()))
+    except webconfig.WebConfigError as error:
+        print(f"isnotai-exporter: {error}", file=sys.stderr)  # noqa: T201 - the command's own voice
+        return 2
+    return 0 if good else 1
+
+
+async def _check(loaded: Loaded, clock: Clock) -> bool:
+    settings = loaded.settings
+    if settings.web.config_file is not None:
+        webconfig.load(settings.web.config_file)
+    _say("settings", "can be used")
+    for warning in loaded.warnings:
+        _warn(f"{warning.setting}: {warning.message}")
+    good = _state(settings)
+    for account in settings.accounts():
+        good = await _integration(settings, account, clock) and good
+    _say("verdict", "all is well" if good else "something failed")
+    return good
+
+
+def _state(settings: Settings) -> bool:
+    """Whether the file at state.path is absent or ours. It is read, never written."""
+    path = settings.state.path
+    if path is None:
+        _say("state", "in memory: a restart counts from then on")
+        return True
+    try:
+        condition = statefile.examine(path)
+    except (statefile.ForeignStateError, OSError) as error:
+        problem = error.strerror if isinstance(error, OSError) else str(error)
+        _say("state", f"FAILED: {problem}")
+        return False
+    if condition == "absent" and not path.parent.is_dir():
+        _say("state", f"FAILED: there is no folder {path.parent}")
+        return False
+    said = {"absent": "will be made", "ours": "is there", "damaged": "is damaged; it is set aside"}
+    _say("state", f"{path} {said[condition]}")
+    return True
+
+
+async def _integration(settings: Settings, account: Account, clock: Clock) -> bool:
+    """Ask each endpoint of one integration once, and say what came of it."""
+    print()  # noqa: T201
+    _say("integration", account.integration)
+    _say("address", f"{account.base_url} (region {account.region})")
+    pipeline = _pipeline(settings, account, clock)
+    try:
+        took = await _poll_all(pipeline.pollers, clock)
+        good = _report(settings, pipeline, took)
+    finally:
+        await pipeline.close()
+    return good
+
+
+def _pipeline(settings: Settings, account: Account, clock: Clock) -> Pipeline:
+    """As the daemon's, but for one request at a time: in memory, without retries.
+
+    The dozen requests of a check are no rhythm, so they have the whole of the tier's limit.
+    """
+    started = (clock.now(), clock.monotonic())
+    whole = settings.model_copy(update={"budget": BudgetSettings(share=1.0)})
+    telemetry = Telemetry(started[0], polled(settings), dropped_counter(started[0]))
+    shared = Surroundings(
+        settings=whole,
+        store=Store(None, clock.now),
+        clock=clock,
+        started=started,
+        on_poll=lambda: None,
+        retry=RetryPolicy(random.random, attempts=1),
+    )
+    return Pipeline(account, telemetry, shared)
+
+
+async def _poll_all(pollers: Sequence[Poller], clock: Clock) -> dict[str, float]:
+    """Seconds that each poll took; a resource that did not end in time is left out."""
+    took: dict[str, float] = {}
+
+    async def poll(poller: Poller) -> None:
+        began = clock.monotonic()
+        await poller.poll()
+        took[poller.resource] = clock.monotonic() - began
+
+    tasks = [asyncio.create_task(poll(poller)) for poller in pollers]
+    if tasks:
+        _, late = await asyncio.wait(tasks, timeout=LONGEST_SECONDS)
+        for task in late:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+    return took
+
+
+def _report(settings: Settings, pipeline: Pipeline, took: Mapping[str, float]) -> bool:
+    tier = pipeline.budget.tier
+    limits = tiers.limits(tier)
+    key = "none: its file is missing or empty" if pipeline.gate.missing else None
+    _say("key", key or _SAID_OF_KEY[pipeline.gate.valid])
+    _say(
+        "tier",
+        f"{tier or 'unknown, counted as free'}: {limits.requests} requests/minute, "
+        f"{limits.page_size} items a page, {limits.history_days} days of history",
+    )
+    good = True
+    for poller in pipeline.pollers:
+        state = poller.state
+        if poller.resource not in took:
+            _say(poller.resource, f"FAILED: no answer within {LONGEST_SECONDS:g} s")
+        elif state.error is not None:
+            _say(poller.resource, f"FAILED: {state.error}")
+        else:
+            _say(poller.resource, f"answered in {took[poller.resource]:.2f} s")
+        good = good and state.up and state.error is None
+    if settings.poll.sessions_interval and pipeline.telemetry.invalid_items.value("sessions"):
+        _warn("some sessions have fields of a wrong type; they are skipped and counted as invalid")
+    _cost(settings, tier, pipeline.busiest_rate)
+    _series(pipeline)
+    return good
+
+
+def _cost(settings: Settings, tier: str | None, rate: float | None) -> None:
+    """Requests an hour, against the budget, at the rate of the busiest hour."""
+    requests = cost.requests_per_hour(settings, tier, rate or 0.0)
+    allowed = cost.allowed_per_hour(settings, tier)
+    total = sum(requests.values())
+    parts = ", ".join(f"{resource} {number:.0f}" for resource, number in requests.items())
+    _say("requests", f"about {total:.0f} an hour ({parts})")
+    _say("budget", f"{allowed:.0f} an hour: {_share(settings)} of the tier's requests")
+    if not settings.poll.sessions_interval:
+        if total > allowed:
+            _warn("the budget is too small for these intervals; polls will wait for it")
+        return
+    bears = cost.capacity(settings, tier)
+    seen = "unknown" if rate is None else f"{rate:.2f} sessions/s in the busiest of the last hours"
+    _say("load", seen)
+    _say(
+        "capacity",
+        f"re-reads what is not settled at each poll up to {bears.rhythm:.2f} sessions/s, "
+        f"keeps up to {bears.limit:.1f} sessions/s",
+    )
+    for line in warnings(bears, rate):
+        _warn(line)
+
+
+def _share(settings: Settings) -> str:
+    share, replicas = settings.budget.share, settings.budget.replicas
+    return f"{share:g}" if replicas == 1 else f"{share:g} / {replicas}"
+
+
+def warnings(bears: cost.Capacity, rate: float | None) -> Iterator[str]:
+    """What the budget cannot keep up with."""
+    if bears.limit <= 0:
+        yield (
+            "the other resources spend the whole budget: lengthen their intervals or raise "
+            "budget.share"
+        )
+    elif rate is not None and rate > bears.limit:
+        yield (
+            "the budget cannot keep up with the busiest hour: the frontier falls behind and catches "
+            "up later; what leaves the tier's history before that is lost"
+        )
+    elif rate is not None and rate > bears.rhythm:
+        yield (
+            "in the busiest hour sessions are re-read less often than every poll: changes of their "
+            "scores and flags show later"
+        )
+
+
+def _series(pipeline: Pipeline) -> None:
+    group = Group(pipeline.account.integration, pipeline.readings())
+    made = snapshots.build([group], 0.0)
+    per_integration = [family for family in made.families if family.metric.per_integration]
+    _say("series", f"{sum(family.series for family in per_integration)} of this integration now:")
+    for family in per_integration:
+        bound = family.metric.bound
+        more = "" if bound is None else f" (label values bounded by {bound} and other)"
+        print(f"    {family.series:5} {family.metric.exposed_name}{more}")  # noqa: T201
+
+
+def _say(what: str, text: str) -> None:
+    print(redact.text(f"{what:12} {text}"))  # noqa: T201 - this command's output
+
+
+def _warn(text: str) -> None:
+    _say("warning", text)
