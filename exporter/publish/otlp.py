@@ -84,6 +84,10 @@ class OtlpPush:
             interval=interval,
         )
         due = self._clock.monotonic() + interval
+        # Importing the client takes long, the first time; the flush would have no time for that.
+        problem = await self._send(lambda: bool(self._opened()), self._settings.export_timeout)
+        if problem is not None:
+            self._complain("otlp_client_failed", problem)
         while True:
             await self._clock.sleep(max(0.0, due - self._clock.monotonic()))
             await self._push()
@@ -126,11 +130,14 @@ class OtlpPush:
             return f"{type(error).__name__}: {error}"
         return None if sent else "refused or not delivered; the line before this one says why"
 
-    def _export_next(self) -> bool:
+    def _opened(self) -> Client:
         if self._client is None:
             limit = min(self._settings.timeout, self._settings.export_timeout)
             self._client = self._connect(self._settings, limit)
-        return self._export(self._client)
+        return self._client
+
+    def _export_next(self) -> bool:
+        return self._export(self._opened())
 
     def _export_last(self, limit: float) -> bool:
         if self._client is not None:

@@ -83,7 +83,16 @@ def _http(settings: OtlpSettings, timeout: float) -> Client:
     from opentelemetry.exporter.otlp.proto.http import Compression
     from opentelemetry.exporter.otlp.proto.http.metric_exporter import OTLPMetricExporter
 
-    session = requests.Session()
+    class Session(requests.Session):
+        """A session whose own certificate wins over REQUESTS_CA_BUNDLE, as no plain one's does."""
+
+        def merge_environment_settings(
+            self, url: Any, proxies: Any, stream: Any, verify: Any, cert: Any
+        ) -> Any:
+            own = self.verify if verify is None and isinstance(self.verify, str) else verify
+            return super().merge_environment_settings(url, proxies, stream, own, cert)
+
+    session = Session()
     session.hooks["response"].append(_examine)
     exporter: Client = OTLPMetricExporter(
         endpoint=settings.endpoint,
@@ -111,6 +120,7 @@ def _examine(response: "requests.Response", *_: Any, **__: Any) -> None:
     )
 
     if 300 <= response.status_code < 400:
+        response.close()
         raise requests.HTTPError(f"a redirect ({response.status_code}), which is not followed")
     if response.status_code != 200 or "protobuf" not in response.headers.get("content-type", ""):
         return

@@ -1,0 +1,280 @@
+"""The SDK's exporters as we make them: what goes over the wire, and what counts as delivered."""
+
+import gzip
+import os
+import ssl
+import sys
+import threading
+from collections.abc import Iterator
+from concurrent import futures
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import grpc  # type: ignore[import-untyped]
+import pytest
+import trustme
+from opentelemetry.proto.collector.metrics.v1 import metrics_service_pb2, metrics_service_pb2_grpc
+from opentelemetry.sdk.metrics.export import MetricExportResult
+
+from exporter.publish import otlp_client
+from exporter.publish.otlp_client import GrpcMissingError, connect, require, withhold
+from exporter.publish.otlp_data import metrics_data
+from exporter.publish.otlp_settings import OtlpSettings, read_otlp
+from tests.publish.test_otlp_data import RESOURCE, STARTED, whole_catalogue
+
+Request = metrics_service_pb2.ExportMetricsServiceRequest
+Response = metrics_service_pb2.ExportMetricsServiceResponse
+
+DATA = metrics_data(whole_catalogue(), RESOURCE, STARTED)
+SECONDS = 5.0
+
+
+@dataclass
+class Receiver:
+    """An OTLP receiver, and what it got; it answers with `statuses`, the last one for ever."""
+
+    statuses: list[int] = field(default_factory=lambda: [200])
+    answer: bytes = b""
+    port: int = 0
+    headers: list[dict[str, str]] = field(default_factory=list)
+    paths: list[str] = field(default_factory=list)
+    requests: list[Any] = field(default_factory=list)
+
+
+@contextmanager
+def http_receiver(receiver: Receiver, certificate: trustme.LeafCert | None = None) -> Iterator[str]:
+    """The receiver over HTTP, as its URL."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            body = self.rfile.read(int(self.headers["content-length"]))
+            if self.headers.get("content-encoding") == "gzip":
+                body = gzip.decompress(body)
+            receiver.paths.append(self.path)
+            receiver.headers.append({name.lower(): value for name, value in self.headers.items()})
+            receiver.requests.append(Request.FromString(body))
+            more = len(receiver.statuses) > 1
+            self.send_response(receiver.statuses.pop(0) if more else receiver.statuses[0])
+            self.send_header("Location", "https://elsewhere.invalid/")
+            self.send_header("Retry-After", "0")
+            self.send_header("Content-Type", "application/x-protobuf")
+            self.send_header("Content-Length", str(len(receiver.answer)))
+            self.end_headers()
+            self.wfile.write(receiver.answer)
+
+        def log_message(self, format: str, *args: Any) -> None:
+            """Keep quiet."""
+
+    class Server(ThreadingHTTPServer):
+        daemon_threads = False
+
+        def handle_error(self, request: Any, client_address: Any) -> None:
+            """Keep quiet about clients that refuse the certificate."""
+
+    with Server(("127.0.0.1", 0), Handler) as server:
+        if certificate is not None:
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            certificate.configure_cert(context)
+            server.socket = context.wrap_socket(
+                server.socket, server_side=True, do_handshake_on_connect=False
+            )
+        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
+        thread.start()
+        try:
+            scheme = "http" if certificate is None else "https"
+            yield f"{scheme}://127.0.0.1:{server.server_port}"
+        finally:
+            server.shutdown()
+            thread.join(SECONDS)
+
+
+@contextmanager
+def grpc_receiver(receiver: Receiver) -> Iterator[str]:
+    """The receiver over gRPC, as its URL."""
+
+    class Service(metrics_service_pb2_grpc.MetricsServiceServicer):
+        def Export(self, request: Any, context: Any) -> Any:  # noqa: N802 - the protocol's name
+            receiver.headers.append(dict(context.invocation_metadata()))
+            receiver.requests.append(request)
+            return Response()
+
+    server = grpc.server(futures.ThreadPoolExecutor(2))
+    add = metrics_service_pb2_grpc.add_MetricsServiceServicer_to_server
+    add(Service(), server)  # type: ignore[no-untyped-call]
+    port = server.add_insecure_port("127.0.0.1:0")
+    server.start()
+    try:
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        server.stop(None).wait(SECONDS)
+
+
+def settings(endpoint: str, **variables: str) -> OtlpSettings:
+    found, warnings = read_otlp({"OTEL_EXPORTER_OTLP_ENDPOINT": endpoint, **variables})
+    assert found is not None
+    assert warnings == ()
+    return found
+
+
+def export(found: OtlpSettings, seconds: float = SECONDS) -> bool:
+    client = connect(found, seconds)
+    try:
+        return client.export(DATA) is MetricExportResult.SUCCESS
+    finally:
+        client.shutdown()
+
+
+def metric_names(receiver: Receiver) -> set[str]:
+    (request,) = receiver.requests
+    (resource_metrics,) = request.resource_metrics
+    return {metric.name for metric in resource_metrics.scope_metrics[0].metrics}
+
+
+@pytest.mark.parametrize("compression", ["gzip", "none"])
+def test_http_delivers_all_metrics_with_headers_and_compression(compression: str) -> None:
+    receiver = Receiver()
+    with http_receiver(receiver) as url:
+        assert export(
+            settings(
+                f"{url}/otlp",
+                OTEL_EXPORTER_OTLP_COMPRESSION=compression,
+                OTEL_EXPORTER_OTLP_HEADERS="authorization=Bearer%20a",
+            )
+        )
+    assert receiver.paths == ["/otlp/v1/metrics"]
+    assert receiver.headers[0]["authorization"] == "Bearer a"
+    assert receiver.headers[0]["content-type"] == "application/x-protobuf"
+    assert receiver.headers[0].get("content-encoding", "none") == compression
+    assert "isnotai.sessions" in metric_names(receiver)
+
+
+def test_credentials_in_the_url_are_sent_as_basic_auth() -> None:
+    receiver = Receiver()
+    with http_receiver(receiver) as url:
+        assert export(settings(url.replace("://", "://someone:password@")))
+    assert receiver.headers[0]["authorization"].startswith("Basic ")
+
+
+@pytest.mark.parametrize("compression", ["gzip", "none"])
+def test_grpc_delivers_all_metrics_with_metadata(compression: str) -> None:
+    receiver = Receiver()
+    with grpc_receiver(receiver) as url:
+        assert export(
+            settings(
+                url,
+                OTEL_EXPORTER_OTLP_PROTOCOL="grpc",
+                OTEL_EXPORTER_OTLP_COMPRESSION=compression,
+                OTEL_EXPORTER_OTLP_HEADERS="x-tenant=a",
+            )
+        )
+    assert receiver.headers[0]["x-tenant"] == "a"
+    assert "isnotai.sessions" in metric_names(receiver)
+
+
+def test_a_bare_host_and_port_work_for_grpc() -> None:
+    receiver = Receiver()
+    with grpc_receiver(receiver) as url:
+        assert export(
+            settings(
+                url.removeprefix("http://"),
+                OTEL_EXPORTER_OTLP_PROTOCOL="grpc",
+                OTEL_EXPORTER_OTLP_INSECURE="true",
+            )
+        )
+    assert len(receiver.requests) == 1
+
+
+def test_a_passing_error_is_retried() -> None:
+    receiver = Receiver(statuses=[503, 200])
+    with http_receiver(receiver) as url:
+        assert export(settings(url))
+    assert len(receiver.requests) == 2
+
+
+@pytest.mark.parametrize("status", [400, 401, 404, 500])
+def test_a_refusal_is_a_failure(status: int) -> None:
+    with http_receiver(Receiver(statuses=[status])) as url:
+        assert not export(settings(url))
+
+
+def test_a_redirect_is_a_failure_since_it_is_not_followed() -> None:
+    receiver = Receiver(statuses=[307])
+    with http_receiver(receiver) as url:
+        assert not export(settings(url))
+    assert len(receiver.requests) == 1
+
+
+def test_points_that_were_rejected_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    told: list[tuple[str, dict[str, Any]]] = []
+
+    class Log:
+        def warning(self, event: str, **values: Any) -> None:
+            told.append((event, values))
+
+    monkeypatch.setattr(otlp_client, "_log", Log())
+    partial = metrics_service_pb2.ExportMetricsPartialSuccess(
+        rejected_data_points=3, error_message="too old"
+    )
+    answer = Response(partial_success=partial).SerializeToString()
+    with http_receiver(Receiver(answer=answer)) as url:
+        assert export(settings(url))
+    assert told == [("otlp_partial_success", {"rejected": 3, "message": "too old"})]
+
+
+def test_nobody_listening_is_a_failure_within_the_time_out() -> None:
+    assert not export(settings("http://127.0.0.1:1"), seconds=0.2)
+
+
+def test_the_endpoints_certificate_is_checked_against_the_given_authority(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = tmp_path / "other.pem"
+    trustme.CA().cert_pem.write_to_path(str(other))
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(other))
+    authority = trustme.CA()
+    bundle = tmp_path / "ca.pem"
+    authority.cert_pem.write_to_path(str(bundle))
+    receiver = Receiver()
+    with http_receiver(receiver, authority.issue_cert("127.0.0.1")) as url:
+        assert not export(settings(url), seconds=0.5)
+        assert receiver.requests == []
+        assert export(settings(url, OTEL_EXPORTER_OTLP_METRICS_CERTIFICATE=str(bundle)))
+
+
+def test_a_certificate_that_grpc_cannot_read_names_the_file(tmp_path: Path) -> None:
+    missing = tmp_path / "missing.pem"
+    found = replace(
+        settings("https://127.0.0.1:1", OTEL_EXPORTER_OTLP_PROTOCOL="grpc"),
+        certificate=str(missing),
+    )
+    with pytest.raises(FileNotFoundError, match=r"missing\.pem"):
+        connect(found, SECONDS)
+
+
+def test_without_the_extra_grpc_is_refused_by_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = settings("http://127.0.0.1:1", OTEL_EXPORTER_OTLP_PROTOCOL="grpc")
+    require(found)
+    monkeypatch.setattr(sys, "path", [])
+    monkeypatch.setattr(sys, "path_importer_cache", {})
+    for name in [name for name in sys.modules if name.partition(".")[0] == "grpc"]:
+        monkeypatch.delitem(sys.modules, name)
+    with pytest.raises(GrpcMissingError, match=r"isnotai-exporter\[grpc\]"):
+        require(found)
+
+
+def test_http_needs_no_extra(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(otlp_client, "_installed", lambda name: False)
+    require(settings("http://127.0.0.1:1"))
+
+
+def test_variables_that_we_read_are_kept_from_the_sdk(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_METRICS_TIMEOUT", "not a number")
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_HEADERS", "secrettoken")
+    monkeypatch.setenv("OTEL_SERVICE_NAME", "kept")
+    withhold()
+    assert "OTEL_EXPORTER_OTLP_METRICS_TIMEOUT" not in os.environ
+    assert "OTEL_EXPORTER_OTLP_HEADERS" not in os.environ
+    assert os.environ["OTEL_SERVICE_NAME"] == "kept"
