@@ -1,0 +1,123 @@
+"""How many sessions a second go from HTTP page to committed counters, on one core over loopback.
+
+The simulator serves on another core. The largest tier's limit is 6,000 requests a minute of 100
+sessions, so 10,000 a second is what the exporter must be able to count. Prints the rate by wall
+time and by the exporter's own processor time, and the ratio to the same pages only fetched.
+
+    python benchmarks/throughput.py [sessions]
+"""
+
+import asyncio
+import json
+import os
+import random
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from exporter.api.budget import Budget
+from exporter.api.client import Client, http_client
+from exporter.api.key import FixedKey, KeyGate
+from exporter.api.retry import RetryPolicy
+from exporter.api.serverclock import ServerClock
+from exporter.api.times import MICROSECONDS
+from exporter.api.walk import walk
+from exporter.clock import SystemClock
+from exporter.collect.sessions import Sessions
+from exporter.ledger.ledger import Ledger
+from exporter.ledger.rules import Rules
+from exporter.ledger.store import Store
+from exporter.metrics.telemetry import Telemetry, dropped_counter
+
+HISTORY_HOURS = 6
+
+
+class Unbounded(Budget):
+    """A budget without a limit: what is measured is the machine."""
+
+    @property
+    def tier_limit(self) -> int:
+        return 1_000_000_000
+
+
+async def measure(url: str, key: str, expected: int, folder: Path) -> None:
+    clock = SystemClock()
+    budget = Unbounded(1.0, 1, clock)
+    server_clock = ServerClock()
+    telemetry = Telemetry(clock.now(), ("sessions",), dropped_counter(clock.now()))
+    async with http_client(url) as http:
+        client = Client(
+            http,
+            gate=KeyGate(FixedKey(key), clock, random.random),
+            budget=budget,
+            server_clock=server_clock,
+            retry=RetryPolicy(random.random),
+            clock=clock,
+            telemetry=telemetry,
+        )
+        fetched = await fetch_only(client)
+        store = Store(folder / "state.db", clock.now)
+        ledger = Ledger(
+            store,
+            "benchmark",
+            Rules(120 * MICROSECONDS, 900 * MICROSECONDS, 0.7),
+            clock=clock,
+            started=(clock.now(), clock.monotonic()),
+            lookback=HISTORY_HOURS * 3600.0 + 600.0,
+            max_flags=100,
+            exemplars=False,
+            telemetry=telemetry,
+        )
+        sessions = Sessions(
+            api=client,
+            ledger=ledger,
+            budget=budget,
+            server_clock=server_clock,
+            clock=clock,
+            interval=3600.0,
+            integration="benchmark",
+        )
+        wall, processor = time.perf_counter(), time.process_time()
+        await sessions.update(lambda part, readings: None)
+        wall, processor = time.perf_counter() - wall, time.process_time() - processor
+        counted = int(ledger.state.value(("sessions", ""))) if ledger.state else 0
+        await store.close()
+    print(f"sessions counted        {counted} of {expected}")
+    print(f"by wall time            {counted / wall:,.0f} sessions/s")
+    print(f"by processor time       {counted / processor:,.0f} sessions/s")
+    print(f"ratio to fetching alone {wall / counted / fetched:.2f} times as long")
+
+
+async def fetch_only(client: Client) -> float:
+    """Seconds a session when pages are fetched and nothing is done with them."""
+    began, items = time.perf_counter(), 0
+    async for page in walk(client, "/v1/sessions", {}, resource="sessions"):
+        items += len(page.items)
+        if items >= 50_000:
+            break
+    return (time.perf_counter() - began) / items
+
+
+def main() -> None:
+    expected = int(sys.argv[1]) if len(sys.argv) > 1 else 200_000
+    cores = sorted(os.sched_getaffinity(0))
+    command = [sys.executable, "-m", "exporter", "simulate", "--tier", "enterprise"]
+    command += ["--static-sessions", str(expected), "--history", f"{HISTORY_HOURS}h"]
+    command += ["--rate", "0", "--no-rate-limits", "--exit-with-parent"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as simulator:
+        try:
+            assert simulator.stdout is not None
+            told = json.loads(simulator.stdout.readline())
+            if len(cores) > 1:
+                os.sched_setaffinity(simulator.pid, {cores[1]})
+            os.sched_setaffinity(0, {cores[0]})
+            with tempfile.TemporaryDirectory() as folder:
+                asyncio.run(measure(told["url"], told["key"], expected, Path(folder)))
+        finally:
+            simulator.terminate()
+
+
+if __name__ == "__main__":
+    main()
