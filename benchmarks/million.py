@@ -44,6 +44,10 @@ def resident_mib() -> float:
     return int(line.split()[1]) / 1024
 
 
+def size_mib(path: Path) -> float:
+    return path.stat().st_size / 2**20
+
+
 async def measure(path: Path | None, total: int, status: str) -> None:
     clock = SystemClock()
     store = Store(path, clock.now)
@@ -70,7 +74,7 @@ async def measure(path: Path | None, total: int, status: str) -> None:
     await ledger.finish(Slice(now, None), now, Coverage(now, now), log)
     processor = time.process_time() - processor
     kind = "unsettled" if status == "active" else "settled"
-    where = "in memory" if path is None else f"file of {path.stat().st_size / 2**20:.0f} MiB"
+    where = "in memory" if path is None else f"file of {size_mib(path):.0f} MiB"
     memory = f"{resident_mib():.0f} MiB resident"
     print(f"{total} {kind} sessions, {where}: {memory}, a poll takes {processor:.3f} s")
     await store.close()
