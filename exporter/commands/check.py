@@ -87,18 +87,20 @@ def _state(settings: Settings) -> bool:
 async def _integration(settings: Settings, account: Account, clock: Clock) -> bool:
     """Ask each endpoint of one integration once, and say what came of it."""
     print()  # noqa: T201
-    _say("integration", account.integration)
+    _say("account", account.integration)
     _say("address", f"{account.base_url} (region {account.region})")
-    pipeline = _pipeline(settings, account, clock)
+    store = Store(None, clock.now)
+    pipeline = _pipeline(settings, account, store, clock)
     try:
         took = await _poll_all(pipeline.pollers, clock)
         good = _report(settings, pipeline, took)
     finally:
         await pipeline.close()
+        await store.close()
     return good
 
 
-def _pipeline(settings: Settings, account: Account, clock: Clock) -> Pipeline:
+def _pipeline(settings: Settings, account: Account, store: Store, clock: Clock) -> Pipeline:
     """As the daemon's, but for one request at a time: in memory, without retries.
 
     The dozen requests of a check are no rhythm, so they have the whole of the tier's limit.
@@ -108,7 +110,7 @@ def _pipeline(settings: Settings, account: Account, clock: Clock) -> Pipeline:
     telemetry = Telemetry(started[0], polled(settings), dropped_counter(started[0]))
     shared = Surroundings(
         settings=whole,
-        store=Store(None, clock.now),
+        store=store,
         clock=clock,
         started=started,
         on_poll=lambda: None,
@@ -200,8 +202,8 @@ def warnings(bears: cost.Capacity, rate: float | None) -> Iterator[str]:
         )
     elif rate is not None and rate > bears.limit:
         yield (
-            "the budget cannot keep up with the busiest hour: the frontier falls behind and catches "
-            "up later; what leaves the tier's history before that is lost"
+            "the budget cannot keep up with the busiest hour: the frontier falls behind and "
+            "catches up later; what leaves the tier's history before that is lost"
         )
     elif rate is not None and rate > bears.rhythm:
         yield (

@@ -1,0 +1,117 @@
+"""The command line: exit codes, one clear line on stderr, and no key in it."""
+
+import subprocess
+import sys
+
+import pytest
+
+from exporter import __version__, cli
+from exporter.metrics import catalogue
+from tests.e2e.running import client_of, process
+from tests.e2e.simulation import simulated
+
+KEY = "aik_v1_" + "x" * 40
+
+
+def refused(
+    capsys: pytest.CaptureFixture[str], arguments: list[str], **environ: str
+) -> tuple[int, str]:
+    """The exit code and the one line on stderr."""
+    code = cli.main(arguments, environ)
+    written = capsys.readouterr()
+    assert written.out == ""
+    assert written.err.count("\n") == 1, written.err
+    return code, written.err.strip()
+
+
+def test_a_bad_region_is_one_line_and_exit_code_2(capsys: pytest.CaptureFixture[str]) -> None:
+    code, line = refused(capsys, [], ISNOTAI_API_KEY=KEY, ISNOTAI_REGION="mars")
+
+    assert code == 2
+    assert line == "isnotai-exporter: ISNOTAI_REGION: must be 'us' or 'eu', got 'mars'"
+
+
+def test_no_key_is_one_line_and_exit_code_2(capsys: pytest.CaptureFixture[str]) -> None:
+    code, line = refused(capsys, [])
+
+    assert code == 2
+    assert "ISNOTAI_API_KEY is not set" in line
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [["--no-such-flag", KEY], ["--api-key", KEY], [KEY], ["check", "--region", "mars"]],
+    ids=["unknown flag", "key as a flag", "stray argument", "flag of a command"],
+)
+def test_a_bad_command_line_is_one_line_without_its_secrets(
+    capsys: pytest.CaptureFixture[str], arguments: list[str]
+) -> None:
+    code, line = refused(capsys, arguments, ISNOTAI_API_KEY=KEY)
+
+    assert code == 2
+    assert KEY not in line
+
+
+def test_the_process_itself_ends_with_2_on_bad_settings() -> None:
+    ended = subprocess.run(
+        [sys.executable, "-m", "exporter"],
+        env={"ISNOTAI_API_KEY": KEY, "ISNOTAI_REGION": "mars"},
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=False,
+    )
+
+    assert (ended.returncode, ended.stdout) == (2, "")
+    assert ended.stderr == "isnotai-exporter: ISNOTAI_REGION: must be 'us' or 'eu', got 'mars'\n"
+
+
+def test_the_version_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        cli.main(["--version"], {})
+
+    assert ended.value.code == 0
+    assert capsys.readouterr().out == f"isnotai-exporter {__version__}\n"
+
+
+def test_the_catalogue_is_printed_with_types_and_labels(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert cli.main(["metrics"], {}) == 0
+
+    printed = capsys.readouterr().out
+    assert "isnotai_polls_total{integration,resource,outcome} counter {poll}\n" in printed
+    assert [metric.name for metric in catalogue.METRICS if metric.exposed_name not in printed] == []
+
+
+def test_a_reader_that_goes_away_is_no_crash() -> None:
+    with subprocess.Popen(
+        [sys.executable, "-m", "exporter", "metrics"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as printing:
+        assert printing.stdout is not None
+        assert printing.stderr is not None
+        printing.stdout.close()
+        assert printing.stderr.read() == ""
+        assert printing.wait(30) in (0, cli.UNREAD)
+
+
+def test_bad_settings_of_the_demo_are_told_before_anything_starts(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    code, line = refused(capsys, ["demo"], ISNOTAI_POLL_SESSIONS_INTERVAL="5")
+
+    assert code == 2
+    assert "ISNOTAI_POLL_SESSIONS_INTERVAL" in line
+
+
+async def test_an_address_that_is_taken_is_one_line_and_exit_code_1() -> None:
+    async with simulated(rate=1.0) as api, process(api.variables) as first:
+        async with client_of(first) as exporter:
+            taken = {**api.variables, "ISNOTAI_WEB_LISTEN_ADDRESS": exporter.url[7:]}
+            async with process(taken) as second:
+                assert await second.ended() == 1
+        assert second.lines[-1].startswith("isnotai-exporter: ")
+        assert KEY not in second.output
