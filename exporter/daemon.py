@@ -34,6 +34,7 @@ from exporter.web.site import (
     Health,
     IntegrationStatus,
     KeyState,
+    Link,
     ReloadError,
     ResourceStatus,
     Status,
@@ -48,6 +49,11 @@ CLOSE_SECONDS = 3.0
 
 RESTART_ONLY = ("web", "state", "log")
 """Sections whose changes take effect with a restart."""
+
+VENDOR_LINKS = (
+    Link("Not AI dashboard", "https://dash.isnotai.com"),
+    Link("Not AI API", "https://api.isnotai.com/swagger"),
+)
 
 _log = get_logger(__name__)
 
@@ -240,6 +246,7 @@ class Daemon:
             started=self._started[0],
             now=self._clock.now(),
             integrations=tuple(map(_integration_status, self._pipelines)),
+            links=VENDOR_LINKS,
             series=self._publisher.snapshot.series,
         )
 

@@ -11,8 +11,9 @@ import sys
 import tempfile
 from pathlib import Path
 
+from exporter.daemon import VENDOR_LINKS
 from exporter.web import status_page
-from exporter.web.site import Health, IntegrationStatus, Link, ResourceStatus, Status
+from exporter.web.site import Health, IntegrationStatus, ResourceStatus, Status
 
 NOW = 1_790_000_000.0
 ROOT = Path(__file__).resolve().parent.parent
@@ -66,8 +67,7 @@ def example() -> Status:
         15,
         60,
     )
-    links = (Link("Not AI API", "https://api.isnotai.com/swagger"),)
-    return Status("0.1.0", "3f9c2d1", NOW - 266_400, NOW, (campus, online), links, 612)
+    return Status("0.1.0", "3f9c2d1", NOW - 266_400, NOW, (campus, online), VENDOR_LINKS, 612)
 
 
 def main() -> int:
