@@ -1,0 +1,152 @@
+"""Rewrite the tables in the documents that follow from the code, between their markers.
+
+Settings come from the settings model, metrics from the catalogue, the cost of polling from the same
+arithmetic that `isnotai-exporter check` prints. All other text is kept as it is; a test holds the
+documents equal to what is made here.
+"""
+
+import re
+import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from exporter.commands import cost
+from exporter.metrics import catalogue
+from exporter.metrics.model import Metric
+from exporter.settings import Settings, markdown_table
+
+ROOT = Path(__file__).resolve().parent.parent
+
+TIERS = ("free", "pro", "enterprise")
+RATES = (0.0, 0.1, 0.5, 1.0, 5.0, 10.0, 100.0)
+"""Sessions a second: the rows of the table of costs."""
+
+#: Labels that stand for something there may be several of, and what that is.
+_ONE_PER = {"resource": "resource", "window": "window", "code": "code met"}
+#: Of single metrics: the label's values are what the settings, or the catalogue, list.
+_LISTED = {catalogue.QUOTA_LIMIT: "limit set", catalogue.QUOTA_USED: "limit set"}
+#: Labels of infos: one series, whatever they say.
+_FACTS = frozenset({"api_region", "api_tier", "version", "revision"})
+#: A bounded family without `other`, as its numbers cannot be added up.
+_WITHOUT_OTHER = frozenset({catalogue.STATS})
+
+
+def metrics_table() -> str:
+    """Every metric of the catalogue, in its order; ends with a newline."""
+    lines = ["| Metric | Type | Labels | Cardinality | Meaning |", "|---|---|---|---|---|"]
+    for metric in catalogue.METRICS:
+        labels = ", ".join(f"`{label}`" for label in metric.labels) or "–"
+        lines.append(
+            f"| `{metric.exposed_name}` | {metric.kind} | {labels} | {cardinality(metric)} "
+            f"| {metric.help} |"
+        )
+    return "\n".join(lines) + "\n"
+
+
+def cardinality(metric: Metric) -> str:
+    """How many series the family has, in words.
+
+    Raises ValueError for a label of which nothing says how many values it has.
+    """
+    # A histogram has a series for each bucket, +Inf, sum and count.
+    number = len(metric.bounds) + 3 if metric.kind == "histogram" else 1
+    per: list[str] = []
+    open_label = _open_label(metric)
+    for label in metric.labels:
+        if label in _ONE_PER:
+            per.append(_ONE_PER[label])
+        elif label == open_label and metric.bound is not None:
+            number *= metric.bound + (metric not in _WITHOUT_OTHER)
+        elif label in metric.known:
+            number *= len(metric.known[label])
+        elif metric in _LISTED:
+            per.append(_LISTED[metric])
+        elif metric is catalogue.EXPORTER_SERIES_DROPPED:
+            number *= len(catalogue.BOUNDED)
+        elif label not in _FACTS:
+            raise ValueError(f"{metric.name}: nothing says how many values the label {label} has")
+    most = "at most " if open_label else ""
+    return f"{most}{number}" + (f" per {' and '.join(per)}" if per else "")
+
+
+def _open_label(metric: Metric) -> str | None:
+    """The label that the metric's bound is about."""
+    if metric.bound is None:
+        return None
+    return next(label for label in metric.labels if label not in _ONE_PER)
+
+
+def cost_table() -> str:
+    """Requests an hour with default settings, by tier and load; ends with a newline."""
+    settings = Settings()
+    heads = [
+        f"{tier} ({cost.allowed_per_hour(settings, tier):,.0f} allowed)" for tier in TIERS
+    ]
+    lines = [f"| Sessions a second | {' | '.join(heads)} |", "|---|" + "---|" * len(TIERS)]
+    for rate in RATES:
+        cells = [_cost_cell(settings, tier, rate) for tier in TIERS]
+        lines.append(f"| {rate:g} | {' | '.join(cells)} |")
+    return "\n".join(lines) + "\n"
+
+
+def _cost_cell(settings: Settings, tier: str, rate: float) -> str:
+    if rate > cost.capacity(settings, tier).limit:
+        return "falls behind"
+    total = sum(cost.requests_per_hour(settings, tier, rate).values())
+    return f"{total:,.0f}"
+
+
+def capacity_table() -> str:
+    """What the default budget bears, by tier; ends with a newline."""
+    settings = Settings()
+    lines = [
+        "| Tier | Requests/minute allowed | Left for sessions | Full rhythm up to | Limit |",
+        "|---|---|---|---|---|",
+    ]
+    for tier in TIERS:
+        bears = cost.capacity(settings, tier)
+        others = cost.requests_per_hour(settings, tier, 0.0)
+        others.pop("sessions")
+        allowed = cost.allowed_per_hour(settings, tier)
+        left = (allowed - sum(others.values())) / 60
+        lines.append(
+            f"| {tier} | {allowed / 60:,.0f} | {left:,.1f} "
+            f"| {bears.rhythm:,.2f} sessions/s | {bears.limit:,.1f} sessions/s |"
+        )
+    return "\n".join(lines) + "\n"
+
+
+#: Which made tables each document holds, by the name in their markers.
+DOCUMENTS: Mapping[str, Mapping[str, Callable[[], str]]] = {
+    "README.md": {"settings": markdown_table, "metrics": metrics_table},
+    "docs/quota.md": {"cost": cost_table, "capacity": capacity_table},
+}
+
+
+def made(text: str, tables: Mapping[str, Callable[[], str]]) -> str:
+    """`text` with each table between `<!-- begin NAME … -->` and `<!-- end NAME -->` made anew.
+
+    Raises ValueError where a pair of markers is not there exactly once.
+    """
+    for name, table in tables.items():
+        pattern = rf"(<!-- begin {name}\b[^\n]*-->\n)(?:.*?\n)??(<!-- end {name} -->)"
+        # A blank line on either side: without one, Markdown takes the table for part of the marker.
+        content = f"\n{table()}\n"
+        text, times = re.subn(
+            pattern, lambda m, c=content: f"{m[1]}{c}{m[2]}", text, flags=re.DOTALL
+        )
+        if times != 1:
+            raise ValueError(f"the markers of {name} are there {times} times, not once")
+    return text
+
+
+def main() -> int:
+    for name, tables in DOCUMENTS.items():
+        path = ROOT / name
+        path.write_text(made(path.read_text("utf-8"), tables), "utf-8")
+        sys.stdout.write(f"{name}: {', '.join(tables)} made\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
