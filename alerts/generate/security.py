@@ -52,7 +52,7 @@ and on (integration)
         "security",
         "notai-security",
         "Bot scores have shifted at {{ $labels.integration }}",
-        "The mean bot score of the last hour is {{ $value | humanize }} away from that of the "
+        'The mean bot score of the last hour is {{ printf "%.2f" $value }} away from that of the '
         "same hour last week.",
     ),
     Alert(
@@ -88,7 +88,7 @@ max by (integration) (isnotai_sessions_total offset 1d)""",
         "security",
         "notai-security",
         "Flag {{ $labels.flag }} is new at {{ $labels.integration }}",
-        "The API gave the flag {{ $labels.flag }} to {{ $value | humanize }} sessions within the "
+        'The API gave the flag {{ $labels.flag }} to {{ printf "%.0f" $value }} sessions within the '
         "last 6 h; it was not seen in the week before.",
     ),
     Alert(
@@ -103,7 +103,7 @@ and on (integration)
         "security",
         "notai-security",
         "Hardly any session is recorded at {{ $labels.integration }}",
-        "{{ $value | humanize }} sessions in the last hour, less than 5 % of the same hour last "
+        '{{ printf "%.0f" $value }} sessions in the last hour, less than 5 % of the same hour last '
         "week, though the API is read well: the pixel may be broken or gone from the pages.",
     ),
     Alert(

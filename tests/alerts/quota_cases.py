@@ -1,0 +1,137 @@
+"""The cases of the alerts on the customer's limits. For promtool it is 1 January 1970."""
+
+from tests.alerts.promtool import Case, Firing, Story, named, rising, steady
+
+USED = named("isnotai_quota_used_ratio", metric="events")
+LABELS = {"integration": "campus", "metric": "events"}
+HOURS_OF_MONTH = 31 * 24
+DAY = 24 * 60
+
+STORIES = (
+    Story(
+        "NotAIQuotaExhausted",
+        "critical",
+        "operations",
+        "notai-usage",
+        (
+            Case(
+                "fires",
+                "more is consumed than the limit",
+                {USED: steady(1.25, 30)},
+                {
+                    10: [
+                        Firing(
+                            LABELS,
+                            "Monthly limit of events is used up at campus",
+                            "This month has consumed 125% of the limit on events that the "
+                            "settings state.",
+                        )
+                    ]
+                },
+            ),
+            Case(
+                "boundary",
+                "exactly the limit",
+                {USED: steady(1, 30)},
+                {
+                    4: [],
+                    5: [
+                        Firing(
+                            LABELS,
+                            "Monthly limit of events is used up at campus",
+                            "This month has consumed 100% of the limit on events that the "
+                            "settings state.",
+                        )
+                    ],
+                },
+            ),
+            Case("silent", "less than the limit", {USED: steady(0.99, 30)}, {20: []}),
+        ),
+    ),
+    Story(
+        "NotAIQuotaWarning",
+        "warning",
+        "operations",
+        "notai-usage",
+        (
+            Case(
+                "fires",
+                "nearly all is consumed",
+                {USED: steady(0.92, 30)},
+                {
+                    20: [
+                        Firing(
+                            LABELS,
+                            "Monthly limit of events is nearly used up at campus",
+                            "This month has consumed 92% of the limit on events that the "
+                            "settings state.",
+                        )
+                    ]
+                },
+            ),
+            Case(
+                "boundary",
+                "exactly 80 %",
+                {USED: steady(0.8, 30)},
+                {
+                    14: [],
+                    15: [
+                        Firing(
+                            LABELS,
+                            "Monthly limit of events is nearly used up at campus",
+                            "This month has consumed 80% of the limit on events that the "
+                            "settings state.",
+                        )
+                    ],
+                },
+            ),
+            Case("silent", "used up, which is another alert", {USED: steady(1, 30)}, {20: []}),
+            Case("silent", "less than 80 %", {USED: steady(0.79, 30)}, {20: []}),
+        ),
+    ),
+    Story(
+        "NotAIQuotaForecast",
+        "warning",
+        "operations",
+        "notai-usage",
+        (
+            Case(
+                "fires",
+                "a pace that makes one and a half limits a month",
+                {USED: rising(1.5 / HOURS_OF_MONTH / 4, 200)},
+                {
+                    2 * DAY: [
+                        Firing(
+                            LABELS,
+                            "Monthly limit of events will not last at campus",
+                            "At the pace of the last day, this month will have consumed 150% of "
+                            "the limit on events when it ends.",
+                        )
+                    ]
+                },
+                step=15,
+            ),
+            Case(
+                "boundary",
+                "a pace that leaves a hundredth",
+                {USED: rising(0.99 / HOURS_OF_MONTH / 4, 200)},
+                {2 * DAY: []},
+                step=15,
+            ),
+            Case(
+                "silent",
+                "a new month has begun, and last month's pace no longer counts",
+                {USED: f"{rising(1.5 / HOURS_OF_MONTH / 4, 130)} 0+0.000001x70"},
+                {45 * 60: []},
+                step=15,
+            ),
+            Case(
+                "silent",
+                "used up already, which is another alert",
+                {USED: rising(1.5 / HOURS_OF_MONTH / 4, 200, 1)},
+                {2 * DAY: []},
+                step=15,
+            ),
+        ),
+    ),
+)

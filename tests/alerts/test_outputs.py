@@ -1,0 +1,186 @@
+"""The outputs are what the source makes, and hold the same rules in three forms."""
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from alerts.generate.outputs import alerts, files
+from exporter.metrics import catalogue
+from tests.alerts.stories import STORIES
+
+ALERTS = Path(__file__).resolve().parents[2] / "alerts"
+RECORDED = re.compile(r"[a-z_]+:[a-z0-9_]+:[a-z0-9_]+")
+FORBIDDEN = ("session_id", "user_id", "userId", "user_name", "page_url", "pageUrl")
+
+
+def read(name: str) -> Any:
+    """One output, parsed."""
+    return yaml.safe_load((ALERTS / name).read_text())
+
+
+def prometheus(name: str) -> list[dict[str, Any]]:
+    """The rules of a Prometheus rule file."""
+    return [rule for group in read(f"prometheus/{name}.yaml")["groups"] for rule in group["rules"]]
+
+
+def grafana() -> list[dict[str, Any]]:
+    """The rules of the Grafana file."""
+    return [rule for group in read("grafana/alerting.yaml")["groups"] for rule in group["rules"]]
+
+
+def unescaped(text: str) -> str:
+    """What Grafana reads from a provisioning file. A lone `$` would be a variable's name."""
+    assert not re.search(r"(?<!\$)\$(?!\$)", text.replace("$$", "")), text
+    return text.replace("$$", "$")
+
+
+@pytest.mark.parametrize("name", files())
+def test_each_output_is_what_the_source_makes(name: str) -> None:
+    assert (ALERTS / name).read_text() == files()[name]
+
+
+def test_nothing_else_lies_among_the_outputs() -> None:
+    found = {str(path.relative_to(ALERTS)) for path in ALERTS.rglob("*.yaml")}
+
+    assert found == set(files())
+
+
+def test_the_operators_resource_holds_the_groups_of_both_rule_files() -> None:
+    resource = read("kubernetes/prometheusrule.yaml")
+
+    groups = [
+        group
+        for name in ("recording", "alerts")
+        for group in read(f"prometheus/{name}.yaml")["groups"]
+    ]
+    assert resource["kind"] == "PrometheusRule"
+    assert resource["spec"]["groups"] == groups
+
+
+def test_grafana_has_the_same_alerts_expressions_labels_and_waits() -> None:
+    theirs = [
+        (
+            rule["title"],
+            unescaped(rule["data"][0]["model"]["expr"]),
+            rule["labels"],
+            rule["for"],
+        )
+        for rule in grafana()
+    ]
+
+    assert theirs == [
+        (rule["alert"], rule["expr"], rule["labels"], rule.get("for", "0s"))
+        for rule in prometheus("alerts")
+    ]
+
+
+def test_grafana_tells_the_same_texts_with_its_own_name_for_the_value() -> None:
+    for theirs, ours in zip(grafana(), prometheus("alerts"), strict=True):
+        told = {name: unescaped(text) for name, text in theirs["annotations"].items()}
+
+        assert told == {
+            name: text.replace("$value", "$values.query.Value")
+            for name, text in ours["annotations"].items()
+        }
+
+
+def test_each_grafana_rule_says_what_no_data_and_errors_mean() -> None:
+    for rule in grafana():
+        assert rule["noDataState"] == "OK"
+        assert rule["execErrState"] == "Error"
+        assert rule["isPaused"] is False
+
+
+def test_grafana_fires_for_every_series_of_the_expression_also_for_those_at_0() -> None:
+    for rule in grafana():
+        query, there, firing = rule["data"]
+
+        assert query["model"]["instant"] is True
+        assert query["datasourceUid"] != "__expr__"
+        math = "is_number($query) || is_nan($query) || is_inf($query)"
+        assert unescaped(there["model"]["expression"]) == math
+        assert firing["model"]["expression"] == there["refId"]
+        assert firing["model"]["conditions"][0]["evaluator"] == {"type": "gt", "params": [0]}
+        assert rule["condition"] == firing["refId"]
+
+
+def test_grafana_uids_are_stable_unique_and_short_enough() -> None:
+    uids = {rule["title"]: rule["uid"] for rule in grafana()}
+
+    assert uids["NotAITargetDown"] == "notai-6377b9a51078"
+    assert len(set(uids.values())) == len(uids)
+    assert all(len(uid) <= 40 for uid in uids.values())
+
+
+def test_each_alert_says_how_bad_whose_and_where_to_look() -> None:
+    for rule in prometheus("alerts"):
+        assert rule["labels"]["severity"] in {"critical", "warning", "info"}
+        assert rule["labels"]["audience"] in {"operations", "security"}
+        assert set(rule["annotations"]) == {
+            "summary",
+            "description",
+            "runbook_url",
+            "dashboard_url",
+        }
+
+
+def test_recording_rules_are_named_level_metric_operations() -> None:
+    for rule in prometheus("recording"):
+        assert RECORDED.fullmatch(rule["record"]), rule["record"]
+
+
+def test_each_metric_in_a_rule_is_in_the_catalogue() -> None:
+    known = {metric.exposed_name for metric in catalogue.METRICS}
+    known |= {
+        metric.name + suffix
+        for metric in catalogue.METRICS
+        if metric.kind == "histogram"
+        for suffix in ("_sum", "_count", "_bucket")
+    }
+    recorded = {rule["record"] for rule in prometheus("recording")}
+    for rule in (*prometheus("recording"), *prometheus("alerts")):
+        expr = rule["expr"]
+        assert set(RECORDED.findall(expr)) <= recorded
+        assert set(re.findall(r"\bisnotai_\w+", RECORDED.sub("", expr))) <= known
+
+
+def test_no_rule_names_a_session_or_a_user() -> None:
+    for name, text in files().items():
+        assert not [word for word in FORBIDDEN if word in text], name
+
+
+def test_each_alert_has_cases_that_fire_that_lie_on_the_boundary_and_that_are_silent() -> None:
+    assert [story.alert for story in STORIES] == [
+        alert.name for alert in sorted(alerts(), key=lambda one: _place(one.name))
+    ]
+    for story in STORIES:
+        assert {case.kind for case in story.cases} == {"fires", "boundary", "silent"}, story.alert
+        for case in story.cases:
+            if case.kind == "fires":
+                assert any(case.at.values()), story.alert
+            if case.kind == "silent":
+                assert not any(case.at.values()), story.alert
+
+
+def _place(name: str) -> int:
+    return [story.alert for story in STORIES].index(name)
+
+
+def test_each_security_alert_on_counters_has_a_case_of_an_outage() -> None:
+    counters = {
+        rule["alert"]
+        for rule in prometheus("alerts")
+        if rule["labels"]["audience"] == "security"
+        and re.search(r"steady_|isnotai_session_flags_total", rule["expr"])
+    }
+
+    covered = {
+        story.alert
+        for story in STORIES
+        for case in story.cases
+        if "outage" in case.says or "does not read" in case.says
+    }
+    assert counters == covered
