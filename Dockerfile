@@ -6,14 +6,16 @@
 ARG PYTHON_IMAGE=docker.io/library/python:3.13-slim-bookworm
 
 FROM ${PYTHON_IMAGE} AS build
-ENV PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1 PYTHONDONTWRITEBYTECODE=1
+ENV PIP_NO_CACHE_DIR=1 PIP_NO_COMPILE=1 PIP_DISABLE_PIP_VERSION_CHECK=1 \
+    PYTHONDONTWRITEBYTECODE=1
 WORKDIR /src
-# Two environments: one that builds and has pip, and one that is shipped and does not.
-RUN python3 -m venv /build && python3 -m venv --without-pip /opt/isnotai
 COPY requirements/build.txt requirements/runtime.txt requirements/
-# Wheels only: nothing is compiled, so that no compiler is needed on either architecture.
-RUN /build/bin/python3 -m pip install --only-binary :all: --require-hashes -r requirements/build.txt
-RUN /build/bin/python3 -m pip --python /opt/isnotai/bin/python3 install \
+# Two environments: one that builds and has pip, and one that is shipped and does not. Wheels only:
+# nothing is compiled, so that no compiler is needed on either architecture.
+RUN python3 -m venv /build && python3 -m venv --without-pip /opt/isnotai \
+    && /build/bin/python3 -m pip install --only-binary :all: --require-hashes \
+    -r requirements/build.txt \
+    && /build/bin/python3 -m pip --python /opt/isnotai/bin/python3 install \
     --only-binary :all: --require-hashes -r requirements/runtime.txt
 COPY pyproject.toml README.md LICENSE ./
 COPY exporter exporter

@@ -1,0 +1,490 @@
+"""The chart by the real Helm: every value set lints, renders, and passes Kubernetes' schemas.
+
+kube-linter cannot be had as a Go module here; its default checks that concern this chart are made
+below, by the names that they have there.
+"""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import yaml
+
+from exporter.settings.load import load
+from exporter.settings.yaml_file import file_layer
+from tests.tools.chart import (
+    CHART,
+    MINIMUM,
+    VALUE_SETS,
+    ChartRefusedError,
+    Helm,
+    Manifest,
+    containers_of,
+    exporter_in,
+    helm_from,
+    of_kind,
+    pod_of,
+)
+from tests.tools.kubernetes_schemas import check, restricted_faults
+
+pytestmark = pytest.mark.tools
+
+each_value_set = pytest.mark.parametrize("values", VALUE_SETS, ids=lambda path: path.stem)
+
+
+@pytest.fixture(scope="module")
+def helm(tool: Callable[[str], Path], tmp_path_factory: pytest.TempPathFactory) -> Helm:
+    return helm_from(tool, tmp_path_factory.mktemp("helm"))
+
+
+@pytest.fixture(scope="module")
+def render(helm: Helm) -> Callable[[Path], list[Manifest]]:
+    """The manifests of a value set, rendered once."""
+    done: dict[Path, list[Manifest]] = {}
+
+    def rendered(values: Path) -> list[Manifest]:
+        if values not in done:
+            done[values] = helm.template("--values", str(values))
+        return done[values]
+
+    return rendered
+
+
+def value_set(name: str) -> Path:
+    return CHART / "ci" / f"{name}-values.yaml"
+
+
+@each_value_set
+def test_chart_lints_without_a_warning(helm: Helm, values: Path) -> None:
+    assert "0 chart(s) failed" in helm.run("lint", "--strict", str(CHART), "--values", str(values))
+
+
+@each_value_set
+def test_every_manifest_passes_its_schema(
+    render: Callable[[Path], list[Manifest]], shared_file: Callable[[str], Path], values: Path
+) -> None:
+    for manifest in render(values):
+        check(manifest, shared_file)
+
+
+@each_value_set
+def test_pods_are_restricted_and_within_kube_linters_checks(
+    render: Callable[[Path], list[Manifest]], values: Path
+) -> None:
+    manifests = render(values)
+    if not any(manifest["kind"] == "Deployment" for manifest in manifests):
+        return
+    deployment = of_kind(manifests, "Deployment")
+    pod = pod_of(manifests)
+    assert not list(restricted_faults(pod))
+    for container in containers_of(pod):
+        assert (
+            container["securityContext"]["readOnlyRootFilesystem"] is True
+        )  # no-read-only-root-fs
+        assert container["resources"]["requests"]["cpu"]  # unset-cpu-requirements
+        assert container["resources"]["limits"]["memory"]  # unset-memory-requirements
+        assert not container["image"].endswith(":latest")  # latest-tag
+        for variable in container.get("env", []):  # env-var-secret
+            assert "KEY" not in variable["name"]
+    # mismatching-selector, dangling-service, invalid-target-ports
+    wanted = deployment["spec"]["selector"]["matchLabels"].items()
+    assert wanted <= pod["metadata"]["labels"].items()
+    exporter = exporter_in(pod)
+    ports = {port["name"] for port in exporter["ports"]}
+    for service in (manifest for manifest in manifests if manifest["kind"] == "Service"):
+        assert service["spec"]["selector"].items() <= pod["metadata"]["labels"].items()
+        assert {port["targetPort"] for port in service["spec"]["ports"]} <= ports
+    # liveness-port, readiness-port
+    for probe in ("livenessProbe", "readinessProbe"):
+        handler = exporter[probe].get("httpGet") or exporter[probe]["tcpSocket"]
+        assert handler["port"] in ports
+    # non-existent-service-account, exposed token
+    assert pod["spec"]["automountServiceAccountToken"] is False
+    assert pod["spec"]["enableServiceLinks"] is False
+    if deployment["spec"]["replicas"] > 1:  # no-anti-affinity
+        assert pod["spec"]["affinity"]["podAntiAffinity"]
+
+
+@each_value_set
+def test_no_manifest_is_unnamed_or_in_another_namespace_than_it_was_told(
+    render: Callable[[Path], list[Manifest]], values: Path
+) -> None:
+    told = yaml.safe_load(values.read_text())
+    own = told.get("namespaceOverride", "bots")
+
+    for manifest in render(values):
+        section = {
+            "ServiceMonitor": "serviceMonitor",
+            "PodMonitor": "podMonitor",
+            "PrometheusRule": "prometheusRule",
+        }.get(manifest["kind"], "")
+        elsewhere = told.get(section, {}).get("namespace", own)
+        labels = manifest["metadata"].get("labels", {})
+        if {"grafana_dashboard", "grafana_alert"} & labels.keys():
+            elsewhere = "monitoring"
+        if manifest["metadata"]["name"].endswith(("-extra", "-text")):
+            continue
+        assert manifest["metadata"]["namespace"] == elsewhere, manifest["kind"]
+        assert labels["app.kubernetes.io/managed-by"] == "Helm"
+
+
+@each_value_set
+def test_exporter_accepts_the_flags_that_the_chart_gives_it(
+    render: Callable[[Path], list[Manifest]], values: Path, tmp_path: Path
+) -> None:
+    manifests = render(values)
+    if not any(manifest["kind"] == "Deployment" for manifest in manifests):
+        return
+    arguments = []
+    for argument in exporter_in(pod_of(manifests))["args"]:
+        if argument.startswith("--config.file="):
+            config = tmp_path / "config.yaml"
+            files = [one for one in manifests if "config.yaml" in one.get("data", {})]
+            config.write_text(files[0]["data"]["config.yaml"])
+            argument = f"--config.file={config}"
+            assert file_layer(config)
+        arguments.append(argument)
+
+    loaded = load(arguments, {})
+
+    assert all(account.key.api_key_file for account in loaded.settings.accounts())
+
+
+def test_settings_reach_the_exporter_as_they_were_set(helm: Helm) -> None:
+    manifests = helm.template("--values", str(value_set("settings")))
+    settings = load(exporter_in(pod_of(manifests))["args"], {}).settings
+
+    assert settings.region == "eu"
+    assert settings.base_url == "https://proxy.example.com:8443/notai"
+    assert settings.auth_header == "x-api-key"
+    assert settings.poll.sessions_interval == 30
+    assert settings.poll.usage_interval == 0
+    assert settings.poll.health_interval == 0
+    assert settings.poll.stale_after == 5400
+    assert settings.analytics.windows == ("24h", "30d")
+    assert settings.analytics.bot_percentage_scale == 1
+    assert settings.analytics.bucket_timestamp == "end"
+    assert settings.stats.include == ("total_*", "bots_*")
+    assert settings.sessions.lookback == 3600
+    assert settings.sessions.exemplars is True
+    assert settings.sessions.bot_threshold == 0.8
+    assert settings.sessions.max_flags == 50
+    assert settings.budget.share == 0.5
+    assert settings.budget.replicas == 2
+    assert settings.quota.limits == {"api_calls": 1000000, "events": 5000000000}
+    assert settings.log.format == "json"
+    assert settings.web.port == 9100
+    assert settings.web.telemetry_path == "/notai/metrics"
+    assert settings.web.enable_lifecycle is True
+    assert settings.state.path is None
+
+
+def test_a_switch_can_be_turned_off(helm: Helm) -> None:
+    manifests = helm.template(*MINIMUM, "--set", "config.sessions.exemplars=false")
+
+    assert "--no-sessions.exemplars" in exporter_in(pod_of(manifests))["args"]
+
+
+def test_several_integrations_have_a_key_file_each(helm: Helm) -> None:
+    manifests = helm.template("--values", str(value_set("integrations")))
+    config = next(one for one in manifests if "config.yaml" in one.get("data", {}))
+    entries = yaml.safe_load(config["data"]["config.yaml"])["integrations"]
+    (volume,) = [
+        one for one in pod_of(manifests)["spec"]["volumes"] if one["name"] == "isnotai-key"
+    ]
+    sources = [source["secret"] for source in volume["projected"]["sources"]]
+
+    assert [entry["name"] for entry in entries] == ["school", "college: north", "lab"]
+    assert [entry["api_key_file"] for entry in entries] == [
+        f"/etc/isnotai/key/{source['items'][0]['path']}" for source in sources
+    ]
+    assert [source["name"] for source in sources] == [
+        "isnotai-school",
+        "isnotai-college",
+        "isnotai-lab",
+    ]
+
+
+def test_the_key_is_a_file_readable_for_the_group_only(helm: Helm) -> None:
+    pod = pod_of(helm.template(*MINIMUM))
+    (volume,) = [one for one in pod["spec"]["volumes"] if one["name"] == "isnotai-key"]
+    (mount,) = [one for one in exporter_in(pod)["volumeMounts"] if one["name"] == "isnotai-key"]
+
+    assert volume["projected"]["defaultMode"] == 0o440
+    assert mount["readOnly"] is True
+    # A subPath is never renewed, so a rotated key would not be seen.
+    assert "subPath" not in mount
+
+
+def test_persistent_state_has_one_writer(helm: Helm) -> None:
+    manifests = helm.template("--values", str(value_set("persistence")))
+
+    assert of_kind(manifests, "Deployment")["spec"]["strategy"] == {"type": "Recreate"}
+    claim = of_kind(manifests, "PersistentVolumeClaim")
+    assert claim["metadata"]["annotations"]["helm.sh/resource-policy"] == "keep"
+    (volume,) = [
+        one for one in pod_of(manifests)["spec"]["volumes"] if one["name"] == "isnotai-state"
+    ]
+    assert volume["persistentVolumeClaim"]["claimName"] == claim["metadata"]["name"]
+
+
+def test_without_persistence_the_state_outlives_the_container(helm: Helm) -> None:
+    manifests = helm.template(*MINIMUM)
+
+    assert {"name": "isnotai-state", "emptyDir": {}} in pod_of(manifests)["spec"]["volumes"]
+    assert "--state.path=/var/lib/isnotai/state.db" in exporter_in(pod_of(manifests))["args"]
+
+
+def test_replicas_share_the_budget(helm: Helm) -> None:
+    manifests = helm.template(*MINIMUM, "--set", "replicaCount=3")
+
+    assert "--budget.replicas=3" in exporter_in(pod_of(manifests))["args"]
+
+
+def test_probes_ask_only_the_exporter_itself(helm: Helm) -> None:
+    exporter = exporter_in(pod_of(helm.template(*MINIMUM)))
+
+    assert exporter["livenessProbe"]["httpGet"]["path"] == "/-/healthy"
+    assert exporter["readinessProbe"]["httpGet"]["path"] == "/-/ready"
+    assert "startupProbe" not in exporter
+
+
+def test_probes_and_monitors_follow_tls(helm: Helm) -> None:
+    manifests = helm.template("--values", str(value_set("web-config")))
+    exporter = exporter_in(pod_of(manifests))
+
+    assert exporter["livenessProbe"]["httpGet"]["scheme"] == "HTTPS"
+    (endpoint,) = of_kind(manifests, "ServiceMonitor")["spec"]["endpoints"]
+    assert endpoint["scheme"] == "https"
+    assert "--web.config-file=/etc/isnotai/web/web-config.yaml" in exporter["args"]
+
+
+def test_probes_only_connect_where_client_certificates_are_wanted(helm: Helm) -> None:
+    exporter = exporter_in(pod_of(helm.template("--values", str(value_set("client-certificates")))))
+
+    assert exporter["livenessProbe"]["tcpSocket"] == {"port": "http"}
+    assert "httpGet" not in exporter["readinessProbe"]
+
+
+def test_monitors_select_what_the_chart_makes(helm: Helm) -> None:
+    manifests = helm.template("--values", str(value_set("service-monitor")))
+    monitor = of_kind(manifests, "ServiceMonitor")
+    service = of_kind(manifests, "Service")
+
+    wanted = monitor["spec"]["selector"]["matchLabels"].items()
+    assert wanted <= service["metadata"]["labels"].items()
+    assert monitor["spec"]["namespaceSelector"] == {"matchNames": ["bots"]}
+    assert monitor["spec"]["endpoints"][0]["port"] in {
+        port["name"] for port in service["spec"]["ports"]
+    }
+
+
+def test_rules_are_the_projects_less_the_disabled_ones_plus_labels(helm: Helm) -> None:
+    values = value_set("prometheus-rule")
+    whole = of_kind(helm.template("--values", str(values)), "PrometheusRule")
+    names = {rule.get("alert") for group in whole["spec"]["groups"] for rule in group["rules"]} - {
+        None
+    }
+    disabled = max(names)
+
+    less = of_kind(
+        helm.template("--values", str(values), "--set", f"prometheusRule.disabled={{{disabled}}}"),
+        "PrometheusRule",
+    )
+
+    left = [rule for group in less["spec"]["groups"] for rule in group["rules"]]
+    assert {rule["alert"] for rule in left if "alert" in rule} == names - {disabled}
+    own = [rule for rule in left if "alert" in rule and rule["alert"] != "NoSessionsAtAll"]
+    assert own
+    assert all(rule["labels"]["team"] == "platform" for rule in own)
+
+
+def test_rules_in_the_chart_say_what_the_rule_files_say(helm: Helm) -> None:
+    manifests = helm.template(*MINIMUM, "--set", "prometheusRule.enabled=true")
+    files = [yaml.safe_load(path.read_text()) for path in (CHART / "files/alerts").glob("*.yaml")]
+
+    rendered = of_kind(manifests, "PrometheusRule")["spec"]["groups"]
+
+    expected = {group["name"]: group for file in files for group in file["groups"]}
+    assert {group["name"]: group for group in rendered} == expected
+
+
+def test_links_in_rules_lead_to_the_users_grafana(helm: Helm) -> None:
+    address = "prometheusRule.dashboardUrl=https://grafana.example.org/"
+    manifests = helm.template(*MINIMUM, "--set", f"prometheusRule.enabled=true,{address}")
+
+    links = [
+        rule["annotations"]["dashboard_url"]
+        for group in of_kind(manifests, "PrometheusRule")["spec"]["groups"]
+        for rule in group["rules"]
+        if "alert" in rule
+    ]
+
+    assert links
+    assert all(link.startswith("https://grafana.example.org/d/") for link in links)
+
+
+def test_each_dashboard_is_whole_in_a_config_map(helm: Helm) -> None:
+    manifests = helm.template("--values", str(value_set("dashboards")))
+    rendered = {
+        name: json.loads(text)
+        for manifest in manifests
+        if "grafana_dashboard" in manifest["metadata"]["labels"]
+        for name, text in manifest["data"].items()
+    }
+
+    sources = {
+        path.name: json.loads(path.read_text()) for path in (CHART / "files/dashboards").glob("*")
+    }
+    assert sources
+    assert rendered == sources
+
+
+def test_grafana_alerts_name_the_users_data_source(helm: Helm) -> None:
+    manifests = helm.template(
+        "--values", str(value_set("grafana-alerts")), "--set", "grafanaAlerts.datasourceUid=mimir"
+    )
+    (alerts,) = [one for one in manifests if "grafana_alert" in one["metadata"]["labels"]]
+    (text,) = alerts["data"].values()
+
+    rules = [rule for group in yaml.safe_load(text)["groups"] for rule in group["rules"]]
+    assert {query["datasourceUid"] for rule in rules for query in rule["data"]} == {
+        "__expr__",
+        "mimir",
+    }
+
+
+def test_network_policy_lets_out_only_what_is_needed(helm: Helm) -> None:
+    policy = of_kind(helm.template("--values", str(value_set("otlp"))), "NetworkPolicy")["spec"]
+
+    assert policy["policyTypes"] == ["Ingress", "Egress"]
+    assert [[port["port"] for port in rule["ports"]] for rule in policy["egress"]] == [
+        [53, 53],
+        [443],
+        [4318],
+    ]
+    assert [port["port"] for port in policy["ingress"][0]["ports"]] == [10984]
+
+
+def test_network_policy_follows_the_addresses_of_the_integrations(helm: Helm) -> None:
+    manifests = helm.template("--values", str(value_set("integrations")))
+    egress = of_kind(manifests, "NetworkPolicy")["spec"]["egress"]
+
+    assert [port["port"] for port in egress[1]["ports"]] == [443, 8080]
+
+
+def test_otlp_headers_come_from_a_secret(helm: Helm) -> None:
+    exporter = exporter_in(pod_of(helm.template("--values", str(value_set("otlp")))))
+    variables = {variable["name"]: variable for variable in exporter["env"]}
+
+    assert variables["OTEL_EXPORTER_OTLP_HEADERS"]["valueFrom"]["secretKeyRef"] == {
+        "name": "otlp-headers",
+        "key": "headers",
+    }
+    assert variables["OTEL_METRIC_EXPORT_INTERVAL"]["value"] == "60000"
+    attributes = variables["OTEL_RESOURCE_ATTRIBUTES"]["value"]
+    assert "k8s.pod.name=$(POD_NAME)" in attributes
+    assert "deployment.environment.name=production" in attributes
+
+
+def test_digest_wins_over_tag_and_global_registry_over_the_images(helm: Helm) -> None:
+    pod = pod_of(helm.template("--values", str(value_set("image"))))
+
+    image = exporter_in(pod)["image"]
+    assert image.startswith("registry.example.com/mirror/isnotai-exporter@sha256:0123")
+    assert pod["spec"]["imagePullSecrets"] == [
+        {"name": "shared"},
+        {"name": "other"},
+        {"name": "own"},
+    ]
+
+
+def test_extra_manifests_go_through_tpl(helm: Helm) -> None:
+    manifests = helm.template("--values", str(value_set("extras")))
+    extra = {one["metadata"]["name"]: one["data"] for one in manifests if "data" in one}
+
+    assert extra == {"notai-extra": {"integration": "team-a"}, "notai-text": {"a": "b"}}
+
+
+@pytest.mark.parametrize(
+    ("setting", "said"),
+    [
+        ("integration=", "integration is required"),
+        ("integration=default", "must not be default"),
+        ("apiKey.existingSecret=", "apiKey.existingSecret is required"),
+        ("integrations[0].name=a,integrations[0].existingSecret=a", "keep one of them"),
+        ("persistence.enabled=true,replicaCount=2", "the state has one writer"),
+        ("persistence.enabled=true,strategy.type=RollingUpdate", "contradict each other"),
+        ("persistence.enabled=true,state.enabled=false", "needs state.enabled"),
+        ("replicaCount=3,config.budget.replicas=2", "leave config.budget.replicas out"),
+        ("serviceMonitor.enabled=true,service.enabled=false", "needs service.enabled"),
+        ("serviceMonitor.enabled=true,podMonitor.enabled=true", "the same target twice"),
+        (
+            "podDisruptionBudget.minAvailable=1,podDisruptionBudget.maxUnavailable=0",
+            "podDisruptionBudget.minAvailable and .maxUnavailable",
+        ),
+        ("otlp.enabled=true", "needs otlp.endpoint"),
+        ("webConfig.tls=true", "need webConfig.existingSecret"),
+        (
+            "webConfig.existingSecret=a,webConfig.clientCertificates=true",
+            "needs webConfig.tls",
+        ),
+        ("extraEnv[0].name=ISNOTAI_API_KEY,extraEnv[0].value=x", "use apiKey.existingSecret"),
+        ("extraArgs={--state.path=/tmp/x}", "--state.path is set by the value state"),
+        ("extraArgs={--region=eu}", "--region is set by the value region"),
+        ("mode=sidecar", "config.budget.replicas is required with mode sidecar"),
+        ("mode=sidecar,config.budget.replicas=2,persistence.enabled=true", "mode standalone"),
+        ("mode=sidecar,config.budget.replicas=2,serviceMonitor.enabled=true", "take podMonitor"),
+        ("mode=sidecar,config.budget.replicas=2,networkPolicy.enabled=true", "host application's"),
+    ],
+)
+def test_contradictions_are_refused_with_what_to_do(helm: Helm, setting: str, said: str) -> None:
+    with pytest.raises(ChartRefusedError) as refusal:
+        helm.template(*MINIMUM, "--set", setting)
+
+    assert said in str(refusal.value)
+
+
+@pytest.mark.parametrize(
+    "setting",
+    [
+        "integraton=a",
+        "image.tagg=1",
+        "image.digest=sha256:1",
+        "config.poll.sessionInterval=1m",
+        "config.poll.sessionsInterval=60",
+        "config.web.port=1",
+        "config.budget.share=2",
+        "region=apac",
+        "baseUrl=ftp://x",
+        "livenessProbe.httpGet.path=/",
+        "networkPolicy.egress.api.port=1",
+        "replicaCount=-1",
+        "web.telemetryPath=/-/healthy",
+        "apiKey.value=aik_v1_x",
+        "service.type=ExternalName",
+    ],
+)
+def test_unknown_and_impossible_values_are_refused(helm: Helm, setting: str) -> None:
+    with pytest.raises(ChartRefusedError, match="don't meet the specifications of the schema"):
+        helm.template(*MINIMUM, "--set", setting)
+
+
+def test_notes_tell_what_to_do_next(helm: Helm) -> None:
+    printed = helm.run(
+        *("install", "notai", str(CHART), "--namespace", "bots", "--dry-run=client"), *MINIMUM
+    )
+    notes = printed.partition("NOTES:")[2]
+
+    assert "kubectl --namespace bots port-forward deployment/notai-isnotai-exporter 10984" in notes
+    assert "serviceMonitor.enabled" in notes
+    assert "persistence.enabled" in notes
+
+
+def test_notes_warn_of_sums_where_exporters_share_a_key(helm: Helm) -> None:
+    printed = helm.run(
+        *("install", "notai", str(CHART), "--dry-run=client", "--set", "replicaCount=3"), *MINIMUM
+    )
+
+    assert "max by (integration), not sum" in printed

@@ -1,0 +1,115 @@
+"""The chart's templates in another chart's pods, both as a container and as a native sidecar."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.tools.chart import (
+    ChartRefusedError,
+    Helm,
+    example_with_its_dependency,
+    exporter_in,
+    helm_from,
+    of_kind,
+    pod_of,
+)
+from tests.tools.kubernetes_schemas import check, restricted_faults
+
+pytestmark = pytest.mark.tools
+
+WAYS = {"native": "initContainers", "container": "containers"}
+each_way = pytest.mark.parametrize("way", WAYS)
+
+
+@pytest.fixture(scope="module")
+def helm(tool: Callable[[str], Path], tmp_path_factory: pytest.TempPathFactory) -> Helm:
+    return helm_from(tool, tmp_path_factory.mktemp("helm"))
+
+
+@pytest.fixture(scope="module")
+def example(helm: Helm, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return example_with_its_dependency(helm, tmp_path_factory.mktemp("example"))
+
+
+@each_way
+def test_example_application_renders_valid_restricted_pods(
+    helm: Helm, example: Path, shared_file: Callable[[str], Path], way: str
+) -> None:
+    manifests = helm.template("--set", f"sidecar={way}", chart=example)
+
+    for manifest in manifests:
+        check(manifest, shared_file)
+    pod = pod_of(manifests)
+    assert not list(restricted_faults(pod))
+    exporter = exporter_in(pod)
+    assert exporter in pod["spec"][WAYS[way]]
+    assert exporter.get("restartPolicy") == ("Always" if way == "native" else None)
+    mounted = {mount["name"] for mount in exporter["volumeMounts"]}
+    assert mounted == {volume["name"] for volume in pod["spec"]["volumes"]}
+
+
+@each_way
+def test_a_sidecar_never_holds_its_host_back(helm: Helm, example: Path, way: str) -> None:
+    pod = pod_of(helm.template("--set", f"sidecar={way}", chart=example))
+    exporter = exporter_in(pod)
+
+    assert "readinessProbe" not in exporter
+    assert "startupProbe" not in exporter
+    secrets = [
+        source["secret"]
+        for volume in pod["spec"]["volumes"]
+        for source in volume.get("projected", {}).get("sources", [])
+    ]
+    assert secrets
+    assert all(secret["optional"] for secret in secrets)
+
+
+def test_a_sidecars_readiness_counts_where_that_is_asked_for(helm: Helm, example: Path) -> None:
+    wanted = "isnotai-exporter.sidecar.readinessProbe.enabled=true"
+    exporter = exporter_in(pod_of(helm.template("--set", wanted, chart=example)))
+
+    assert exporter["readinessProbe"]["httpGet"]["port"] == "isnotai-metrics"
+
+
+def test_lint_passes(helm: Helm, example: Path) -> None:
+    assert "0 chart(s) failed" in helm.run("lint", "--strict", str(example))
+
+
+def test_beside_its_host_the_chart_makes_no_deployment_of_its_own(
+    helm: Helm, example: Path
+) -> None:
+    manifests = helm.template(chart=example)
+
+    assert [manifest["kind"] for manifest in manifests] == ["Deployment"]
+
+
+def test_pod_monitor_selects_the_pods_that_have_the_sidecar(helm: Helm, example: Path) -> None:
+    manifests = helm.template("--set", "isnotai-exporter.podMonitor.enabled=true", chart=example)
+    monitor = of_kind(manifests, "PodMonitor")["spec"]
+    pod = pod_of(manifests)
+
+    assert monitor["selector"]["matchLabels"].items() <= pod["metadata"]["labels"].items()
+    assert monitor["podMetricsEndpoints"][0]["port"] in {
+        port["name"] for port in exporter_in(pod)["ports"]
+    }
+
+
+def test_annotations_reach_the_hosts_pod(helm: Helm, example: Path) -> None:
+    manifests = helm.template(
+        "--set", "isnotai-exporter.scrapeAnnotations.enabled=true", chart=example
+    )
+
+    assert pod_of(manifests)["metadata"]["annotations"]["prometheus.io/port"] == "10984"
+
+
+def test_host_renders_alone_where_the_sidecar_is_switched_off(helm: Helm, example: Path) -> None:
+    pod = pod_of(helm.template("--set", "isnotai-exporter.enabled=false", chart=example))
+
+    assert [container["name"] for container in pod["spec"]["containers"]] == ["notes-app"]
+    assert "volumes" not in pod["spec"]
+
+
+def test_native_sidecar_is_refused_where_kubernetes_is_too_old(helm: Helm, example: Path) -> None:
+    with pytest.raises(ChartRefusedError, match=r"native sidecars need Kubernetes 1\.29"):
+        helm.template("--kube-version", "1.28.0", chart=example)
