@@ -142,8 +142,8 @@ sum by (job, instance, integration, resource) (
         "operations",
         "notai-exporter",
         "Answers on {{ $labels.resource }} do not decode for {{ $labels.integration }}",
-        '{{ printf "%.0f" $value }} answers or items on {{ $labels.resource }} could not be decoded '
-        "by {{ $labels.instance }} in the last hour, and are not counted.",
+        '{{ printf "%.0f" $value }} answers or items on {{ $labels.resource }} could not be '
+        "decoded by {{ $labels.instance }} in the last hour, and are not counted.",
     ),
     Alert(
         "NotAILabelBoundHit",

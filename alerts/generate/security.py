@@ -88,8 +88,8 @@ max by (integration) (isnotai_sessions_total offset 1d)""",
         "security",
         "notai-security",
         "Flag {{ $labels.flag }} is new at {{ $labels.integration }}",
-        'The API gave the flag {{ $labels.flag }} to {{ printf "%.0f" $value }} sessions within the '
-        "last 6 h; it was not seen in the week before.",
+        'The API gave the flag {{ $labels.flag }} to {{ printf "%.0f" $value }} sessions within '
+        "the last 6 h; it was not seen in the week before.",
     ),
     Alert(
         "NotAISessionsStopped",

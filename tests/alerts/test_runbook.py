@@ -1,0 +1,57 @@
+"""The runbook has exactly one heading for each alert, and names only what exists."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from alerts.generate.outputs import alerts
+from exporter.metrics import catalogue
+from tests.alerts.test_outputs import RECORDED, prometheus
+
+RUNBOOK = (Path(__file__).resolve().parents[2] / "docs" / "runbooks" / "alerts.md").read_text()
+PARTS = ("**Means.**", "**Causes.**", "**Check.**", "**Do.**")
+
+
+def sections() -> dict[str, str]:
+    """The text below each heading of the second level."""
+    pieces = re.split(r"^## (.+)$", RUNBOOK, flags=re.MULTILINE)
+    return dict(zip(pieces[1::2], pieces[2::2], strict=True))
+
+
+def test_headings_and_alerts_are_the_same() -> None:
+    headings = re.findall(r"^## (.+)$", RUNBOOK, flags=re.MULTILINE)
+
+    assert sorted(headings) == sorted(alert.name for alert in alerts())
+
+
+@pytest.mark.parametrize("name", [alert.name for alert in alerts()])
+def test_each_heading_says_what_it_means_why_how_to_check_and_what_to_do(name: str) -> None:
+    text = sections()[name]
+    places = [text.index(part) for part in PARTS]
+
+    assert places == sorted(places)
+    check = text[places[2] : places[3]]
+    assert "```promql" in check or "```sh" in check
+
+
+def test_each_alerts_link_leads_to_its_heading() -> None:
+    anchors = {heading.lower() for heading in sections()}
+
+    for rule in prometheus("alerts"):
+        assert rule["annotations"]["runbook_url"].partition("#")[2] in anchors
+
+
+def test_links_within_the_runbook_lead_somewhere() -> None:
+    anchors = {heading.lower() for heading in sections()}
+
+    assert set(re.findall(r"\]\(#([^)]+)\)", RUNBOOK)) <= anchors
+
+
+def test_queries_use_metrics_that_exist() -> None:
+    known = {metric.exposed_name for metric in catalogue.METRICS}
+    known |= {f"{metric.name}_bucket" for metric in catalogue.METRICS if metric.kind == "histogram"}
+    recorded = {rule["record"] for rule in prometheus("recording")}
+    for query in re.findall(r"```promql\n(.+?)```", RUNBOOK, flags=re.DOTALL):
+        assert set(RECORDED.findall(query)) <= recorded
+        assert set(re.findall(r"\bisnotai_\w+", RECORDED.sub("", query))) <= known
