@@ -5,7 +5,9 @@ arithmetic that `isnotai-exporter check` prints. All other text is kept as it is
 documents equal to what is made here.
 """
 
+import os
 import re
+import subprocess
 import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -93,7 +95,7 @@ def _cost_cell(settings: Settings, tier: str, rate: float) -> str:
     if rate > cost.capacity(settings, tier).limit:
         return "falls behind"
     total = sum(cost.requests_per_hour(settings, tier, rate).values())
-    return f"{total:,.0f}"
+    return f"{total:,.0f}" if total <= cost.allowed_per_hour(settings, tier) else "all of it"
 
 
 def capacity_table() -> str:
@@ -116,9 +118,32 @@ def capacity_table() -> str:
     return "\n".join(lines) + "\n"
 
 
+def commands_table() -> str:
+    """Every command with its one line of help; ends with a newline."""
+    environ = {**os.environ, "COLUMNS": "200", "NO_COLOR": "1"}
+    told = subprocess.run(  # noqa: S603 - our own
+        [sys.executable, "-m", "exporter", "--help"],
+        capture_output=True,
+        check=True,
+        env=environ,
+        text=True,
+        timeout=60,
+        cwd=ROOT,
+    )
+    commands = told.stdout.partition("\ncommands:\n")[2]
+    lines = ["| Command | Meaning |", "|---|---|", "| `isnotai-exporter` | run the daemon |"]
+    for name, meaning in re.findall(r"^    ([a-z-]+) +(\S.*)$", commands, re.MULTILINE):
+        lines.append(f"| `isnotai-exporter {name}` | {meaning} |")
+    return "\n".join(lines) + "\n"
+
+
 #: Which made tables each document holds, by the name in their markers.
 DOCUMENTS: Mapping[str, Mapping[str, Callable[[], str]]] = {
-    "README.md": {"settings": markdown_table, "metrics": metrics_table},
+    "README.md": {
+        "commands": commands_table,
+        "settings": markdown_table,
+        "metrics": metrics_table,
+    },
     "docs/quota.md": {"cost": cost_table, "capacity": capacity_table},
 }
 
