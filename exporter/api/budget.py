@@ -1,27 +1,44 @@
 """The request budget of one key: how many requests may leave in any 60 seconds, and who is first.
 
 A window that slides, not a bucket that refills: a bucket which may burst its full size can spend
-double within 60 seconds. The session walk goes first when it is tight, but a request of another
-resource that has waited a minute goes before it, so that a long catch-up starves nobody.
+double within 60 seconds. A request takes its room from its leaving until a window after its end,
+so that the promise holds where it is counted, at the API, however long the way there was.
+
+The session walk goes first when it is tight; but a request of another resource that has waited a
+minute goes before it, in turn with it, so that neither a long catch-up nor a budget too small for
+all of them starves anybody.
 """
 
-import heapq
 from collections import deque
-from itertools import count
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
 
 from exporter.api import tiers
 from exporter.api.errors import ThrottledError
 from exporter.clock import Clock
 
+FIRST = "sessions"
+"""The resource that goes first."""
+
 WINDOW_SECONDS = 60.0
 MARGIN_SECONDS = 1.0
-"""The window is watched this much longer, so that jitter on the way does not squeeze it."""
+"""The window is watched this much longer, for what is on its way after we gave it up."""
 
 PATIENCE_SECONDS = 60.0
 """How long others give way to sessions."""
 
 LONGEST_WAIT_SECONDS = 120.0
 """A request that finds no room for this long gives up; its poll fails as throttled."""
+
+_ROUNDING = 1e-9
+"""So that a tenth of sixty is six."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Waiting:
+    resource: str
+    since: float
 
 
 class Budget:
@@ -34,10 +51,12 @@ class Budget:
     def __init__(self, share: float, replicas: int, clock: Clock) -> None:
         self._part = share / replicas
         self._clock = clock
-        self._sent: deque[float] = deque()
+        self._under_way = 0
+        self._ended: deque[float] = deque()
         self._held_until = clock.monotonic()
-        self._waiting: list[tuple[int, int]] = []
-        self._places = count()
+        self._waiting: list[_Waiting] = []
+        self._overtaken = False
+        self._turns: dict[str, int] = {}
         self.tier: str | None = None
 
     @property
@@ -48,13 +67,19 @@ class Budget:
     @property
     def per_minute(self) -> float:
         """Requests a minute that this exporter allows itself; may be below one."""
-        allowed = self.tier_limit * self._part
-        return float(int(allowed)) if allowed >= 1 else allowed
+        allowed = self.tier_limit * self._part + _ROUNDING
+        return float(int(allowed)) if allowed >= 1 else allowed - _ROUNDING
 
     @property
     def held_for(self) -> float:
         """Seconds until the pause that the API asked for is over; 0 without one."""
         return max(0.0, self._held_until - self._clock.monotonic())
+
+    @property
+    def longest_wait(self) -> float:
+        """Seconds after which a request that found no room gives up."""
+        size, window = self._size()
+        return LONGEST_WAIT_SECONDS if size > 1 else 3 * window
 
     def hold(self, seconds: float) -> None:
         """Send nothing for that long; a longer pause already running stays."""
@@ -62,7 +87,8 @@ class Budget:
 
     def follow(self, before: "Budget") -> None:
         """Take over what another budget of the same key has spent and learnt, after a reload."""
-        self._sent = before._sent.copy()
+        now = self._clock.monotonic()
+        self._ended = deque([*before._ended, *[now] * before._under_way])
         self._held_until = before._held_until
         self.tier = before.tier
 
@@ -71,55 +97,71 @@ class Budget:
         if self.held_for:
             return 0
         self._forget()
-        return max(0, self._size()[0] - len(self._sent))
+        return max(0, self._size()[0] - self._under_way - len(self._ended))
 
-    async def acquire(self, *, first: bool) -> None:
-        """Wait for room for one request and take it; `first` goes before the others.
+    @asynccontextmanager
+    async def request(self, resource: str) -> AsyncIterator[None]:
+        """Wait for room for one request of that resource, which leaves and ends inside.
 
         Raises ThrottledError when a hold outlasts, or no room comes within, the longest wait.
         """
-        started = self._clock.monotonic()
-        deadline = started + max(LONGEST_WAIT_SECONDS, 2 * self._size()[1])
-        place = next(self._places)
-        ticket = (0 if first else 1, place)
-        patient_until = started + PATIENCE_SECONDS
-        heapq.heappush(self._waiting, ticket)
+        await self._wait(_Waiting(resource, self._clock.monotonic()))
+        self._under_way += 1
+        try:
+            yield
+        finally:
+            self._under_way -= 1
+            self._ended.append(self._clock.monotonic())
+
+    async def _wait(self, mine: _Waiting) -> None:
+        deadline = mine.since + self.longest_wait
+        self._waiting.append(mine)
         try:
             while True:
                 now = self._clock.monotonic()
-                if not first and ticket[0] == 1 and now >= patient_until:
-                    self._leave(ticket)
-                    ticket = (-1, place)
-                    heapq.heappush(self._waiting, ticket)
                 pause = self._pause(now)
-                if pause <= 0 and self._waiting[0] == ticket:
-                    self._sent.append(now)
-                    return
-                if now + max(pause, self.held_for) > deadline:
+                if pause <= 0 and self._next(now) is mine:
+                    break
+                if now + pause > deadline:
                     raise ThrottledError(f"no request may leave for {max(pause, 1):.0f} s")
                 await self._clock.sleep(min(max(pause, 0.01), 1.0))
         finally:
-            self._leave(ticket)
+            self._waiting.remove(mine)
+        self._overtaken = mine.resource != FIRST and any(
+            it.resource == FIRST for it in self._waiting
+        )
+        self._turns[mine.resource] = max(self._turns.values(), default=0) + 1
 
-    def _leave(self, ticket: tuple[int, int]) -> None:
-        self._waiting.remove(ticket)
-        heapq.heapify(self._waiting)
+    def _next(self, now: float) -> _Waiting:
+        """Whose turn it is, of those who wait."""
+        firsts = [it for it in self._waiting if it.resource == FIRST]
+        others = [it for it in self._waiting if it.resource != FIRST]
+        tired = [it for it in others if now - it.since >= PATIENCE_SECONDS]
+        if firsts and (self._overtaken or not tired):
+            return firsts[0]
+        # Of those who are tired, the one whose resource has gone without for longest.
+        return min(tired or others, key=lambda it: self._turns.get(it.resource, 0))
 
     def _size(self) -> tuple[int, float]:
-        allowed = self.tier_limit * self._part
+        """So many requests, in so many seconds."""
+        allowed = self.per_minute
         if allowed >= 1:
             return int(allowed), WINDOW_SECONDS + MARGIN_SECONDS
         return 1, WINDOW_SECONDS / allowed + MARGIN_SECONDS
 
     def _forget(self) -> None:
         since = self._clock.monotonic() - self._size()[1]
-        while self._sent and self._sent[0] <= since:
-            self._sent.popleft()
+        while self._ended and self._ended[0] <= since:
+            self._ended.popleft()
 
     def _pause(self, now: float) -> float:
-        """Seconds until a request may leave; 0 or less for now."""
+        """The least seconds until a request may leave; 0 or less for now."""
         self._forget()
         size, window = self._size()
-        full = len(self._sent) >= size
-        for_room = self._sent[len(self._sent) - size] + window - now if full else 0.0
+        over = self._under_way + len(self._ended) - size
+        for_room = 0.0
+        if over >= 0:
+            # Where all the room is under way, the earliest end is yet to come.
+            end = self._ended[over] if over < len(self._ended) else now
+            for_room = end + window - now
         return max(for_room, self._held_until - now)
