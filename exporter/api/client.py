@@ -6,8 +6,10 @@ the bound of a body, and never lets a key, a URL or a body into an error's text.
 
 import asyncio
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from http.cookiejar import CookieJar, DefaultCookiePolicy
 
 import httpx
 
@@ -34,9 +36,14 @@ BODY_LIMIT_BYTES = 8 * 1024 * 1024
 REQUEST_SECONDS = 30.0
 """The bound on one whole request, however slowly its bytes come."""
 
+ERROR_BODY_SECONDS = 5.0
+"""The bound on reading the body of an error, of which only a code is of use."""
+
 PHASES = httpx.Timeout(connect=5.0, read=10.0, write=5.0, pool=5.0)
 
 UNAUTHENTICATED = frozenset({"health"})
+
+_TIER = re.compile(r"[a-z][a-z0-9_-]{0,31}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +67,8 @@ def http_client(base_url: str) -> httpx.AsyncClient:
             # Uncompressed, so that the bound on a body is one on memory as well.
             "Accept-Encoding": "identity",
         },
+        # No cookie is kept: they would only pile up.
+        cookies=CookieJar(DefaultCookiePolicy(allowed_domains=())),
         limits=httpx.Limits(max_connections=8, max_keepalive_connections=4),
     )
 
@@ -119,15 +128,21 @@ class Client:
         if self.budget.held_for > self._retry.patience:
             pause = self.budget.held_for
             raise ThrottledError(f"the API asked for a pause of {pause:.0f} s more")
-        key = None if resource in UNAUTHENTICATED else self.gate.key()
-        await self.budget.acquire(first=resource == "sessions")
-        reply = await self._send(path, params, resource, key)
+        authenticated = resource not in UNAUTHENTICATED
+        if authenticated:
+            self.gate.check()
+        now = self._clock.monotonic()
+        self._telemetry.expect(resource, now + self.budget.longest_wait + REQUEST_SECONDS)
+        async with self.budget.request(resource):
+            # Read after the wait, in which it may have been replaced or refused.
+            key = self.gate.key() if authenticated else None
+            reply = await self._send(path, params, resource, key)
         self._learn(reply, key)
         if reply.status == 401 and key is not None:
             if self.gate.refused(key):
                 return await self._try(path, params, resource)
             raise KeyRefusedError("the API refused the key")
-        if key is not None and (reply.status < 400 or reply.headers.get("x-isnotai-tier")):
+        if key is not None and (200 <= reply.status <= 299 or _tier(reply.headers)):
             self.gate.taken()
         if not 200 <= reply.status <= 299:
             raise StatusError(reply.status, _error_code(reply.body))
@@ -139,8 +154,8 @@ class Client:
         return Answer(body, self.server_clock.at(reply.sent))
 
     def _learn(self, reply: _Reply, key: str | None) -> None:
-        tier = reply.headers.get("x-isnotai-tier", "").strip().lower()
-        if tier and key is not None:
+        tier = _tier(reply.headers)
+        if tier and key is not None and reply.status != 401:
             self.budget.tier = tier
         if reply.status == 429 or reply.status >= 500:
             pause = retry_after(reply.headers)
@@ -163,7 +178,8 @@ class Client:
                     code = str(response.status_code)
                     received = self._clock.monotonic()
                     self.server_clock.observe(response.headers.get("date"), sent, received)
-                    body = await _read(response)
+                    wanted = 200 <= response.status_code <= 299
+                    body = await (_read(response) if wanted else _read_error(response))
             return _Reply(response.status_code, response.headers, body, sent)
         except (httpx.TimeoutException, TimeoutError):
             code = "timeout"
@@ -189,6 +205,21 @@ async def _read(response: httpx.Response) -> bytes:
         if len(body) > BODY_LIMIT_BYTES:
             raise UnreadableBodyError(f"the body is larger than {BODY_LIMIT_BYTES} bytes")
     return bytes(body)
+
+
+async def _read_error(response: httpx.Response) -> bytes:
+    """The body of an answer whose status says enough: nothing where it cannot be read in time."""
+    try:
+        async with asyncio.timeout(ERROR_BODY_SECONDS):
+            return await _read(response)
+    except (httpx.TransportError, TimeoutError, UnreadableBodyError):
+        return b""
+
+
+def _tier(headers: httpx.Headers) -> str | None:
+    """The tier that an answer names, or None where there is none that could be a label value."""
+    tier = headers.get("x-isnotai-tier", "").strip().lower()
+    return tier if _TIER.fullmatch(tier) else None
 
 
 def _decode(reply: _Reply) -> object:

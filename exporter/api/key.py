@@ -42,7 +42,7 @@ class KeyFile:
     def read(self) -> str:
         """The key now. Raises KeyMissingError where the file holds none that can be sent."""
         try:
-            text = self._path.read_text(encoding="utf-8").strip()
+            text = self._path.read_text(encoding="utf-8-sig").strip()
         except OSError as error:
             raise KeyMissingError(f"the key file cannot be read: {error.strerror}") from None
         except UnicodeDecodeError:
@@ -65,6 +65,7 @@ class _Refusal:
     key: str
     retry_at: float
     interval: float
+    probed: bool = False
 
 
 class KeyGate:
@@ -89,11 +90,24 @@ class KeyGate:
             return False
         return True if self._taken else None
 
+    def check(self) -> None:
+        """Raises what `key` would raise now, and takes no one's turn."""
+        self._ready()
+
     def key(self) -> str:
         """The key to send now.
 
         Raises KeyMissingError without a key; KeyRefusedError while a refused key has to wait.
         """
+        key = self._ready()
+        refusal = self._refusal
+        if refusal and refusal.key == key:
+            # One request may try; the rest wait for its answer, or for the next turn.
+            refusal.retry_at = self._clock.monotonic() + refusal.interval
+            refusal.probed = True
+        return key
+
+    def _ready(self) -> str:
         try:
             key = self._source.read()
         except KeyMissingError:
@@ -101,12 +115,8 @@ class KeyGate:
             raise
         self.missing = False
         refusal = self._refusal
-        if refusal and refusal.key == key:
-            now = self._clock.monotonic()
-            if now < refusal.retry_at:
-                raise KeyRefusedError("the API refused the key")
-            # One request may try; the rest wait for its answer, or for the next turn.
-            refusal.retry_at = now + refusal.interval
+        if refusal and refusal.key == key and self._clock.monotonic() < refusal.retry_at:
+            raise KeyRefusedError("the API refused the key")
         return key
 
     def refused(self, key: str) -> bool:
@@ -115,6 +125,9 @@ class KeyGate:
         before = self._refusal
         interval = FIRST_RETRY_SECONDS
         if before and before.key == key:
+            if not before.probed:
+                # It left before the first refusal came, and says nothing new.
+                return changed
             interval = min(2 * before.interval, LAST_RETRY_SECONDS)
         wait = interval * (0.5 + self._random() / 2)
         self._refusal = _Refusal(key, self._clock.monotonic() + wait, interval)

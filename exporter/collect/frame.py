@@ -116,7 +116,8 @@ class Poller:
 
     def stuck(self) -> bool:
         """Whether the poll has given no sign for longer than it can rightly take."""
-        silence = self._clock.monotonic() - self._last_sign
+        last = max(self._last_sign, self._telemetry.expected.get(self.resource, 0.0))
+        silence = self._clock.monotonic() - last
         return silence > STUCK_INTERVALS * self.interval + STUCK_GRACE_SECONDS
 
     def fresh(self, read_at: float) -> bool:

@@ -13,6 +13,7 @@ class Telemetry:
 
     created: Unix seconds of the process's start.
     resources: the resources that are polled; their series are 0 from the start.
+    expected: by when each resource's last request should be done (monotonic), waits included.
     dropped: the exporter-wide counter of folded label values, shared by all integrations.
     """
 
@@ -25,6 +26,11 @@ class Telemetry:
         self.invalid_responses = Counter(catalogue.API_INVALID_RESPONSES, created, known)
         self.invalid_items = Counter(catalogue.API_INVALID_ITEMS, created, known)
         self.dropped = dropped
+        self.expected: dict[str, float] = {}
+
+    def expect(self, resource: str, by: float) -> None:
+        """A request of the resource may rightly take until then, waits included (monotonic)."""
+        self.expected[resource] = by
 
     def readings(self) -> Iterable[Reading]:
         return chain(
