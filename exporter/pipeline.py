@@ -69,7 +69,7 @@ class Pipeline:
         self._clock = clock
         self.budget = Budget(settings.budget.share, settings.budget.replicas, clock)
         self.gate = KeyGate(_key_source(account), clock, random.random)
-        self.server_clock = ServerClock()
+        self.server_clock = ServerClock(clock.now)
         self._http = http_client(account.base_url)
         self._client = Client(
             self._http,
@@ -110,6 +110,11 @@ class Pipeline:
     def up(self) -> bool:
         """Whether the last attempt of at least one authenticated resource was answered well."""
         return any(poller.state.up for poller in self.pollers if poller.resource in AUTHENTICATED)
+
+    @property
+    def api(self) -> Client:
+        """The API as this integration's key sees it, within its budget."""
+        return self._client
 
     @property
     def busiest_rate(self) -> float | None:

@@ -6,7 +6,9 @@ moment that surely lies no later than the request's leaving; that bound is what 
 answers the monotonic clock carries it on.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import UTC
 from email.utils import parsedate_to_datetime
 
 from exporter.api.times import MICROSECONDS
@@ -14,11 +16,18 @@ from exporter.api.times import MICROSECONDS
 JUMP_SECONDS = 60.0
 """A Date further ahead than this of what was expected is believed when a second one agrees."""
 
+STRANGE_SECONDS = 24 * 3600.0
+"""So far from our clock, which may be minutes off, the first Date wants a second one as well."""
+
 
 def parse_http_date(text: str) -> int | None:
     """Microseconds since 1970 of an HTTP-date (RFC 9110), or None where `text` is none."""
     try:
-        return int(parsedate_to_datetime(text).timestamp()) * MICROSECONDS
+        moment = parsedate_to_datetime(text)
+        if moment.tzinfo is None:
+            # The oldest of the three forms names no zone, and means UTC all the same.
+            moment = moment.replace(tzinfo=UTC)
+        return int(moment.timestamp()) * MICROSECONDS
     except (ValueError, TypeError, OverflowError):
         return None
 
@@ -36,10 +45,14 @@ class ServerClock:
     """What the API's clock shows, in microseconds since 1970, never more than it really shows.
 
     A reading more than a minute ahead of what the last one foretells (one wrong Date would move
-    the frontier past sessions that nobody read) is set aside until another confirms it.
+    the frontier past sessions that nobody read) is set aside until another confirms it; so is a
+    first one that is a day or more off our own clock.
+
+    now: Unix seconds of our clock; without it the first Date is believed.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, now: Callable[[], float] | None = None) -> None:
+        self._now = now
         self._anchor: _Anchor | None = None
         self._suspect: _Anchor | None = None
 
@@ -50,12 +63,20 @@ class ServerClock:
             return
         seen = _Anchor(server - round((received - sent) * MICROSECONDS), sent)
         limit = round(JUMP_SECONDS * MICROSECONDS)
-        foreseen = self._anchor is None or seen.server - self._anchor.at(sent) <= limit
+        if self._anchor is None:
+            foreseen = not self._is_strange(server)
+        else:
+            foreseen = seen.server - self._anchor.at(sent) <= limit
         confirmed = self._suspect and abs(seen.server - self._suspect.at(sent)) <= limit
         if foreseen or confirmed:
             self._anchor, self._suspect = seen, None
         else:
             self._suspect = seen
+
+    def _is_strange(self, server: int) -> bool:
+        if self._now is None:
+            return False
+        return abs(server / MICROSECONDS - self._now()) > STRANGE_SECONDS
 
     def at(self, monotonic: float) -> int | None:
         """The API's time at that moment of ours; None before the first usable Date."""
