@@ -14,6 +14,9 @@ from exporter.api.errors import CursorRefusedError, InvalidResponseError, Status
 PAGE_SIZE = 100
 """Asked for always; the API clamps it to the tier's cap."""
 
+LONGEST_CURSOR = 16 * 1024
+"""Bytes; more fits no request line that servers take."""
+
 _REFUSALS = frozenset({400, 404, 409, 410, 422})
 
 
@@ -66,8 +69,17 @@ def _page(answer: Answer) -> tuple[Page, str | None]:
     more, cursor, size = (pagination.get(name) for name in ("hasMore", "nextCursor", "limit"))
     if not isinstance(more, bool):
         raise InvalidResponseError("pagination without hasMore")
-    if more and (not isinstance(cursor, str) or not cursor):
-        raise InvalidResponseError("hasMore without nextCursor")
+    if more and (not isinstance(cursor, str) or not _can_be_sent(cursor)):
+        raise InvalidResponseError("hasMore without a nextCursor that can be sent back")
     known_size = size if isinstance(size, int) and not isinstance(size, bool) and size > 0 else None
     page = Page(cast("list[object]", items), answer.server_time, known_size, not more)
     return page, cast("str", cursor) if more else None
+
+
+def _can_be_sent(cursor: str) -> bool:
+    """Whether a URL can carry it: JSON can write what UTF-8 cannot."""
+    try:
+        size = len(cursor.encode())
+    except UnicodeEncodeError:
+        return False
+    return 0 < size <= LONGEST_CURSOR
