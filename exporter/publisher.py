@@ -6,11 +6,14 @@ So staleness and `process_*` are true even when every poll hangs, and a scrape r
 import asyncio
 from collections.abc import Callable, Iterable
 
+from exporter.log import get_logger
 from exporter.metrics import snapshot as snapshots
 from exporter.metrics.snapshot import Group, Snapshot
 from exporter.publish.exposition import Exposition, Renderer, runtime_registry
 
 RENEWAL_SECONDS = 5.0
+
+_log = get_logger(__name__)
 
 
 class Publisher:
@@ -49,4 +52,7 @@ class Publisher:
             except TimeoutError:
                 pass
             self._changed.clear()
-            await self.renew()
+            try:
+                await self.renew()
+            except Exception:  # noqa: BLE001 - one bad reading must end neither the polls nor the scrapes
+                _log.exception("snapshot_failed")
