@@ -6,7 +6,9 @@ never touched; a damaged one of ours is moved aside, never deleted.
 
 import fcntl
 import os
+import re
 import sqlite3
+import stat
 from pathlib import Path
 from typing import Literal
 
@@ -14,6 +16,9 @@ APPLICATION_ID = 0x4E414958
 """Marks a database as ours (bytes 68 to 71 of an SQLite file): NAIX."""
 
 VERSION = 1
+
+BESIDE = ("-wal", "-shm", "-journal")
+"""What SQLite keeps beside a database, and would replay into another of the same name."""
 
 _MAGIC = b"SQLite format 3\x00"
 
@@ -73,6 +78,8 @@ CREATE TABLE usage_day (
 ) STRICT, WITHOUT ROWID;
 """
 
+_TABLES = frozenset(re.findall(r"CREATE TABLE (\w+)", SCHEMA))
+
 
 class ForeignStateError(Exception):
     """The file at `state.path` is not ours to write: another program's, or of a newer version."""
@@ -88,6 +95,9 @@ Condition = Literal["absent", "ours", "damaged"]
 def examine(path: Path) -> Condition:
     """What lies at `path`. Raises ForeignStateError, or OSError where it cannot be read."""
     try:
+        if not stat.S_ISREG(path.stat().st_mode):
+            # A device or a pipe; renaming a new state into its place would destroy it.
+            raise ForeignStateError(f"state.path: {path} is not a file")
         with path.open("rb") as file:
             head = file.read(100)
     except FileNotFoundError:
@@ -121,6 +131,19 @@ def initialise(connection: sqlite3.Connection) -> None:
     connection.execute("INSERT INTO meta VALUES ('salt', ?)", (os.urandom(16),))
 
 
+def intact(connection: sqlite3.Connection) -> bool:
+    """Whether SQLite finds no fault, and every table is there, and the salt. Raises sqlite3.Error.
+
+    Reads the whole file.
+    """
+    tables = {name for (name,) in connection.execute("SELECT name FROM sqlite_master")}
+    if _TABLES - tables:
+        return False
+    verdict = connection.execute("PRAGMA quick_check(1)").fetchone()
+    salt = connection.execute("SELECT value FROM meta WHERE key = 'salt'").fetchone()
+    return verdict == ("ok",) and salt is not None
+
+
 def create(path: Path) -> None:
     """A new state file, whole or not at all: written beside and renamed into place, mode 0600."""
     draft = path.with_name(f"{path.name}.new")
@@ -133,7 +156,7 @@ def create(path: Path) -> None:
         initialise(connection)
     finally:
         connection.close()
-    for stale in ("-wal", "-shm"):
+    for stale in BESIDE:
         # Left by a file that was deleted; SQLite must not replay it into the new one.
         path.with_name(path.name + stale).unlink(missing_ok=True)
     draft.replace(path)
@@ -147,7 +170,7 @@ def create(path: Path) -> None:
 def set_aside(path: Path, stamp: str) -> Path:
     """Move a damaged state, with what SQLite keeps beside it, to `<path>.damaged-<stamp>`."""
     target = path.with_name(f"{path.name}.damaged-{stamp}")
-    for suffix in ("-wal", "-shm"):
+    for suffix in BESIDE:
         beside = path.with_name(path.name + suffix)
         if beside.exists():
             beside.replace(target.with_name(target.name + suffix))
@@ -172,6 +195,9 @@ class FileLock:
         except BlockingIOError:
             os.close(descriptor)
             return False
+        except OSError:
+            os.close(descriptor)
+            raise
         self._descriptor = descriptor
         return True
 

@@ -179,12 +179,11 @@ class Store:
             connection.execute("PRAGMA journal_mode = WAL")
             connection.execute("PRAGMA synchronous = FULL")
             connection.execute("PRAGMA journal_size_limit = 4194304")
-            verdict = connection.execute("PRAGMA quick_check(1)").fetchone()
-            connection.execute("SELECT value FROM meta WHERE key = 'salt'").fetchone()
+            intact = statefile.intact(connection)
         except sqlite3.Error:
             connection.close()
             raise
-        if verdict != ("ok",):
+        if not intact:
             connection.close()
             raise self._replace_damaged()
         return connection
