@@ -10,6 +10,7 @@ import http.client
 import ssl
 import sys
 from collections.abc import Mapping
+from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from exporter.settings.load import load_parsed
@@ -21,8 +22,14 @@ TIMEOUT_SECONDS = 5.0
 WILDCARDS = ("", "0.0.0.0", "::")  # noqa: S104 - not listened on, but recognised
 
 UNHEALTHY = 1
-CLIENT_CERTIFICATE_WANTED = ("CERTIFICATE_REQUIRED", "HANDSHAKE_FAILURE")
-"""In OpenSSL's name of the alert of a server that wants one, in TLS 1.3 and before."""
+
+
+@dataclass(frozen=True)
+class Target:
+    """Where to ask. needs_certificate: the server turns away whoever has no client certificate."""
+
+    url: str
+    needs_certificate: bool = False
 
 
 def run(parsed: argparse.Namespace, environ: Mapping[str, str]) -> int:
@@ -30,11 +37,12 @@ def run(parsed: argparse.Namespace, environ: Mapping[str, str]) -> int:
 
     Raises SettingsError.
     """
-    url = parsed.url
     try:
-        if url is None:
-            url = url_of(load_parsed(parsed, environ, require_key=False).settings.web)
-        problem = problem_at(url)
+        if parsed.url is None:
+            settings = load_parsed(parsed, environ, require_key=False).settings
+            problem = problem_at(target_of(settings.web))
+        else:
+            problem = problem_at(Target(parsed.url))
     except webconfig.WebConfigError as error:
         problem = str(error)
     if problem is None:
@@ -43,22 +51,26 @@ def run(parsed: argparse.Namespace, environ: Mapping[str, str]) -> int:
     return UNHEALTHY
 
 
-def url_of(settings: WebSettings) -> str:
+def target_of(settings: WebSettings) -> Target:
     """The health page of an exporter with these settings. Raises WebConfigError."""
     guard = webconfig.load(settings.config_file) if settings.config_file else None
-    scheme = "https" if guard is not None and guard.tls is not None else "http"
+    tls = guard.tls if guard is not None else None
     host = "localhost" if settings.host in WILDCARDS else settings.host
     bracketed = f"[{host}]" if ":" in host else host
-    return f"{scheme}://{bracketed}:{settings.port}{PATH}"
+    return Target(
+        f"{'http' if tls is None else 'https'}://{bracketed}:{settings.port}{PATH}",
+        needs_certificate=tls is not None and tls.verify_mode == ssl.CERT_REQUIRED,
+    )
 
 
-def problem_at(url: str, timeout: float = TIMEOUT_SECONDS) -> str | None:
-    """Why the exporter at `url` is not healthy, in a line; None where it is.
+def problem_at(target: Target, timeout: float = TIMEOUT_SECONDS) -> str | None:
+    """Why the exporter there is not healthy, in a line; None where it is.
 
-    An exporter that refuses us for want of a client certificate has answered: it is taken for
-    healthy, although a stuck poll then goes unseen.
+    One that turns us away for want of a client certificate has answered, so its event loop turns:
+    it is taken for healthy, although a stuck poll then goes unseen.
     timeout: seconds for each of connecting and reading.
     """
+    url = target.url
     parts = urlsplit(url)
     try:
         port = parts.port
@@ -71,10 +83,9 @@ def problem_at(url: str, timeout: float = TIMEOUT_SECONDS) -> str | None:
         connection.request("GET", parts.path or PATH)
         answer = connection.getresponse()
         body = answer.read(1000).decode("utf-8", "replace").strip()
-    except ssl.SSLError as error:
-        if any(reason in (error.reason or "") for reason in CLIENT_CERTIFICATE_WANTED):
-            return None
-        return f"{url} does not answer: {error.reason}"
+    except (ssl.SSLError, ConnectionResetError) as error:
+        # http.client's RemoteDisconnected is a ConnectionResetError.
+        return None if target.needs_certificate else f"{url} does not answer: {error}"
     except (OSError, http.client.HTTPException) as error:
         return f"{url} does not answer: {error or type(error).__name__}"
     finally:

@@ -67,11 +67,12 @@ def _add_pip(site_packages: Path) -> None:
 
 
 def _debian_libraries() -> list[Path]:
-    """What wheels count on and every Debian has: the compilers' run-time libraries."""
+    """What wheels count on and every Debian has: libraries of the compilers and of glibc."""
     cache = subprocess.run(
         ["ldconfig", "-p"], check=True, capture_output=True, text=True, timeout=60
     ).stdout
-    found = dict(re.findall(r"\s(libgcc_s\.so\.1|libstdc\+\+\.so\.6) .*=> (/\S+)", cache))
+    names = r"lib(?:gcc_s|stdc\+\+|rt|pthread|dl|util|m|resolv)\.so\.\d+"
+    found = dict(re.findall(rf"\s({names}) .*=> (/\S+)", cache))
     return [Path(path) for path in found.values()]
 
 

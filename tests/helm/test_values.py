@@ -1,0 +1,192 @@
+"""The chart's values without Helm: each setting can be set, each value is described, checked."""
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import yaml
+from jsonschema import Draft202012Validator
+
+from exporter.build import VERSION
+from exporter.settings.describe import all_settings
+from scripts.sync_chart import CHART, copies, described_values, present, readme
+
+VALUES: dict[str, Any] = yaml.safe_load((CHART / "values.yaml").read_text("utf-8"))
+SCHEMA: dict[str, Any] = json.loads((CHART / "values.schema.json").read_text("utf-8"))
+METADATA: dict[str, Any] = yaml.safe_load((CHART / "Chart.yaml").read_text("utf-8"))
+
+#: Settings that the chart does not pass on from `config`, and by which value they are set.
+ELSEWHERE = {
+    "api_key": "apiKey",
+    "api_key_file": "apiKey",
+    "region": "region",
+    "base_url": "baseUrl",
+    "auth_header": "authHeader",
+    "integration": "integration",
+    "integrations": "integrations",
+    "config.file": "integrations",
+    "web.listen_address": "web",
+    "web.telemetry_path": "web",
+    "web.config_file": "webConfig",
+    "web.enable_lifecycle": "web",
+    "state.path": "state",
+}
+
+
+def resolved(schema: dict[str, Any]) -> dict[str, Any]:
+    reference = schema.get("$ref")
+    if reference is None:
+        return schema
+    found: dict[str, Any] = SCHEMA["$defs"][reference.removeprefix("#/$defs/")]
+    return found
+
+
+def camel(name: str) -> str:
+    first, *others = name.split("_")
+    return first + "".join(other.capitalize() for other in others)
+
+
+def sections(schema: dict[str, Any], path: str = "") -> Iterator[tuple[str, dict[str, Any]]]:
+    """Each object of the schema that has fields of its own."""
+    schema = resolved(schema)
+    if "properties" in schema:
+        yield path, schema
+        for name, inner in schema["properties"].items():
+            yield from sections(inner, f"{path}.{name}".lstrip("."))
+
+
+def test_schema_is_a_schema() -> None:
+    Draft202012Validator.check_schema(SCHEMA)
+
+
+def test_default_values_fit_the_schema() -> None:
+    Draft202012Validator(SCHEMA).validate(VALUES)
+
+
+def test_every_setting_of_the_exporter_can_be_set() -> None:
+    config = SCHEMA["properties"]["config"]["properties"]
+    wanted: dict[str, set[str]] = {}
+    for setting in all_settings():
+        if setting.name in ELSEWHERE:
+            assert ELSEWHERE[setting.name] in VALUES
+            continue
+        section, name = setting.path
+        wanted.setdefault(section, set()).add(camel(name))
+
+    assert {name: set(section["properties"]) for name, section in config.items()} == wanted
+
+
+def test_unknown_values_are_refused_everywhere_but_in_global() -> None:
+    loose = {path for path, schema in sections(SCHEMA) if schema.get("additionalProperties", True)}
+
+    assert loose == {"global"}
+
+
+def test_values_and_schema_know_the_same_names() -> None:
+    def names(values: dict[str, Any], path: str = "") -> Iterator[str]:
+        for key, value in values.items():
+            yield f"{path}{key}"
+            if isinstance(value, dict):
+                yield from names(value, f"{path}{key}.")
+
+    known = {
+        f"{path}.{name}".lstrip(".")
+        for path, schema in sections(SCHEMA)
+        for name in schema["properties"]
+    }
+    listed = {
+        name
+        for name in names(VALUES)
+        if name.rpartition(".")[0] in {p for p, _ in sections(SCHEMA)}
+    }
+    optional = {name for name in known if name.startswith("config.") and name.count(".") == 2}
+    optional |= {"enabled", "strategy.type", "strategy.rollingUpdate", "resources.claims"}
+    optional |= {name for name in known if ".basicAuth." in name}
+    optional |= {
+        f"{probe}.{name}"
+        for probe in ("livenessProbe", "readinessProbe")
+        for name in ("successThreshold", "terminationGracePeriodSeconds")
+    }
+
+    assert listed - known == set()
+    assert known - listed == optional
+
+
+def test_every_value_is_described() -> None:
+    described = {path for path, _, _ in described_values()}
+
+    def leaves(values: dict[str, Any], path: str = "") -> Iterator[str]:
+        for key, value in values.items():
+            here = f"{path}{key}"
+            if here in described:
+                yield here
+            elif isinstance(value, dict) and value:
+                yield from leaves(value, f"{here}.")
+            else:
+                yield here
+
+    assert set(leaves(VALUES)) - described == set()
+
+
+def test_commented_settings_show_the_exporters_defaults() -> None:
+    text = (CHART / "values.yaml").read_text("utf-8")
+    config = text.partition("\nconfig:")[2].partition("\nglobal:")[0]
+    shown = {
+        line.strip().removeprefix("# ")
+        for line in config.splitlines()
+        if line.startswith("    # ") and not line.startswith("    # --")
+    }
+    names = {entry.partition(":")[0] for entry in shown}
+    defaults = {camel(one.path[-1]): one.default for one in all_settings() if len(one.path) == 2}
+
+    plain = {"staleAfter", "windows", "include", "limits"}
+    for entry in shown:
+        name, _, value = entry.partition(": ")
+        if name not in plain:
+            assert value == defaults[name], name
+    assert names == set(defaults) - {
+        "file",
+        "listenAddress",
+        "telemetryPath",
+        "configFile",
+        "enableLifecycle",
+        "path",
+    }
+
+
+def test_chart_is_of_this_version_of_the_exporter() -> None:
+    assert METADATA["appVersion"] == VERSION
+    assert f":{VERSION}\n" in METADATA["annotations"]["artifacthub.io/images"]
+
+
+def test_no_value_takes_a_key() -> None:
+    names = {name for _, schema in sections(SCHEMA) for name in schema["properties"]}
+
+    assert "existingSecret" in SCHEMA["properties"]["apiKey"]["properties"]
+    assert not {name for name in names if name.lower() in ("key", "token", "value")} - {"key"}
+    assert set(SCHEMA["properties"]["apiKey"]["properties"]) == {
+        "existingSecret",
+        "existingSecretKey",
+        "optional",
+    }
+
+
+def test_copies_equal_their_sources() -> None:
+    wanted = copies()
+
+    assert wanted
+    assert present() == set(wanted), "run python -m scripts.sync_chart"
+    for path, content in wanted.items():
+        assert path.read_bytes() == content, f"{path.name}: run python -m scripts.sync_chart"
+
+
+def test_readme_is_made_from_values_and_settings() -> None:
+    written = (CHART / "README.md").read_text("utf-8")
+
+    assert written == readme(), "run python -m scripts.sync_chart"
+
+
+@pytest.mark.parametrize("name", ["integration", "apiKey.existingSecret", "config.budget.replicas"])
+def test_readme_shows_what_must_be_set(name: str) -> None:
+    assert f"| `{name}` |" in readme()
