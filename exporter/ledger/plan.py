@@ -117,11 +117,11 @@ class SlicePlanner:
             ends.honoured = True
         if not (ends.honoured or end % DAY == 0):
             self._empty_to = max(self._empty_to, end)
+            self._forget_refusal(end)
             return False
         self.position = end
         self._empty_to = end
-        if self._refused_from is not None and self._refused_from <= end:
-            self._refused_from = None
+        self._forget_refusal(end)
         factor = min(4.0, max(0.25, self.target / max(1, pages_read)))
         self.width = max(NARROWEST, min(DAY, round(self.width * factor)))
         return True
@@ -131,6 +131,11 @@ class SlicePlanner:
         end = now if tried.end is None else tried.end
         self._refused_from = max(end, self.position + 2 * NARROWEST)
         self.width = max(NARROWEST, (end - self.position) // 2)
+
+    def _forget_refusal(self, read_to: int) -> None:
+        """What was refused has now been read whole."""
+        if self._refused_from is not None and self._refused_from <= read_to:
+            self._refused_from = None
 
     @property
     def narrowest(self) -> bool:
