@@ -30,7 +30,7 @@ class Scrape:
 
     def __init__(self, text: str) -> None:
         self.text = text
-        self._samples = {
+        self.samples = {
             (sample.name, frozenset(sample.labels.items())): float(sample.value)
             for family in text_string_to_metric_families(text)
             for sample in family.samples
@@ -40,7 +40,7 @@ class Scrape:
         """The sum over the series with at least these labels; None without any."""
         values = [
             value
-            for (sample, own), value in self._samples.items()
+            for (sample, own), value in self.samples.items()
             if sample == name and own >= labels.items()
         ]
         return sum(values) if values else None
@@ -49,7 +49,7 @@ class Scrape:
         """Values by one label, those above 0."""
         return {
             dict(own)[label]: value
-            for (sample, own), value in self._samples.items()
+            for (sample, own), value in self.samples.items()
             if sample == name and own >= labels.items() and value
         }
 
