@@ -81,9 +81,7 @@ def _open_label(metric: Metric) -> str | None:
 def cost_table() -> str:
     """Requests an hour with default settings, by tier and load; ends with a newline."""
     settings = Settings()
-    heads = [
-        f"{tier} ({cost.allowed_per_hour(settings, tier):,.0f} allowed)" for tier in TIERS
-    ]
+    heads = [f"{tier} ({cost.allowed_per_hour(settings, tier):,.0f} allowed)" for tier in TIERS]
     lines = [f"| Sessions a second | {' | '.join(heads)} |", "|---|" + "---|" * len(TIERS)]
     for rate in RATES:
         cells = [_cost_cell(settings, tier, rate) for tier in TIERS]
@@ -121,7 +119,7 @@ def capacity_table() -> str:
 def commands_table() -> str:
     """Every command with its one line of help; ends with a newline."""
     environ = {**os.environ, "COLUMNS": "200", "NO_COLOR": "1"}
-    told = subprocess.run(  # noqa: S603 - our own
+    told = subprocess.run(
         [sys.executable, "-m", "exporter", "--help"],
         capture_output=True,
         check=True,
@@ -154,14 +152,14 @@ def made(text: str, tables: Mapping[str, Callable[[], str]]) -> str:
     Raises ValueError where a pair of markers is not there exactly once.
     """
     for name, table in tables.items():
-        pattern = rf"(<!-- begin {name}\b[^\n]*-->\n)(?:.*?\n)??(<!-- end {name} -->)"
-        # A blank line on either side: without one, Markdown takes the table for part of the marker.
-        content = f"\n{table()}\n"
-        text, times = re.subn(
-            pattern, lambda m, c=content: f"{m[1]}{c}{m[2]}", text, flags=re.DOTALL
-        )
-        if times != 1:
+        markers = rf"(<!-- begin {name}\b[^\n]*-->\n).*?(<!-- end {name} -->)"
+        kept = re.split(markers, text, flags=re.DOTALL)
+        if len(kept) != 4:
+            times = len(kept) // 3
             raise ValueError(f"the markers of {name} are there {times} times, not once")
+        before, begin, end, after = kept
+        # A blank line on either side: without one, Markdown takes the table for part of the marker.
+        text = f"{before}{begin}\n{table()}\n{end}{after}"
     return text
 
 
