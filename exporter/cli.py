@@ -42,6 +42,12 @@ def _parser(arguments: Sequence[str]) -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"isnotai-exporter {VERSION}")
     add_flags(parser)
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", title="commands")
+    backfill = commands.add_parser("backfill", help="write past sessions for Prometheus to a file")
+    add_flags(backfill)
+    if "backfill" in arguments:
+        from exporter.commands.backfill import add_arguments as add_backfill_arguments
+
+        add_backfill_arguments(backfill)
     check = commands.add_parser("check", help="test settings, key and endpoints; print the cost")
     add_flags(check)
     demo = commands.add_parser("demo", help="run the daemon against the built-in simulator")
@@ -60,6 +66,10 @@ def _parser(arguments: Sequence[str]) -> argparse.ArgumentParser:
 
 def _run(parsed: argparse.Namespace, environ: Mapping[str, str]) -> int:
     match parsed.command:
+        case "backfill":
+            from exporter.commands import backfill
+
+            return backfill.run(parsed, environ)
         case "check":
             from exporter.commands import check
 

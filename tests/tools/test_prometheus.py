@@ -5,6 +5,7 @@ import socket
 import subprocess
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from time import monotonic
 from typing import Any
@@ -12,6 +13,7 @@ from typing import Any
 import httpx
 import pytest
 
+from exporter import cli
 from exporter.simulator.truth import SCORE_BOUNDS
 from tests.e2e.running import client_of, in_process, process
 from tests.e2e.simulation import simulated
@@ -170,3 +172,41 @@ async def test_promtool_has_no_complaint_about_the_metrics(tool: Callable[[str],
         )
 
     assert complaints(tool("promtool"), scrape.text) == (0, "")
+
+
+async def test_promtool_makes_blocks_of_a_backfill_and_promql_gives_its_truth(
+    tool: Callable[[str], Path], tmp_path: Path
+) -> None:
+    output = tmp_path / "history.om"
+    async with simulated(rate=0.0, static_sessions=600, history=timedelta(hours=5)) as api:
+        end = (api.service.now().timestamp() - 3600) // 300 * 300
+        to = datetime.fromtimestamp(end, UTC).isoformat()
+        command = ["backfill", "--from=6h", f"--to={to}", "--output", str(output)]
+        assert await asyncio.to_thread(cli.main, command, api.variables) == 0
+        all_sessions = api.truth()
+        rest = api.service.world.truth(datetime.fromtimestamp(end, UTC))
+    made = await asyncio.create_subprocess_exec(
+        tool("promtool"),
+        *("tsdb", "create-blocks-from", "openmetrics", output, tmp_path / "tsdb"),
+        stdout=asyncio.subprocess.DEVNULL,
+    )
+    assert await asyncio.wait_for(made.wait(), 60) == 0
+
+    async with prometheus(tool("prometheus"), "http://127.0.0.1:9", tmp_path) as asked:
+        at_end = f"@ {end:.0f}"
+        label = "integration=default"
+        assert await asked.query(f"isnotai_sessions_total {at_end}") == {
+            label: all_sessions.sessions - rest.sessions
+        }
+        assert await asked.query(f"isnotai_bot_sessions_total {at_end}") == {
+            label: all_sessions.bot_sessions - rest.bot_sessions
+        }
+        assert await asked.query(f"isnotai_session_flags_total {at_end} > 0") == {
+            f"flag={flag},{label}": count - rest.flags.get(flag, 0)
+            for flag, count in all_sessions.flags.items()
+        }
+        assert await asked.query(f"isnotai_session_bot_score_count {at_end}") == {
+            label: all_sessions.score_count - rest.score_count
+        }
+        an_hour = await asked.query(f"increase(isnotai_sessions_total[1h] {at_end})")
+        assert an_hour[label] == pytest.approx(600 / 5, rel=0.2)

@@ -1,0 +1,109 @@
+"""The backfill file: past values with their times, as OpenMetrics text that promtool reads.
+
+`promtool tsdb create-blocks-from openmetrics` makes blocks for Prometheus of it. Family by family,
+label set by label set, oldest first, `# EOF` at the end. A column of numbers is kept for each
+series, so memory grows with steps and series, never with sessions. Knows no API, opens no file.
+"""
+
+from array import array
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import cast
+
+from prometheus_client.utils import floatToGoString
+
+from exporter.metrics import catalogue
+from exporter.metrics.model import INTEGRATION, Histogram, Metric, Reading
+
+_Key = tuple[Metric, tuple[str, ...]]
+
+
+class Columns:
+    """The values of one integration's counters and histograms at each of `times`.
+
+    times: Unix seconds, ascending, added step by step. A series that comes later was 0 before.
+    """
+
+    def __init__(self, integration: str) -> None:
+        self.integration = integration
+        self.times = array("d")
+        self._columns: dict[_Key, list[array[float]]] = {}
+
+    @property
+    def series(self) -> int:
+        """How many Prometheus series there are; a histogram has a count beside its columns."""
+        return sum(len(parts) + (len(parts) > 1) for parts in self._columns.values())
+
+    def add(self, time: float, readings: Iterable[Reading]) -> None:
+        """Append the values at `time`, which is later than the last. Raises ValueError else."""
+        if self.times and time <= self.times[-1]:
+            raise ValueError("times must ascend")
+        for reading in readings:
+            values = _values(reading)
+            parts = self._columns.get((reading.metric, reading.labels))
+            if parts is None:
+                zeros = bytes(8 * len(self.times))
+                parts = [array("d", zeros) for _ in values]
+                self._columns[reading.metric, reading.labels] = parts
+            for part, value in zip(parts, values, strict=True):
+                part.append(value)
+        self.times.append(time)
+
+    def lines(self, metric: Metric) -> Iterator[str]:
+        """The samples of one family, each line ended."""
+        labelled = sorted(labels for known, labels in self._columns if known is metric)
+        for labels in labelled:
+            named = dict(zip(metric.label_names, (self.integration, *labels), strict=True))
+            yield from self._samples(metric, named, self._columns[metric, labels])
+
+    def _samples(
+        self, metric: Metric, named: dict[str, str], columns: Sequence["array[float]"]
+    ) -> Iterator[str]:
+        """Time by time, all numbers of a histogram together, as the format wants it."""
+        if metric.kind == "histogram":
+            edges = map(_number, (*metric.bounds, float("inf")))
+            names = [_series(f"{metric.name}_bucket", {**named, "le": edge}) for edge in edges]
+            names += [_series(f"{metric.name}_count", named), _series(f"{metric.name}_sum", named)]
+            *buckets, total = columns
+            columns = (*buckets, buckets[-1], total)
+        else:
+            names = [_series(metric.exposed_name, named)]
+        for time, *values in zip(self.times, *columns, strict=True):
+            for name, value in zip(names, values, strict=True):
+                yield f"{name} {_number(value)} {time:.3f}\n"
+
+
+def lines(integrations: Sequence[Columns]) -> Iterator[str]:
+    """The whole file, line by line."""
+    for metric in catalogue.METRICS:
+        samples = (line for columns in integrations for line in columns.lines(metric))
+        first = next(samples, None)
+        if first is None:
+            continue
+        yield f"# HELP {metric.name} {_escaped(metric.help)}\n"
+        yield f"# TYPE {metric.name} {metric.kind}\n"
+        yield first
+        yield from samples
+    yield "# EOF\n"
+
+
+def _values(reading: Reading) -> tuple[float, ...]:
+    """A counter's value, or a histogram's cumulated buckets and its sum."""
+    if INTEGRATION not in reading.metric.label_names or reading.metric.kind == "gauge":
+        raise ValueError(f"{reading.metric.name} has no history to write")
+    if isinstance(reading.value, Histogram):
+        return (*map(float, reading.value.cumulative), reading.value.sum)
+    return (reading.value,)
+
+
+def _series(name: str, labels: Mapping[str, str]) -> str:
+    pairs = ",".join(f'{label}="{_escaped(value)}"' for label, value in labels.items())
+    return f"{name}{{{pairs}}}"
+
+
+# prometheus-client leaves this untyped.
+_number = cast(Callable[[float], str], floatToGoString)
+
+
+def _escaped(text: str) -> str:
+    escaped = text.replace("\\", r"\\").replace("\n", r"\n").replace('"', r"\"")
+    return escaped.encode("utf-8", "backslashreplace").decode("utf-8")
