@@ -109,7 +109,9 @@ def _camel(name: str) -> str:
 def _shown(default: Any) -> str:
     if isinstance(default, str):
         return default or '""'
-    return yaml.safe_dump(default, default_flow_style=True, width=1000).removesuffix("...\n").strip()
+    return (
+        yaml.safe_dump(default, default_flow_style=True, width=1000).removesuffix("...\n").strip()
+    )
 
 
 def main() -> int:

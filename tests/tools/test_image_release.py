@@ -1,0 +1,80 @@
+"""What makes and releases the image: the workflows by the real actionlint, the Dockerfile by rules.
+
+The workflows themselves can only run at GitHub; here their syntax, expressions and permissions are
+checked.
+"""
+
+import re
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+pytestmark = pytest.mark.tools
+
+ROOT = Path(__file__).resolve().parents[2]
+WORKFLOWS = sorted((ROOT / ".github/workflows").glob("*.yaml"))
+
+
+def workflow(name: str) -> dict[str, Any]:
+    loaded: dict[str, Any] = yaml.safe_load((ROOT / f".github/workflows/{name}.yaml").read_text())
+    return loaded
+
+
+def test_workflows_pass_actionlint(tool: Callable[[str], Path]) -> None:
+    answer = subprocess.run(
+        [str(tool("actionlint")), "-no-color", *map(str, WORKFLOWS)],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+    assert WORKFLOWS
+    assert answer.returncode == 0, answer.stdout + answer.stderr
+
+
+@pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.stem)
+def test_no_workflow_has_a_stored_secret_or_more_rights_than_it_needs(path: Path) -> None:
+    text = path.read_text()
+    jobs = yaml.safe_load(text)["jobs"]
+
+    assert "secrets." not in text
+    assert yaml.safe_load(text)["permissions"] == {"contents": "read"}
+    for name, job in jobs.items():
+        assert job["timeout-minutes"] <= 60, name
+        assert job.get("permissions", {}).get("contents", "read") == "read", name
+
+
+def test_release_makes_a_signed_image_with_sbom_and_provenance_for_two_architectures() -> None:
+    steps = workflow("release")["jobs"]["image"]["steps"]
+    (build,) = [step["with"] for step in steps if "build-push" in step.get("uses", "")]
+
+    assert build["platforms"] == "linux/amd64,linux/arm64"
+    assert build["sbom"] is True
+    assert build["provenance"] == "mode=max"
+    assert any("cosign sign" in step.get("run", "") for step in steps)
+
+
+def test_release_publishes_to_pypi_without_a_password() -> None:
+    job = workflow("release")["jobs"]["pypi"]
+
+    assert job["permissions"] == {"id-token": "write"}
+    assert not any("password" in step.get("with", {}) for step in job["steps"])
+
+
+def test_every_build_argument_of_the_workflows_is_one_of_the_dockerfile() -> None:
+    known = set(re.findall(r"^ARG (\w+)", (ROOT / "Dockerfile").read_text(), re.MULTILINE))
+    given = {
+        line.partition("=")[0]
+        for path in WORKFLOWS
+        for job in yaml.safe_load(path.read_text())["jobs"].values()
+        for step in job["steps"]
+        for line in step.get("with", {}).get("build-args", "").splitlines()
+    }
+
+    assert given
+    assert given <= known
