@@ -1,0 +1,169 @@
+"""The API's clock: never ahead of the truth, and not led astray by one wrong Date."""
+
+from email.utils import formatdate
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from exporter.api.serverclock import ServerClock, parse_http_date
+
+NOW = 1_781_092_800.0
+DAY = 86_400.0
+
+
+def date(server: float) -> str:
+    """As a server writes it at that moment: cut to the second."""
+    return formatdate(int(server), usegmt=True)
+
+
+READINGS = st.lists(
+    # Until the request leaves, on its way, until the Date is written, and back.
+    st.tuples(st.floats(0, 4000), st.floats(0, 20), st.floats(0, 5), st.floats(0, 20)),
+    min_size=1,
+    max_size=12,
+)
+
+
+@given(READINGS, st.floats(-3 * DAY, 3 * DAY), st.floats(0, 500))
+def test_it_never_shows_more_than_the_apis_clock_and_little_less(
+    readings: list[tuple[float, float, float, float]], skew: float, later: float
+) -> None:
+    clock, monotonic = ServerClock(), 500.0
+    truth = NOW + skew - monotonic
+
+    for pause, there, at_work, back in readings:
+        sent = monotonic + pause
+        written = sent + there + at_work
+        monotonic = written + back
+        clock.observe(date(truth + written), sent, monotonic)
+
+        shown = clock.at(monotonic + later)
+        true = (truth + monotonic + later) * 1e6
+        assert shown is not None
+        assert shown <= true + 2
+        assert true - shown <= (1 + there + at_work + back) * 1e6 + 2
+
+
+def test_it_shows_nothing_before_the_first_date() -> None:
+    clock = ServerClock()
+
+    for text in (None, "", "garbage", "Wed, 99 Jun 2026 12:00:00 GMT"):
+        clock.observe(text, 1.0, 2.0)
+
+    assert clock.at(3.0) is None
+    assert clock.skew(3.0, NOW) is None
+
+
+def test_answers_without_a_date_leave_it_going() -> None:
+    clock = ServerClock()
+    clock.observe(date(NOW), 10.0, 10.0)
+
+    clock.observe(None, 20.0, 20.0)
+
+    assert clock.at(30.0) == (NOW + 20) * 1e6
+
+
+def test_one_date_far_ahead_is_not_believed() -> None:
+    clock = ServerClock()
+    clock.observe(date(NOW), 10.0, 10.0)
+
+    clock.observe(date(NOW + 3600), 20.0, 20.0)
+    assert clock.at(20.0) == (NOW + 10) * 1e6
+    clock.observe(date(NOW + 20), 30.0, 30.0)
+    clock.observe(date(NOW + 7200), 40.0, 40.0)
+
+    assert clock.at(40.0) == (NOW + 30) * 1e6
+
+
+def test_two_dates_far_ahead_that_agree_are_believed() -> None:
+    clock = ServerClock()
+    clock.observe(date(NOW), 10.0, 10.0)
+
+    clock.observe(date(NOW + 3600), 20.0, 20.0)
+    clock.observe(date(NOW + 3610), 30.0, 30.0)
+
+    assert clock.at(30.0) == (NOW + 3610) * 1e6
+
+
+def test_two_dates_far_ahead_that_disagree_are_not() -> None:
+    clock = ServerClock()
+    clock.observe(date(NOW), 10.0, 10.0)
+
+    clock.observe(date(NOW + 3600), 20.0, 20.0)
+    clock.observe(date(NOW + 9000), 30.0, 30.0)
+
+    assert clock.at(30.0) == (NOW + 20) * 1e6
+
+
+def test_a_date_behind_is_believed_at_once() -> None:
+    clock = ServerClock()
+    clock.observe(date(NOW), 10.0, 10.0)
+
+    clock.observe(date(NOW - 3600), 20.0, 20.0)
+
+    assert clock.at(20.0) == (NOW - 3600) * 1e6
+
+
+@pytest.mark.parametrize("off", [-400 * DAY, -2 * DAY, 2 * DAY, 400 * DAY])
+def test_a_first_date_days_off_our_clock_waits_for_a_second(off: float) -> None:
+    clock = ServerClock(lambda: NOW)
+
+    clock.observe(date(NOW + off), 10.0, 10.0)
+    assert clock.at(10.0) is None
+    clock.observe(date(NOW + off + 10), 20.0, 20.0)
+
+    assert clock.at(20.0) == (NOW + off + 10) * 1e6
+
+
+def test_a_first_date_that_nothing_confirms_is_forgotten() -> None:
+    clock = ServerClock(lambda: NOW)
+
+    clock.observe(date(NOW + 400 * DAY), 10.0, 10.0)
+    clock.observe(date(NOW + 10), 20.0, 20.0)
+
+    assert clock.at(20.0) == (NOW + 10) * 1e6
+
+
+@pytest.mark.parametrize("minutes", [-30, -1, 0, 1, 30])
+def test_a_clock_minutes_off_is_believed_at_once_and_its_skew_is_told(minutes: int) -> None:
+    clock = ServerClock(lambda: NOW)
+
+    clock.observe(date(NOW + 60 * minutes), 10.0, 10.0)
+
+    assert clock.skew(10.0, NOW) == 60 * minutes
+
+
+@pytest.mark.parametrize("zone", ["Asia/Tokyo", "America/New_York"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Wed, 10 Jun 2026 12:00:00 GMT",
+        "Wednesday, 10-Jun-26 12:00:00 GMT",
+        "Wed Jun 10 12:00:00 2026",
+    ],
+)
+def test_all_three_forms_are_utc_wherever_we_run(
+    text: str, zone: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import time
+
+    monkeypatch.setenv("TZ", zone)
+    time.tzset()
+    try:
+        assert parse_http_date(text) == NOW * 1e6
+    finally:
+        monkeypatch.undo()
+        time.tzset()
+
+
+WORDS = st.sampled_from(
+    ["Wed,", "10", "Jun", "2026", "12:00:00", "GMT", "-0000", "+99999999999", "-", ":", "\ud800"]
+)
+
+
+@given(st.one_of(st.text(), st.lists(WORDS, max_size=8).map(" ".join)))
+def test_no_text_makes_reading_a_date_fail(text: str) -> None:
+    parsed = parse_http_date(text)
+
+    assert parsed is None or parsed % 1_000_000 == 0
