@@ -1,0 +1,1 @@
+"""Dashboards: made by `python -m dashboards.generate`, written to `grafana/` beside it."""

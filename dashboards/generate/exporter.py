@@ -1,0 +1,392 @@
+"""*Not AI · Exporter health*: does it read, count and keep up, and what does it cost."""
+
+from dashboards.generate.panels import (
+    BLUE,
+    GREEN,
+    ORANGE,
+    PURPLE,
+    VERMILLION,
+    Column,
+    Dashboard,
+    Query,
+    Row,
+    lines,
+    stat,
+    table,
+    words,
+)
+from dashboards.generate.queries import account, of, process, total
+
+_POLLS = "rate({}[$__rate_interval])"
+_ALL_POLLS = _POLLS.format(of("isnotai_polls_total"))
+_FAILED = _POLLS.format(of("isnotai_polls_total", 'outcome="failure"'))
+_ENDED = _POLLS.format(of("isnotai_polls_total", 'outcome=~"success|failure"'))
+_LATE_HOURLY = f"increase({of('isnotai_late_sessions_total')}[1h])"
+_DOWN_UP = words((0, "down", VERMILLION), (1, "up", BLUE))
+
+
+def _quantile(quantile: str, metric: str) -> str:
+    rate = _POLLS.format(of(f"{metric}_bucket"))
+    return f"histogram_quantile({quantile}, sum by (resource, le) ({rate}))"
+
+
+_NOW = Row(
+    "Now",
+    5,
+    (
+        stat(
+            "API",
+            "up: the last attempt of at least one authenticated resource of every integration "
+            "was answered well.",
+            "none",
+            f"min ({of('isnotai_up')})",
+            width=3,
+            mappings=_DOWN_UP,
+        ),
+        stat(
+            "Keys",
+            "refused: the API answers 401 to some integration's key, or there is none.",
+            "none",
+            f"min ({of('isnotai_api_key_valid')})",
+            width=3,
+            mappings=words((0, "refused", VERMILLION), (1, "valid", BLUE)),
+        ),
+        stat(
+            "Polls that fail",
+            "Share of all polls that fail. 1 % is the budget of 30 days; 14.4 % for an hour "
+            "raises a critical alert.",
+            "percentunit",
+            f"sum ({_FAILED}) / sum ({_ENDED})",
+            steps=((None, BLUE), (0.06, ORANGE), (0.144, VERMILLION)),
+            decimals=1,
+        ),
+        stat(
+            "Behind by",
+            "How far the slowest exporter's frontier is behind: every session created before it "
+            "is counted. More than 10 min hold security alerts back.",
+            "s",
+            f"time() - min ({of('isnotai_session_frontier_timestamp_seconds')})",
+            steps=((None, BLUE), (600, ORANGE), (900, VERMILLION)),
+            decimals=0,
+        ),
+        stat(
+            "Coverage",
+            "Sessions counted over those in the API's own analytics, for the last complete hour; "
+            "the lowest of the integrations. 100 % is right.",
+            "percentunit",
+            f"min ({account(of('isnotai_session_coverage_ratio'))})",
+            width=4,
+            steps=((None, VERMILLION), (0.95, ORANGE), (0.99, BLUE)),
+            decimals=1,
+        ),
+        stat(
+            "Last commit",
+            "How long ago counters and frontier were last committed, by the slowest process. It "
+            "grows when the disk is full or the API is down.",
+            "s",
+            f"time() - min ({process('isnotai_exporter_state_last_commit_timestamp_seconds')})",
+            width=3,
+            steps=((None, BLUE), (300, ORANGE), (900, VERMILLION)),
+            decimals=0,
+        ),
+        stat(
+            "Settings",
+            "old: the last reload failed, and the settings from before still hold.",
+            "none",
+            f"min ({process('isnotai_exporter_config_last_reload_successful')})",
+            width=3,
+            mappings=words((0, "old", VERMILLION), (1, "loaded", BLUE)),
+        ),
+    ),
+)
+
+_RESOURCES = Row(
+    "Resources: rate, errors, duration",
+    8,
+    (
+        lines(
+            "Polls",
+            "Polls a minute by resource, whatever their outcome. A line at 0 is a resource that "
+            "is stuck.",
+            "opm",
+            Query(f"sum by (resource) ({_ALL_POLLS}) * 60", "{{resource}}"),
+            width=8,
+        ),
+        lines(
+            "Failed and skipped polls",
+            "Polls a minute that failed, or that were skipped because the one before still ran.",
+            "opm",
+            Query(
+                "sum by (resource, outcome) ("
+                + _POLLS.format(of("isnotai_polls_total", 'outcome=~"failure|skipped"'))
+                + ") * 60",
+                "{{resource}} {{outcome}}",
+            ),
+            width=8,
+        ),
+        lines(
+            "Poll duration, 99th percentile",
+            "How long the slowest polls took, waits for the request budget included.",
+            "s",
+            Query(_quantile("0.99", "isnotai_poll_duration_seconds"), "{{resource}}"),
+            width=8,
+        ),
+    ),
+)
+
+_API = Row(
+    "The API's answers",
+    8,
+    (
+        lines(
+            "Answer time, 99th percentile",
+            "How long the API took for one request, by resource.",
+            "s",
+            Query(_quantile("0.99", "isnotai_api_request_duration_seconds"), "{{resource}}"),
+            width=8,
+        ),
+        lines(
+            "Requests without a good answer",
+            "Requests a minute that got no 2xx, by code; timeout and connection: no answer.",
+            "opm",
+            Query(
+                "sum by (code) ("
+                + _POLLS.format(of("isnotai_api_requests_total", 'code!~"2.."'))
+                + ") * 60",
+                "{{code}}",
+            ),
+            width=8,
+        ),
+        lines(
+            "Undecodable answers and items",
+            "In the hour before: 2xx answers that did not decode, and list items skipped for it. "
+            "An item skipped is a session that is not counted.",
+            "short",
+            Query(
+                "sum by (resource) (increase("
+                + of("isnotai_api_invalid_responses_total")
+                + "[1h]))",
+                "{{resource}} answers",
+            ),
+            Query(
+                f"sum by (resource) (increase({of('isnotai_api_invalid_items_total')}[1h]))",
+                "{{resource}} items",
+            ),
+            width=8,
+        ),
+    ),
+)
+
+_STALENESS = Row(
+    "Staleness",
+    8,
+    (
+        table(
+            "Resources",
+            "Each resource of each integration: whether its last attempt was answered well, how "
+            "long ago one was, and how many failed since. Gauges of a resource go away after "
+            "five intervals.",
+            (("instance", "Instance"), ("integration", "Integration"), ("resource", "Resource")),
+            Column(
+                "Up",
+                f"max by (instance, integration, resource) ({of('isnotai_resource_up')})",
+                "bool_yes_no",
+                ((None, VERMILLION), (1, BLUE)),
+            ),
+            Column(
+                "Last success",
+                "time() - max by (instance, integration, resource) ("
+                + of("isnotai_resource_last_success_timestamp_seconds")
+                + ")",
+                "s",
+                decimals=0,
+            ),
+            Column(
+                "Failures since",
+                "max by (instance, integration, resource) ("
+                + of("isnotai_resource_consecutive_failures")
+                + ")",
+                "short",
+                ((None, BLUE), (1, ORANGE), (5, VERMILLION)),
+                0,
+            ),
+            width=14,
+            sort_by="Failures since",
+        ),
+        lines(
+            "Since the last success",
+            "Time since each resource was last read well, the worst of the exporters. A saw of "
+            "one interval is normal.",
+            "s",
+            Query(
+                "max by (resource) (time() - "
+                + of("isnotai_resource_last_success_timestamp_seconds")
+                + ")",
+                "{{resource}}",
+            ),
+            width=10,
+        ),
+    ),
+)
+
+_LEDGER = Row(
+    "Counting",
+    8,
+    (
+        lines(
+            "Frontier is behind by",
+            "By how much counting lags, for the ten slowest; a falling line is a catch-up. "
+            "Security alerts are held back above 10 min.",
+            "s",
+            Query(
+                "topk(10, time() - min by (instance, integration) ("
+                + of("isnotai_session_frontier_timestamp_seconds")
+                + "))",
+                "{{instance}} {{integration}}",
+            ),
+            width=8,
+        ),
+        lines(
+            "Coverage",
+            "Sessions counted over those in the API's own analytics, for the last complete hour; "
+            "the ten lowest. Below 95 % something is not seen.",
+            "percentunit",
+            Query(
+                f"bottomk(10, {account(of('isnotai_session_coverage_ratio'))})",
+                "{{integration}}",
+            ),
+            width=8,
+        ),
+        lines(
+            "Unsettled sessions",
+            "Sessions whose score and flags may still change, and those of them that are active. "
+            "They settle within 15 min.",
+            "short",
+            Query(total(of("isnotai_sessions_unsettled")), "unsettled", BLUE),
+            Query(total(of("isnotai_sessions_active")), "active", GREEN),
+            width=8,
+        ),
+    ),
+)
+
+_LATE = Row(
+    "",
+    8,
+    (
+        lines(
+            "Late sessions",
+            "In the hour before: sessions first seen behind the frontier. They are counted; many "
+            "of them ask for a longer overlap. A catch-up makes none.",
+            "short",
+            Query(f"sum ({account(_LATE_HOURLY)})", "late", ORANGE),
+            width=8,
+        ),
+        lines(
+            "Time that was lost",
+            "In the hour before: time whose sessions fell out of the tier's history unread. It "
+            "must be 0.",
+            "s",
+            Query(
+                f"max by (integration) (increase({of('isnotai_session_gap_seconds_total')}[1h]))",
+                "{{integration}}",
+                VERMILLION,
+            ),
+            width=8,
+        ),
+        lines(
+            "Clock skew",
+            "The API's clock minus ours. Counting goes by the API's; minutes of skew do no harm.",
+            "s",
+            Query(
+                f"max by (instance, integration) ({of('isnotai_api_clock_skew_seconds')})",
+                "{{instance}} {{integration}}",
+                PURPLE,
+            ),
+            width=8,
+            minimum=None,
+        ),
+    ),
+)
+
+_PROCESS = Row(
+    "The process",
+    8,
+    (
+        lines(
+            "Memory",
+            "Resident memory of each exporter.",
+            "bytes",
+            Query(process("process_resident_memory_bytes"), "{{instance}}"),
+            width=6,
+        ),
+        lines(
+            "CPU",
+            "CPU time of each exporter, in cores: 100 % is one core.",
+            "percentunit",
+            Query(
+                f"rate({process('process_cpu_seconds_total')}[$__rate_interval])", "{{instance}}"
+            ),
+            width=6,
+        ),
+        lines(
+            "Series",
+            "Series that each exporter exposes, besides those of its runtime.",
+            "short",
+            Query(process("isnotai_exporter_series"), "{{instance}}"),
+            width=6,
+        ),
+        lines(
+            "Folded labels",
+            "Label values that went into other, or were left out, in the hour before, because a "
+            "label has a bound. It rises with each poll for as long as one is hit.",
+            "short",
+            Query(
+                "sum by (family) (increase("
+                + process("isnotai_exporter_series_dropped_total")
+                + "[1h]))",
+                "{{family}}",
+            ),
+            width=6,
+        ),
+    ),
+)
+
+_VERSIONS = Row(
+    "Versions",
+    6,
+    (
+        table(
+            "Exporters",
+            "Version and revision of each exporter, and since when it runs.",
+            (("instance", "Instance"), ("version", "Version"), ("revision", "Revision")),
+            Column(
+                "Started",
+                "max by (instance, version, revision) ("
+                + process("isnotai_exporter_build_info")
+                + ") * on (instance) group_left () max by (instance) ("
+                + process("process_start_time_seconds")
+                + ") * 1000",
+                "dateTimeFromNow",
+            ),
+            width=14,
+        ),
+        table(
+            "The API",
+            "The API's version, as its health resource tells it.",
+            (("integration", "Integration"), ("version", "Version")),
+            Column(
+                "Exporters that see it",
+                f"count by (integration, version) ({of('isnotai_api_info')})",
+            ),
+            width=10,
+        ),
+    ),
+)
+
+BOARD = Dashboard(
+    "notai-exporter",
+    "Not AI · Exporter health",
+    "Whether the exporters read the API, count all sessions and keep up, and what they cost.",
+    (_NOW, _RESOURCES, _API, _STALENESS, _LEDGER, _LATE, _PROCESS, _VERSIONS),
+    span="now-6h",
+)

@@ -1,0 +1,404 @@
+"""Grafana's classic dashboard JSON, as far as these dashboards need it: panels, variables, grid.
+
+Colours are Okabe and Ito's, which the colour-blind can tell apart, in shades that read on a dark
+page. It knows no metric.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+Json = dict[str, Any]
+
+DATASOURCE: Json = {"type": "prometheus", "uid": "${datasource}"}
+SCHEMA_VERSION = 39
+GRID_WIDTH = 24
+
+BLUE, ORANGE, GREEN = "#56B4E9", "#E69F00", "#009E73"
+VERMILLION, PURPLE, YELLOW, GREY = "#D55E00", "#CC79A7", "#F0E442", "#999999"
+PALETTE = (BLUE, ORANGE, GREEN, VERMILLION, PURPLE, YELLOW, GREY)
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """One query of a panel. name: of its line, may hold `{{label}}`. colour: of that line.
+
+    table, heatmap: the form in which the panel wants the result.
+    """
+
+    expr: str
+    name: str = ""
+    colour: str = ""
+    instant: bool = False
+    form: str = "time_series"
+    dashed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Panel:
+    """One panel. description: how to read it. width: of the 24 columns of the grid.
+
+    steps: (value, colour) from which the colour holds, ascending; the first has no lower end.
+    """
+
+    kind: str
+    title: str
+    description: str
+    unit: str
+    queries: tuple[Query, ...]
+    width: int
+    options: Json = field(default_factory=dict)
+    custom: Json = field(default_factory=dict)
+    steps: tuple[tuple[float | None, str], ...] = ((None, BLUE),)
+    overrides: tuple[Json, ...] = ()
+    transformations: tuple[Json, ...] = ()
+    minimum: float | None = None
+    maximum: float | None = None
+    decimals: int | None = None
+    mappings: tuple[Json, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A heading, and the panels below it, side by side, each as high."""
+
+    title: str
+    height: int
+    panels: tuple[Panel, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Dashboard:
+    """A whole dashboard. variables: besides those that all have."""
+
+    uid: str
+    title: str
+    description: str
+    rows: tuple[Row, ...]
+    variables: tuple[Json, ...] = ()
+    annotations: tuple[Json, ...] = ()
+    span: str = "now-24h"
+
+
+def lines(
+    title: str,
+    description: str,
+    unit: str,
+    *queries: Query,
+    width: int = 12,
+    stacked: bool = False,
+    **more: Any,
+) -> Panel:
+    """Values over time."""
+    custom = {
+        "drawStyle": "line",
+        "lineWidth": 1 if stacked else 2,
+        "fillOpacity": 40 if stacked else 8,
+        "showPoints": "never",
+        "spanNulls": False,
+        "stacking": {"mode": "normal" if stacked else "none", "group": "A"},
+    }
+    options = {
+        "legend": {"displayMode": "list", "placement": "bottom", "showLegend": True, "calcs": []},
+        "tooltip": {"mode": "multi", "sort": "desc"},
+    }
+    more.setdefault("minimum", 0)
+    return Panel("timeseries", title, description, unit, queries, width, options, custom, **more)
+
+
+def stat(
+    title: str, description: str, unit: str, expr: str, *, width: int = 4, **more: Any
+) -> Panel:
+    """One number, large, with its course behind it."""
+    options = {
+        "reduceOptions": {"calcs": ["lastNotNull"], "fields": "", "values": False},
+        "colorMode": "value",
+        "graphMode": "area",
+        "textMode": "value",
+        "justifyMode": "auto",
+        "orientation": "auto",
+    }
+    return Panel("stat", title, description, unit, (Query(expr),), width, options, **more)
+
+
+def bars(
+    title: str, description: str, unit: str, *queries: Query, width: int = 8, **more: Any
+) -> Panel:
+    """The newest values as bars, the longest first."""
+    options = {
+        "reduceOptions": {"calcs": ["lastNotNull"], "fields": "", "values": False},
+        "displayMode": "basic",
+        "orientation": "horizontal",
+        "showUnfilled": True,
+        "valueMode": "text",
+        "namePlacement": "left",
+        "sizing": "auto",
+        "minVizHeight": 16,
+        "maxVizHeight": 40,
+    }
+    more.setdefault("minimum", 0)
+    return Panel("bargauge", title, description, unit, queries, width, options, **more)
+
+
+def heatmap(title: str, description: str, unit: str, expr: str, *, width: int = 12) -> Panel:
+    """A histogram over time; each cell is the colour of its share."""
+    options = {
+        "calculate": False,
+        "cellGap": 1,
+        "color": {"mode": "scheme", "scheme": "Cividis", "steps": 64, "reverse": False},
+        "yAxis": {"axisPlacement": "left", "reverse": False, "unit": "none"},
+        "rowsFrame": {"layout": "le"},
+        "tooltip": {"mode": "single", "yHistogram": True},
+        "legend": {"show": True},
+        "cellValues": {"unit": unit},
+    }
+    query = Query(expr, "{{le}}", form="heatmap")
+    return Panel("heatmap", title, description, unit, (query,), width, options)
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A column of a table: a heading, the query that fills it, its unit, and how it is painted."""
+
+    title: str
+    expr: str
+    unit: str = "short"
+    steps: tuple[tuple[float | None, str], ...] = ()
+    decimals: int | None = None
+
+
+def table(
+    title: str,
+    description: str,
+    labels: Sequence[tuple[str, str]],
+    *columns: Column,
+    width: int = 24,
+    sort_by: str = "",
+) -> Panel:
+    """The newest values, one row per set of labels. labels: (label, its heading), in order."""
+    queries = tuple(Query(column.expr, instant=True, form="table") for column in columns)
+    single = len(columns) == 1
+    names = {f"Value #{ref(at)}": column.title for at, column in enumerate(columns)}
+    if single:
+        names = {"Value": columns[0].title}
+    order = [*(label for label, _ in labels), *names]
+    merge: Json = {
+        "id": "joinByField" if len(labels) == 1 else "merge",
+        "options": {"byField": labels[0][0], "mode": "outer"} if len(labels) == 1 else {},
+    }
+    tidy: Json = {
+        "id": "organize",
+        "options": {
+            "excludeByName": {
+                "Time": True,
+                **{f"Time {at + 1}": True for at in range(len(columns))},
+                "__name__": True,
+            },
+            "indexByName": {name: at for at, name in enumerate(order)},
+            "renameByName": {**dict(labels), **names},
+        },
+    }
+    options: Json = {"showHeader": True, "cellHeight": "sm", "footer": {"show": False}}
+    if sort_by:
+        options["sortBy"] = [{"displayName": sort_by, "desc": True}]
+    return Panel(
+        "table",
+        title,
+        description,
+        "short",
+        queries,
+        width,
+        options,
+        {"align": "auto", "cellOptions": {"type": "auto"}, "filterable": False},
+        overrides=tuple(_column_override(column) for column in columns),
+        transformations=(tidy,) if single else (merge, tidy),
+    )
+
+
+def _column_override(column: Column) -> Json:
+    properties: list[Json] = [{"id": "unit", "value": column.unit}]
+    if column.decimals is not None:
+        properties.append({"id": "decimals", "value": column.decimals})
+    if column.steps:
+        properties.append({"id": "thresholds", "value": _thresholds(column.steps)})
+        properties.append({"id": "custom.cellOptions", "value": {"type": "color-text"}})
+    return {"matcher": {"id": "byName", "options": column.title}, "properties": properties}
+
+
+def ref(at: int) -> str:
+    """The refId of a panel's query: A, B, C."""
+    return chr(ord("A") + at)
+
+
+def words(*pairs: tuple[int, str, str]) -> tuple[Json, ...]:
+    """Words and colours in place of values: (value, word, colour)."""
+    options = {
+        str(value): {"text": text, "color": colour, "index": at}
+        for at, (value, text, colour) in enumerate(pairs)
+    }
+    return ({"type": "value", "options": options},)
+
+
+def _thresholds(steps: Sequence[tuple[float | None, str]]) -> Json:
+    return {
+        "mode": "absolute",
+        "steps": [{"value": value, "color": colour} for value, colour in steps],
+    }
+
+
+def _series_override(query: Query) -> Json:
+    properties: list[Json] = []
+    if query.colour:
+        properties.append({"id": "color", "value": {"mode": "fixed", "fixedColor": query.colour}})
+    if query.dashed:
+        dashes = {"fill": "dash", "dash": [8, 6]}
+        properties.append({"id": "custom.lineStyle", "value": dashes})
+        properties.append({"id": "custom.fillOpacity", "value": 0})
+    return {"matcher": {"id": "byName", "options": query.name}, "properties": properties}
+
+
+def _target(at: int, query: Query) -> Json:
+    return {
+        "refId": ref(at),
+        "datasource": DATASOURCE,
+        "expr": query.expr,
+        "legendFormat": query.name or "__auto",
+        "format": query.form,
+        "instant": query.instant,
+        "range": not query.instant,
+        "editorMode": "code",
+    }
+
+
+def _panel(panel: Panel, number: int, place: Json) -> Json:
+    by_series = panel.kind == "timeseries"
+    defaults: Json = {
+        "unit": panel.unit,
+        "color": {"mode": "palette-classic-by-name" if by_series else "thresholds"},
+        "thresholds": _thresholds(panel.steps),
+        "mappings": list(panel.mappings),
+        "custom": panel.custom,
+    }
+    for name, value in (
+        ("min", panel.minimum),
+        ("max", panel.maximum),
+        ("decimals", panel.decimals),
+    ):
+        if value is not None:
+            defaults[name] = value
+    overrides = [_series_override(query) for query in panel.queries if query.colour or query.dashed]
+    return {
+        "id": number,
+        "type": panel.kind,
+        "title": panel.title,
+        "description": panel.description,
+        "datasource": DATASOURCE,
+        "gridPos": place,
+        "fieldConfig": {"defaults": defaults, "overrides": [*overrides, *panel.overrides]},
+        "options": panel.options,
+        "targets": [_target(at, query) for at, query in enumerate(panel.queries)],
+        "transformations": list(panel.transformations),
+    }
+
+
+def _laid_out(rows: Sequence[Row]) -> Iterator[Json]:
+    """The rows' headings and panels, numbered, each with its place on the grid.
+
+    Raises ValueError for a row that does not fill the grid's width.
+    """
+    y, number = 0, 1
+    for row in rows:
+        if sum(panel.width for panel in row.panels) != GRID_WIDTH:
+            raise ValueError(f"the panels of {row.title!r} do not fill the width")
+        if row.title:
+            yield {
+                "id": number,
+                "type": "row",
+                "title": row.title,
+                "collapsed": False,
+                "panels": [],
+                "gridPos": {"x": 0, "y": y, "w": GRID_WIDTH, "h": 1},
+            }
+            number, y = number + 1, y + 1
+        x = 0
+        for panel in row.panels:
+            place = {"x": x, "y": y, "w": panel.width, "h": row.height}
+            yield _panel(panel, number, place)
+            number, x = number + 1, x + panel.width
+        y += row.height
+
+
+def label_variable(name: str, label: str, query: str) -> Json:
+    """A variable over the values of a label: several at once, or all."""
+    return {
+        "type": "query",
+        "name": name,
+        "label": label,
+        "datasource": DATASOURCE,
+        "query": {"query": query, "refId": f"variable-{name}"},
+        "definition": query,
+        "includeAll": True,
+        "multi": True,
+        "allValue": ".+",
+        "current": {"selected": True, "text": ["All"], "value": ["$__all"]},
+        "refresh": 2,
+        "sort": 1,
+        "regex": "",
+        "hide": 0,
+        "options": [],
+        "skipUrlSync": False,
+    }
+
+
+def choice_variable(name: str, label: str, query: str, value: str) -> Json:
+    """A variable over the values of a label, of which one is chosen."""
+    single = {
+        "includeAll": False,
+        "multi": False,
+        "current": {"selected": True, "text": value, "value": value},
+    }
+    variable = {**label_variable(name, label, query), **single}
+    del variable["allValue"]
+    return variable
+
+
+def _datasource_variable() -> Json:
+    return {
+        "type": "datasource",
+        "name": "datasource",
+        "label": "Data source",
+        "query": "prometheus",
+        "includeAll": False,
+        "multi": False,
+        "current": {"selected": False, "text": "default", "value": "default"},
+        "refresh": 1,
+        "regex": "",
+        "hide": 0,
+        "options": [],
+        "skipUrlSync": False,
+    }
+
+
+def dashboard_json(board: Dashboard, links: Sequence[Json], shared: Sequence[Json]) -> Json:
+    """The dashboard as Grafana imports it. shared: variables that all dashboards have."""
+    return {
+        "uid": board.uid,
+        "title": board.title,
+        "description": board.description,
+        "tags": ["isnotai"],
+        "schemaVersion": SCHEMA_VERSION,
+        "version": 1,
+        "editable": False,
+        "graphTooltip": 1,
+        "timezone": "browser",
+        "fiscalYearStartMonth": 0,
+        "weekStart": "",
+        "refresh": "1m",
+        "time": {"from": board.span, "to": "now"},
+        "timepicker": {},
+        "liveNow": False,
+        "links": list(links),
+        "templating": {"list": [_datasource_variable(), *shared, *board.variables]},
+        "annotations": {"list": list(board.annotations)},
+        "panels": list(_laid_out(board.rows)),
+    }
