@@ -16,6 +16,7 @@ from typing import Any, Protocol
 import httpx
 from prometheus_client.parser import text_string_to_metric_families
 
+from exporter.clock import Clock
 from exporter.daemon import Daemon
 from exporter.settings.load import load
 from exporter.settings.model import Settings
@@ -163,11 +164,13 @@ class _Task:
 
 @asynccontextmanager
 async def in_process(
-    variables: Mapping[str, str], reload: Callable[[], Settings] | None = None
+    variables: Mapping[str, str],
+    reload: Callable[[], Settings] | None = None,
+    clock: Clock | None = None,
 ) -> AsyncIterator[Exporter]:
     """A daemon in this event loop, stopped with the block."""
     settings = load([], variables).settings
-    daemon = Daemon(settings, reload or (lambda: settings))
+    daemon = Daemon(settings, reload or (lambda: settings), clock)
     serving: asyncio.Future[str] = asyncio.get_running_loop().create_future()
     task = asyncio.create_task(daemon.run(serving.set_result))
     try:

@@ -1,0 +1,190 @@
+"""The daemon's own decisions: health, readiness, the state's lock, reloads, its end."""
+
+import socket
+from pathlib import Path
+
+import pytest
+
+from exporter import cli
+from exporter.api import client
+from exporter.clock import SystemClock
+from exporter.collect.frame import STUCK_GRACE_SECONDS
+from exporter.ledger import store
+from exporter.ledger.statefile import FileLock
+from exporter.settings.load import load
+from exporter.settings.model import Settings
+from tests.e2e.running import Exporter, in_process
+from tests.e2e.simulation import simulated
+
+KEY = "aik_v1_" + "x" * 40
+NOWHERE = {
+    "ISNOTAI_API_KEY": KEY,
+    "ISNOTAI_BASE_URL": "http://127.0.0.1:9",
+    "ISNOTAI_WEB_LISTEN_ADDRESS": "127.0.0.1:0",
+}
+
+
+class Leaping(SystemClock):
+    """The real clock, which a test can set forward; what sleeps does not wake earlier."""
+
+    def __init__(self) -> None:
+        self.ahead = 0.0
+
+    def monotonic(self) -> float:
+        return super().monotonic() + self.ahead
+
+
+async def verdict(exporter: Exporter, path: str) -> tuple[int, str]:
+    response = await exporter.get(path)
+    return response.status_code, response.text
+
+
+async def test_it_is_ready_once_all_was_tried_or_after_half_a_minute() -> None:
+    clock = Leaping()
+    async with simulated(rate=1.0) as api:
+        api.fail(hang=1.0, only=("/v1/stats",))
+        async with in_process(api.variables, clock=clock) as exporter:
+            await exporter.until(lambda scrape: scrape.value("isnotai_resource_up") == 5)
+            assert await verdict(exporter, "/-/ready") == (
+                503,
+                "not ready\ndefault: stats was not tried yet\n",
+            )
+
+            clock.ahead = 30
+
+            assert await verdict(exporter, "/-/ready") == (200, "ready\n")
+
+
+async def test_it_is_healthy_until_a_poll_gives_no_sign_for_longer_than_it_can_rightly_take(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    # A request that outlives all its time-outs: a defect, of which only a restart helps.
+    monkeypatch.setattr(client, "REQUEST_SECONDS", 10_000)
+    monkeypatch.setattr(client, "PHASES", 10_000)
+    clock = Leaping()
+    async with simulated(rate=1.0) as api:
+        api.fail(hang=1.0, only=("/v1/stats",))
+        async with in_process(api.variables, clock=clock) as exporter:
+            await exporter.until(lambda scrape: scrape.value("isnotai_resource_up") == 5)
+            clock.ahead = STUCK_GRACE_SECONDS
+            assert (await verdict(exporter, "/-/healthy"))[0] == 200
+
+            # Five intervals of a second on top.
+            clock.ahead = STUCK_GRACE_SECONDS + 6
+            code, text = await verdict(exporter, "/-/healthy")
+
+            assert (code, "default: the poll of stats is stuck" in text) == (503, True)
+
+
+async def test_polls_start_once_when_the_state_is_free_though_settings_are_reloaded_meanwhile(
+    tmp_path: Path,
+) -> None:
+    other = FileLock(tmp_path / "state.db")
+    assert other.acquire()
+    async with simulated(rate=1.0) as api:
+        variables = {
+            **api.variables,
+            "ISNOTAI_STATE_PATH": str(tmp_path / "state.db"),
+            "ISNOTAI_WEB_ENABLE_LIFECYCLE": "true",
+            "ISNOTAI_POLL_HEALTH_INTERVAL": "1h",
+        }
+        async with in_process(variables) as exporter:
+            for _ in range(2):
+                assert (await exporter.client.post("/-/reload")).status_code == 200
+            assert api.asked() == 0
+            assert await exporter.healthy()
+
+            other.release()
+
+            await exporter.until(lambda scrape: scrape.value("isnotai_resource_up") == 6)
+            assert api.asked("/health") == 1
+
+
+async def test_a_reload_changes_what_is_polled_and_keeps_what_wants_a_restart() -> None:
+    async with simulated(rate=1.0) as api:
+        variables = {**api.variables, "ISNOTAI_WEB_ENABLE_LIFECYCLE": "true"}
+
+        def reload() -> Settings:
+            changed = {
+                **variables,
+                "ISNOTAI_POLL_STATS_INTERVAL": "0",
+                "ISNOTAI_WEB_TELEMETRY_PATH": "/elsewhere",
+            }
+            return load([], changed).settings
+
+        async with in_process(variables, reload) as exporter:
+            before = await exporter.until(lambda scrape: scrape.value("isnotai_stats") is not None)
+
+            assert (await exporter.client.post("/-/reload")).status_code == 200
+
+            after = await exporter.until(lambda scrape: scrape.value("isnotai_stats") is None)
+            assert after.value("isnotai_resource_up", resource="stats") is None
+            assert (after.value("isnotai_sessions_total") or 0) >= (
+                before.value("isnotai_sessions_total") or 0
+            )
+            assert (await exporter.get("/elsewhere")).status_code == 404
+
+
+async def test_the_status_page_shows_integrations_keys_and_errors() -> None:
+    async with simulated(rate=1.0) as api:
+        api.fail(down="503", retry_after="none", only=("/v1/usage",))
+        async with in_process(api.variables) as exporter:
+            await exporter.until(
+                lambda scrape: (
+                    scrape.value("isnotai_resource_up") == 5
+                    and scrape.value("isnotai_resource_consecutive_failures", resource="usage")
+                )
+            )
+            page = (await exporter.get("/")).text
+
+            for shown in ("default", "enterprise", "valid", "the API answered 503", "/metrics"):
+                assert shown in page
+
+
+def ended(capsys: pytest.CaptureFixture[str], **more: str) -> tuple[int, str]:
+    """The exit code of the daemon, and the last line on stderr."""
+    code = cli.main([], {**NOWHERE, **more})
+    return code, capsys.readouterr().err.splitlines()[-1]
+
+
+def test_a_state_file_of_somebody_else_ends_it_with_2(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    notes = tmp_path / "notes"
+    notes.write_text("somebody's notes, longer than a hundred bytes" * 5)
+
+    code, line = ended(capsys, ISNOTAI_STATE_PATH=str(notes))
+
+    assert code == 2
+    assert line == (f"isnotai-exporter: state.path: {notes} is not a state file of this exporter")
+    assert notes.read_text().startswith("somebody's notes")
+
+
+def test_a_state_that_another_exporter_keeps_ends_it_with_1(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(store, "LOCK_SECONDS", 0.2)
+    other = FileLock(tmp_path / "state.db")
+    assert other.acquire()
+
+    code, line = ended(capsys, ISNOTAI_STATE_PATH=str(tmp_path / "state.db"))
+
+    other.release()
+    assert (code, "another exporter holds" in line) == (1, True)
+
+
+def test_an_address_that_is_taken_ends_it_with_1(capsys: pytest.CaptureFixture[str]) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        address = f"127.0.0.1:{taken.getsockname()[1]}"
+        code, line = ended(capsys, ISNOTAI_WEB_LISTEN_ADDRESS=address)
+
+    assert (code, address in line) == (1, True)
+
+
+def test_a_bad_web_configuration_ends_it_with_2(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    config = tmp_path / "web.yml"
+    config.write_text("tls_server_config: {cert_file: nothing.pem}\n")
+
+    assert ended(capsys, ISNOTAI_WEB_CONFIG_FILE=str(config))[0] == 2
