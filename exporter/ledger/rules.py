@@ -88,7 +88,8 @@ def read(
         return before
     bot = session.score is not None and session.score >= rules.threshold
     tally.bots += bot and not known.bot
-    fresh = frozenset(session.flags) - known.flags
+    # In the order given, so that which flags come before a bound does not depend on hashes.
+    fresh = [flag for flag in dict.fromkeys(session.flags) if flag not in known.flags]
     tally.flags.update(fresh)
     active = session.status is not None and session.status.lower() == "active"
     tally.active += active - known.active
@@ -97,7 +98,7 @@ def read(
         bot=known.bot or bot,
         active=active,
         score=known.score if session.score is None else session.score,
-        flags=known.flags | fresh,
+        flags=known.flags.union(fresh),
     )
     if is_settled(session, known.created, at, rules):
         return settle(after, session.id, tally)

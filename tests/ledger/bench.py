@@ -2,6 +2,7 @@
 
 import asyncio
 import sqlite3
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
@@ -26,11 +27,20 @@ class KilledError(BaseException):
 
 
 class MortalStore(Store):
-    """A store whose process can be killed just before or just after a commit."""
+    """A store whose process can be killed just before or just after a commit.
+
+    entered: set when a transaction begins; it goes on when `gate` is set.
+    """
 
     kill: str | None = None
+    fail: sqlite3.Error | None = None
+    entered = threading.Event()
+    gate = threading.Event()
+    gate.set()
 
     def _transact(self, work: Callable[[sqlite3.Connection], T], then: Callable[[T], T]) -> T:
+        self.entered.set()
+        self.gate.wait(10)
         if self.kill == "before":
 
             def dying(connection: sqlite3.Connection) -> T:
@@ -44,6 +54,14 @@ class MortalStore(Store):
                 raise KilledError
 
             return super()._transact(work, died)
+        failure = self.fail
+        if failure is not None:
+
+            def failing(connection: sqlite3.Connection) -> T:
+                work(connection)
+                raise failure
+
+            return super()._transact(failing, then)
         return super()._transact(work, then)
 
 
@@ -75,7 +93,7 @@ class Bench:
         self.runner = asyncio.Runner()
         self.listing = Listing(self.clock, ServerClock(), **listing)  # type: ignore[arg-type]
         self.store: MortalStore | None = None
-        self.restart()
+        self.start()
 
     def restart(self) -> None:
         """A new process: nothing in memory survives."""
@@ -83,6 +101,10 @@ class Bench:
             if self.path is None:
                 raise ValueError("a state in memory does not survive")
             self.run(self.store.close())
+        self.start()
+
+    def start(self) -> None:
+        """A process on the state as it lies there."""
         self.store = MortalStore(self.path, self.clock.now)
         self.telemetry = Telemetry(self.clock.now(), ("sessions",), dropped_counter(0.0))
         self.listing.server_clock = ServerClock()

@@ -1,0 +1,321 @@
+"""The ledger's promises one by one, on a test's clock, with a real state file."""
+
+import asyncio
+import os
+import sqlite3
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, suppress
+from pathlib import Path
+
+import pytest
+
+from exporter.api.schema.analytics import HOUR, Hours
+from exporter.api.times import MICROSECONDS
+from exporter.ledger.coverage import Coverage
+from exporter.ledger.ledger import WalkLog
+from exporter.ledger.store import StateError
+from exporter.metrics import catalogue
+from tests.ledger.bench import Bench
+from tests.ledger.listing import DAY, Fake
+
+
+def add(bench: Bench, name: str, ago: float = 0.0, **fields: object) -> Fake:
+    created = bench.listing.now() - round(ago * MICROSECONDS)
+    values = {"visible": created, "updated": created, "status": "closed", "score": 0.1, **fields}
+    it = Fake(name, created, **values)  # type: ignore[arg-type]
+    bench.listing.sessions[name] = it
+    return it
+
+
+def polls(bench: Bench, count: int, apart: float = 60.0) -> None:
+    for _ in range(count):
+        bench.clock.advance(apart)
+        bench.poll()
+
+
+Make = Callable[..., Bench]
+
+
+@pytest.fixture
+def make(tmp_path: Path) -> Iterator[Make]:
+    """Makes a bench on a state file; it is closed after the test."""
+    with ExitStack() as stack:
+
+        def one(**options: object) -> Bench:
+            made = Bench(tmp_path / "state.db", **options)  # type: ignore[arg-type]
+            stack.callback(made.close)
+            return made
+
+        yield one
+
+
+@pytest.fixture
+def bench(make: Make) -> Bench:
+    """A bench that has polled once."""
+    made = make()
+    made.poll()
+    return made
+
+
+def test_an_exporter_without_state_counts_from_its_start_only(bench: Bench) -> None:
+    add(bench, "old", ago=600)
+    bench.clock.advance(5)
+    add(bench, "new")
+
+    polls(bench, 2)
+
+    assert bench.counts()["sessions"] == 1
+
+
+def test_lookback_reaches_behind_the_first_start_even_when_the_api_was_down_then(
+    make: Make,
+) -> None:
+    bench = make(lookback=100)
+    add(bench, "within", ago=90)
+    add(bench, "before", ago=110)
+    bench.run(bench.ledger.prepare())  # the first process never reached the API
+    bench.clock.advance(1000)
+    bench.restart()
+
+    polls(bench, 2)
+
+    assert bench.counts()["sessions"] == 1
+
+
+def test_a_session_that_the_list_no_longer_shows_is_settled_with_what_was_last_read(
+    bench: Bench,
+) -> None:
+    add(bench, "gone", status="active", score=0.85, flags=["webdriver"])
+    polls(bench, 1)
+    del bench.listing.sessions["gone"]
+
+    polls(bench, 6)
+
+    assert bench.state.unsettled == 0
+    assert bench.scores() == (1, 0.85)
+    assert bench.counts()["bots"] == 1
+
+
+def test_a_session_that_is_shown_again_in_time_is_not_given_up(bench: Bench) -> None:
+    it = add(bench, "hidden", status="active", score=0.2)
+    polls(bench, 1)
+    del bench.listing.sessions["hidden"]
+    polls(bench, 1)
+    it.score = 0.9
+    bench.listing.sessions["hidden"] = it
+
+    polls(bench, 4)
+
+    assert bench.scores() == (1, 0.9)
+
+
+def test_what_fell_out_of_history_is_a_gap_and_never_silent(make: Make) -> None:
+    bench = make(tier="free")
+    bench.poll()
+    frontier = bench.state.bounds.frontier
+    bench.clock.advance(9 * 86_400)
+    add(bench, "kept", ago=6 * 86_400)
+
+    polls(bench, 3)
+
+    lost = bench.counts()["gap"]
+    assert lost == pytest.approx(2 * 86_400, rel=0.01)
+    assert bench.counts()["sessions"] == 1
+    assert bench.state.bounds.frontier > frontier + 8 * DAY
+
+
+def test_an_unsettled_session_that_left_the_history_is_settled_as_last_read(make: Make) -> None:
+    bench = make(tier="free")
+    bench.poll()
+    add(bench, "open", status="active", score=0.75)
+    polls(bench, 1, apart=5)
+    assert bench.state.unsettled == 1
+
+    bench.clock.advance(8 * 86_400)
+    bench.poll()
+
+    assert bench.state.unsettled == 0
+    assert bench.scores() == (1, 0.75)
+
+
+def test_flags_past_the_bound_count_as_other_each_pair_once(make: Make) -> None:
+    bench = make(max_flags=2)
+    bench.poll()
+    it = add(
+        bench, "a", status="active", flags=["one", "two", "three", "four", "x" * 500, "\ud800"]
+    )
+    polls(bench, 1, apart=5)
+    it.flags = ["five", "four", "three"]
+    polls(bench, 3, apart=5)
+
+    counts = bench.counts()
+    assert counts["flag:one"] == counts["flag:two"] == 1
+    assert counts["flag:other"] == 5
+    assert bench.telemetry.dropped.value(catalogue.SESSION_FLAGS.name) == 5
+
+
+def test_an_invalid_item_counts_once_also_over_a_restart(bench: Bench) -> None:
+    add(bench, "broken", broken=True)
+    polls(bench, 2)
+    assert bench.telemetry.invalid_items.value("sessions") == 1
+
+    bench.restart()
+    polls(bench, 2)
+
+    assert bench.telemetry.invalid_items.value("sessions") == 0
+    assert "sessions" not in bench.counts()
+
+
+def test_the_state_holds_no_id(bench: Bench) -> None:
+    add(bench, "somebody@example.org", status="active")
+    add(bench, "broken-somebody@example.org", broken=True)
+    polls(bench, 2)
+    assert bench.store is not None
+    bench.run(bench.store.close())
+
+    held = b"".join(file.read_bytes() for file in bench.path.parent.iterdir())  # type: ignore[union-attr]
+
+    bench.start()
+    assert b"example.org" not in held
+    assert b"webdriver" not in held
+
+
+def test_while_commits_fail_what_is_published_stays_at_the_last_commit(bench: Bench) -> None:
+    add(bench, "first")
+    polls(bench, 1)
+    before = bench.counts()
+    add(bench, "second")
+    assert bench.store is not None
+    bench.store.fail = sqlite3.OperationalError("database or disk is full")
+
+    with pytest.raises(StateError):
+        polls(bench, 1)
+
+    assert bench.counts() == before
+    bench.store.fail = None
+    polls(bench, 1)
+    assert bench.counts()["sessions"] == 2
+
+
+def test_no_counter_falls_when_the_state_turns_out_damaged_under_way(bench: Bench) -> None:
+    for number in range(30):
+        add(bench, f"s{number}", flags=["webdriver"])
+    polls(bench, 3)
+    before = bench.counts()
+    assert bench.path is not None
+    assert bench.store is not None
+    bench.run(bench.store.run(lambda state: state.execute("PRAGMA shrink_memory").fetchall()))
+    wreck(bench.path)
+
+    with pytest.raises(StateError):
+        polls(bench, 3)
+    while bench.listing.sessions:
+        bench.listing.sessions.popitem()
+    with suppress(StateError):
+        polls(bench, 1)
+    add(bench, "later")
+    polls(bench, 2)
+
+    assert bench.counts() == {**before, "sessions": before["sessions"] + 1}
+    assert list(bench.path.parent.glob("*.damaged-*"))
+
+
+def wreck(path: Path) -> None:
+    """Overwrite all pages but the first, and the log beside."""
+    wal = path.with_name(f"{path.name}-wal")
+    if wal.exists():
+        os.truncate(wal, 0)
+    size = path.stat().st_size
+    with path.open("r+b") as file:
+        file.seek(4096)
+        file.write(b"\xa5" * (size - 4096))
+
+
+def test_a_commit_counts_although_its_poll_was_cancelled_meanwhile(bench: Bench) -> None:
+    at = bench.listing.now()
+    pages = [([add(bench, "cancelled").item()], at)]
+
+    store = bench.store
+    assert store is not None
+    store.entered, store.gate = threading.Event(), threading.Event()
+
+    async def cancelled() -> None:
+        task = asyncio.create_task(bench.ledger.take(pages, WalkLog()))
+        async with asyncio.timeout(10):
+            await asyncio.to_thread(store.entered.wait, 10)
+            task.cancel()
+            await asyncio.wait({task})
+        store.gate.set()
+
+    bench.run(cancelled())
+    bench.run(bench.ledger.take([], WalkLog()))  # waits for its turn on the store's thread
+
+    assert bench.counts()["sessions"] == 1
+    bench.restart()
+    polls(bench, 1)
+    assert bench.counts()["sessions"] == 1
+
+
+def test_memory_of_sessions_and_the_file_stay_bounded_over_days(make: Make, tmp_path: Path) -> None:
+    bench = make(interval=60, page_size=100)
+    bench.poll()
+    sizes = []
+    for hour in range(30):
+        bench.clock.advance(60)
+        for number in range(120):
+            add(bench, f"h{hour}-{number}", ago=number * 0.4, status="active")
+        polls(bench, 4, apart=900)
+        bench.listing.sessions.clear()
+        sizes.append(tmp_path.joinpath("state.db").stat().st_size)
+
+    assert bench.store is not None
+    rows = bench.run(bench.store.run(lambda state: list(state.execute("SELECT id FROM session"))))
+    assert len(rows) < 3 * 120  # type: ignore[arg-type]
+    assert len(bench.state.minutes) <= 200
+    assert sizes[-1] <= sizes[5]
+    assert bench.counts()["sessions"] == 30 * 120
+
+
+def test_coverage_shows_sessions_that_the_list_hides(make: Make) -> None:
+    bench = make(interval=60, page_size=100)
+    bench.clock.advance(3600 - bench.clock.now() % 3600)
+    hour = bench.listing.now()
+    bench.poll()
+    coverage = Coverage()
+    for _ in range(60):
+        bench.clock.advance(60)
+        add(bench, f"s{bench.clock.now()}", ago=1)
+        bench.poll()
+    coverage.note(Hours(((hour, 80), (hour + HOUR, 3)), None))
+
+    assert coverage.ratio(bench.state) is None  # the hour does not lie behind the frontier yet
+
+    polls(bench, 10)
+
+    listed = bench.listing.sessions.values()
+    in_hour = sum(hour <= it.created < hour + HOUR for it in listed)
+    assert coverage.ratio(bench.state) == in_hour / 80
+
+
+def test_coverage_is_absent_before_a_whole_hour_after_the_start(bench: Bench) -> None:
+    coverage = Coverage()
+    started = bench.listing.now()
+    hour = started - started % HOUR
+    coverage.note(Hours(((hour, 10),), None))
+
+    polls(bench, 70)
+
+    assert coverage.ratio(bench.state) is None
+
+
+def test_one_date_far_ahead_does_not_move_the_frontier_past_unread_sessions(bench: Bench) -> None:
+    true_time = bench.listing.now
+    bench.listing.skew = 7200.0
+    bench.clock.advance(10)
+    observe = bench.listing.server_clock.observe
+    bench.poll()
+    bench.listing.skew = 0.0
+    bench.listing.server_clock.observe = observe  # type: ignore[method-assign]
+
+    assert bench.state.bounds.frontier <= true_time()
