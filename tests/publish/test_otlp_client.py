@@ -45,8 +45,8 @@ class Receiver:
 
 
 @contextmanager
-def http_receiver(receiver: Receiver, certificate: trustme.LeafCert | None = None) -> Iterator[str]:
-    """The receiver over HTTP, as its URL."""
+def http_receiver(receiver: Receiver, authority: trustme.CA | None = None) -> Iterator[str]:
+    """The receiver over HTTP, as its URL; with an authority it wants a certificate of it, too."""
 
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
@@ -75,16 +75,18 @@ def http_receiver(receiver: Receiver, certificate: trustme.LeafCert | None = Non
             """Keep quiet about clients that refuse the certificate."""
 
     with Server(("127.0.0.1", 0), Handler) as server:
-        if certificate is not None:
+        if authority is not None:
             context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-            certificate.configure_cert(context)
+            context.verify_mode = ssl.CERT_REQUIRED
+            authority.configure_trust(context)
+            authority.issue_cert("127.0.0.1").configure_cert(context)
             server.socket = context.wrap_socket(
                 server.socket, server_side=True, do_handshake_on_connect=False
             )
         thread = threading.Thread(target=server.serve_forever, args=(0.01,))
         thread.start()
         try:
-            scheme = "http" if certificate is None else "https"
+            scheme = "http" if authority is None else "https"
             yield f"{scheme}://127.0.0.1:{server.server_port}"
         finally:
             server.shutdown()
@@ -92,8 +94,8 @@ def http_receiver(receiver: Receiver, certificate: trustme.LeafCert | None = Non
 
 
 @contextmanager
-def grpc_receiver(receiver: Receiver) -> Iterator[str]:
-    """The receiver over gRPC, as its URL."""
+def grpc_receiver(receiver: Receiver, authority: trustme.CA | None = None) -> Iterator[str]:
+    """The receiver over gRPC, as its URL; with an authority it wants a certificate of it, too."""
 
     class Service(metrics_service_pb2_grpc.MetricsServiceServicer):
         def Export(self, request: Any, context: Any) -> Any:  # noqa: N802 - the protocol's name
@@ -104,10 +106,17 @@ def grpc_receiver(receiver: Receiver) -> Iterator[str]:
     server = grpc.server(futures.ThreadPoolExecutor(2))
     add = metrics_service_pb2_grpc.add_MetricsServiceServicer_to_server
     add(Service(), server)  # type: ignore[no-untyped-call]
-    port = server.add_insecure_port("127.0.0.1:0")
+    if authority is None:
+        scheme, port = "http", server.add_insecure_port("127.0.0.1:0")
+    else:
+        own = authority.issue_cert("127.0.0.1")
+        pair = (own.private_key_pem.bytes(), own.cert_chain_pems[0].bytes())
+        trusted = authority.cert_pem.bytes()
+        credentials = grpc.ssl_server_credentials([pair], trusted, require_client_auth=True)
+        scheme, port = "https", server.add_secure_port("127.0.0.1:0", credentials)
     server.start()
     try:
-        yield f"http://127.0.0.1:{port}"
+        yield f"{scheme}://127.0.0.1:{port}"
     finally:
         server.stop(None).wait(SECONDS)
 
@@ -228,20 +237,33 @@ def test_nobody_listening_is_a_failure_within_the_time_out() -> None:
     assert not export(settings("http://127.0.0.1:1"), seconds=0.2)
 
 
-def test_the_endpoints_certificate_is_checked_against_the_given_authority(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("protocol", ["http/protobuf", "grpc"])
+def test_both_sides_certificates_are_checked_against_the_given_authority(
+    protocol: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    other = tmp_path / "other.pem"
-    trustme.CA().cert_pem.write_to_path(str(other))
-    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(other))
-    authority = trustme.CA()
-    bundle = tmp_path / "ca.pem"
-    authority.cert_pem.write_to_path(str(bundle))
+    authority, other = trustme.CA(), trustme.CA()
+    own = authority.issue_cert("exporter.example")
+    own.private_key_pem.write_to_path(str(tmp_path / "key.pem"))
+    own.cert_chain_pems[0].write_to_path(str(tmp_path / "cert.pem"))
+    authority.cert_pem.write_to_path(str(tmp_path / "ca.pem"))
+    other.cert_pem.write_to_path(str(tmp_path / "other.pem"))
+    # What HTTP libraries read by themselves must not weigh more than our own variable.
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(tmp_path / "other.pem"))
+    serve = grpc_receiver if protocol == "grpc" else http_receiver
     receiver = Receiver()
-    with http_receiver(receiver, authority.issue_cert("127.0.0.1")) as url:
-        assert not export(settings(url), seconds=0.5)
+    with serve(receiver, authority) as url:
+        good = settings(
+            url,
+            OTEL_EXPORTER_OTLP_PROTOCOL=protocol,
+            OTEL_EXPORTER_OTLP_METRICS_CERTIFICATE=str(tmp_path / "ca.pem"),
+            OTEL_EXPORTER_OTLP_CLIENT_KEY=str(tmp_path / "key.pem"),
+            OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE=str(tmp_path / "cert.pem"),
+        )
+        assert not export(replace(good, certificate=str(tmp_path / "other.pem")), seconds=0.5)
+        assert not export(replace(good, client_key=None, client_certificate=None), seconds=0.5)
         assert receiver.requests == []
-        assert export(settings(url, OTEL_EXPORTER_OTLP_METRICS_CERTIFICATE=str(bundle)))
+        assert export(good)
+    assert len(receiver.requests) == 1
 
 
 def test_a_certificate_that_grpc_cannot_read_names_the_file(tmp_path: Path) -> None:

@@ -6,10 +6,12 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 import urllib.request
 from collections.abc import Iterator
-from contextlib import contextmanager
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
 
 import pytest
 
@@ -55,10 +57,12 @@ class Daemon:
         """Seconds from SIGTERM to exit code 0."""
         before = time.monotonic()
         self._process.send_signal(signal.SIGTERM)
+        code = self._process.wait(WAIT_SECONDS)
+        after = time.monotonic()
         assert self._process.stderr is not None
         self.log += self._process.stderr.read()
-        assert self._process.wait(WAIT_SECONDS) == 0, self.log
-        return time.monotonic() - before
+        assert code == 0, self.log
+        return after - before
 
 
 @contextmanager
@@ -70,10 +74,14 @@ def running(**variables: str) -> Iterator[Daemon]:
         stdout=subprocess.DEVNULL,
         text=True,
     )
+    # Reading its log ends with it, at the latest then.
+    watchdog = threading.Timer(2 * WAIT_SECONDS, process.kill)
+    watchdog.start()
     with process:
         try:
             yield Daemon(process)
         finally:
+            watchdog.cancel()
             process.kill()
 
 
@@ -116,6 +124,49 @@ def test_an_endpoint_that_hangs_slows_neither_scrape_nor_stop(protocol: str) -> 
         assert daemon.metric('isnotai_exporter_otlp_exports_total{outcome="success"}') == 0
         assert daemon.stop() < STOP_SECONDS
     assert "otlp_flush_failed" in daemon.log
+
+
+@contextmanager
+def dripping() -> Iterator[str]:
+    """The URL of a server whose answers never end: each byte restarts the time-out for a read."""
+    over = threading.Event()
+
+    def drip(client: socket.socket) -> None:
+        client.sendall(b"HTTP/1.1 200 OK\r\nX-Drip: ")
+        while not over.wait(0.05):
+            client.sendall(b"x")
+
+    def answer(client: socket.socket) -> None:
+        with client, suppress(OSError):
+            drip(client)
+
+    with socket.create_server(("127.0.0.1", 0)) as server, ThreadPoolExecutor() as threads:
+
+        def accept() -> None:
+            while not over.is_set():
+                client, _ = server.accept()
+                threads.submit(answer, client)
+
+        threads.submit(accept)
+        host, port = server.getsockname()
+        try:
+            yield f"http://{host}:{port}"
+        finally:
+            over.set()
+            socket.create_connection((host, port)).close()
+
+
+def test_an_answer_that_never_ends_does_not_hold_up_the_stop() -> None:
+    with (
+        dripping() as url,
+        running(
+            OTEL_EXPORTER_OTLP_ENDPOINT=url,
+            OTEL_METRIC_EXPORT_INTERVAL="50",
+            OTEL_METRIC_EXPORT_TIMEOUT="200",
+        ) as daemon,
+    ):
+        daemon.line("the export before it still runs")
+        assert daemon.stop() < STOP_SECONDS
 
 
 def test_without_an_endpoint_no_exports_are_exposed() -> None:
