@@ -9,7 +9,8 @@ help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/:/' | column -t -s:
 
 # Two stamps, so that trying the exporter installs no test tools.
-$(VENV)/.runtime: requirements/runtime.txt pyproject.toml
+$(VENV)/.runtime: requirements/build.txt requirements/runtime.txt pyproject.toml
+	@echo "installing into $(VENV); the first time takes about a minute"
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/build.txt -r requirements/runtime.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
@@ -49,6 +50,14 @@ tools: ## build the real tools into .tools/bin, once
 .PHONY: test-tools
 test-tools: $(VENV)/.dev tools ## the tests that need the real tools
 	$(PYTEST) -m "tools and not soak" $(ARGS)
+
+.PHONY: soak
+soak: $(VENV)/.dev ## minutes of trouble: all faults at once, kills at random
+	$(PYTEST) -m soak -s $(ARGS)
+
+.PHONY: docs
+docs: $(VENV)/.dev ## rewrite the tables of the documentation from the code
+	$(BIN)/python -m scripts.write_docs
 
 .PHONY: lock
 lock: ## pin what pyproject.toml allows; the files name no package index
