@@ -242,6 +242,15 @@ def test_replicas_share_the_budget(helm: Helm) -> None:
     assert "--budget.replicas=3" in exporter_in(pod_of(manifests))["args"]
 
 
+def test_a_topology_constraint_without_a_selector_spreads_these_pods(helm: Helm) -> None:
+    manifests = helm.template("--values", str(value_set("replicas")))
+    (constraint,) = pod_of(manifests)["spec"]["topologySpreadConstraints"]
+
+    selector = of_kind(manifests, "Deployment")["spec"]["selector"]
+    assert constraint["labelSelector"] == selector
+    assert constraint["maxSkew"] == 1
+
+
 def test_probes_ask_only_the_exporter_itself(helm: Helm) -> None:
     exporter = exporter_in(pod_of(helm.template(*MINIMUM)))
 
