@@ -147,13 +147,14 @@ def dripping() -> Iterator[str]:
                 client, _ = server.accept()
                 threads.submit(answer, client)
 
-        threads.submit(accept)
+        accepting = threads.submit(accept)
         host, port = server.getsockname()
         try:
             yield f"http://{host}:{port}"
         finally:
             over.set()
             socket.create_connection((host, port)).close()
+            accepting.result(WAIT_SECONDS)
 
 
 def test_an_answer_that_never_ends_does_not_hold_up_the_stop() -> None:
