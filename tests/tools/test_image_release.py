@@ -6,6 +6,7 @@ checked.
 
 import re
 import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -78,3 +79,29 @@ def test_every_build_argument_of_the_workflows_is_one_of_the_dockerfile() -> Non
 
     assert given
     assert given <= known
+
+
+@pytest.mark.parametrize("machine", ["x86_64", "aarch64"])
+def test_every_locked_dependency_has_a_wheel_for_the_images_python(
+    machine: str, tmp_path: Path
+) -> None:
+    (version,) = re.findall(
+        r"^ARG PYTHON_IMAGE=.*python:([0-9.]+)-slim",
+        (ROOT / "Dockerfile").read_text(),
+        re.MULTILINE,
+    )
+    platforms = (f"--platform=manylinux{glibc}_{machine}" for glibc in ("_2_28", "_2_17", "2014"))
+    answer = subprocess.run(
+        [
+            *(sys.executable, "-m", "pip", "install", "--dry-run", "--no-deps", "--quiet"),
+            *("--require-hashes", "--only-binary=:all:", f"--target={tmp_path}"),
+            *(f"--python-version={version}", "--implementation=cp", *platforms),
+            *("--requirement", str(ROOT / "requirements/runtime.txt")),
+        ],
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+
+    assert answer.returncode == 0, answer.stderr
