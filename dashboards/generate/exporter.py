@@ -247,7 +247,7 @@ _LEDGER = Row(
             width=8,
         ),
         lines(
-            "Coverage",
+            "Coverage by integration",
             "Sessions counted over those in the API's own analytics, for the last complete hour; "
             "the ten lowest. Below 95 % something is not seen.",
             "percentunit",
@@ -317,7 +317,7 @@ _PROCESS = Row(
             "Resident memory of each exporter.",
             "bytes",
             Query(process("process_resident_memory_bytes"), "{{instance}}"),
-            width=6,
+            width=5,
         ),
         lines(
             "CPU",
@@ -326,14 +326,14 @@ _PROCESS = Row(
             Query(
                 f"rate({process('process_cpu_seconds_total')}[$__rate_interval])", "{{instance}}"
             ),
-            width=6,
+            width=5,
         ),
         lines(
             "Series",
             "Series that each exporter exposes, besides those of its runtime.",
             "short",
             Query(process("isnotai_exporter_series"), "{{instance}}"),
-            width=6,
+            width=4,
         ),
         lines(
             "Folded labels",
@@ -346,7 +346,19 @@ _PROCESS = Row(
                 + "[1h]))",
                 "{{family}}",
             ),
-            width=6,
+            width=5,
+        ),
+        lines(
+            "OTLP exports",
+            "Exports a minute by outcome, where OTLP is on; empty where it is off.",
+            "opm",
+            Query(
+                "sum by (outcome) (rate("
+                + process("isnotai_exporter_otlp_exports_total")
+                + "[$__rate_interval])) * 60",
+                "{{outcome}}",
+            ),
+            width=5,
         ),
     ),
 )

@@ -1,0 +1,147 @@
+"""What a Prometheus would hold had the exporter run for longer, as blocks made by promtool.
+
+A daemon's real scrapes give the series, their labels, their levels and their pace; the day curve of
+the simulator gives the shape. So the numbers are invented, but each series is one that the exporter
+exposes. Nothing here is evidence of counting; it only fills the past for comparisons and pictures.
+"""
+
+import json
+import math
+import subprocess
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from dashboards.trial.stage import JOB, Scrape
+from exporter.simulator.curve import intensity
+
+SEED = 7
+AGENTS = ("isnotai_bot_sessions_total", "isnotai_session_flags_total")
+PROMTOOL_SECONDS = 120.0
+
+Labels = tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """A stretch of the past, Unix seconds, and how far apart its samples lie."""
+
+    start: float
+    end: float
+    step: float
+
+    def times(self) -> Iterator[float]:
+        """The times of the samples, ascending."""
+        for at in range(int((self.end - self.start) // self.step) + 1):
+            yield self.start + at * self.step
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """Two scrapes of one daemon, `seconds` apart, taken at `at` (Unix seconds)."""
+
+    before: Scrape
+    after: Scrape
+    seconds: float
+    at: float
+
+
+def _is_counter(name: str) -> bool:
+    return name.endswith(("_total", "_bucket", "_sum", "_count"))
+
+
+def _wave(name: str, labels: Labels, at: float) -> float:
+    """The shape of a series at a time, 1 on average: people's day, or agents'."""
+    people, agents = intensity(SEED, int(at * 1e6), flat=False)
+    if name in AGENTS:
+        return agents
+    if name == "isnotai_session_bot_score_bucket" or "verdict" in dict(labels):
+        return 0.8 * people + 0.2 * agents
+    if name.startswith(("isnotai_sessions", "isnotai_session_", "isnotai_analytics")):
+        return people
+    return 1.0
+
+
+def _smooth(name: str, labels: Labels, at: float) -> float:
+    """A slow, small variation, its phase the series' own."""
+    phase = sum(map(ord, name + "".join(value for _, value in labels))) % 628 / 100
+    return 1 + 0.06 * math.sin(at / 5400 + phase)
+
+
+def _values(
+    name: str, labels: Labels, pace: Pace, times: Sequence[float], step: float
+) -> Iterator[float]:
+    level = pace.after[name, labels]
+    if _is_counter(name):
+        rate = max(0.0, level - pace.before.get((name, labels), level)) / pace.seconds
+        total = 0.0
+        for at in times:
+            total += rate * step * _wave(name, labels, at)
+            yield total
+        return
+    for at in times:
+        if name.endswith("_timestamp_seconds"):
+            yield at - (pace.at - level)
+        elif name.startswith("isnotai_usage") or name == "isnotai_quota_used_ratio":
+            yield level * (0.4 + 0.6 * (at - times[0]) / max(1.0, times[-1] - times[0]))
+        elif name.endswith(("_info", "_up", "_valid", "_successful", "_limit", "_failures")):
+            yield level
+        elif name.startswith("isnotai_analytics") and not name.endswith(("ratio", "average")):
+            yield round(level * _smooth(name, labels, at))
+        elif name.startswith(("isnotai_analytics", "isnotai_sessions")):
+            yield level * _smooth(name, labels, at)
+        elif name.endswith(("_requests", "_start_time_seconds", "_ratio")):
+            yield level
+        else:
+            yield level * (1 + (_smooth(name, labels, at) - 1) / 4)
+
+
+def openmetrics(
+    pace: Pace, instance: str, spans: Sequence[Span], only: Sequence[str] = ()
+) -> Iterator[str]:
+    """The lines of an OpenMetrics file. only: the names wanted, or all of the exporter's."""
+    scraped: dict[str, list[Labels]] = {}
+    for name, labels in pace.after:
+        wanted = name in only if only else not name.startswith("python_")
+        if wanted:
+            scraped.setdefault(name, []).append(labels)
+    if not only:
+        scraped["up"] = [()]
+    for name, all_labels in scraped.items():
+        # Untyped, since the names of a histogram's parts stand alone here.
+        yield f"# TYPE {name} unknown\n"
+        for labels in all_labels:
+            yield from _lines(name, labels, pace, instance, spans)
+    yield "# EOF\n"
+
+
+def _lines(
+    name: str, labels: Labels, pace: Pace, instance: str, spans: Sequence[Span]
+) -> Iterator[str]:
+    inner = ",".join(
+        f"{key}={json.dumps(value)}"
+        for key, value in (("job", JOB), ("instance", instance), *labels)
+    )
+    for span in spans:
+        times = list(span.times())
+        if name == "up":
+            values: Iterator[float] = (1.0 for _ in times)
+        else:
+            values = _values(name, labels, pace, times, span.step)
+        for at, value in zip(times, values, strict=True):
+            yield f"{name}{{{inner}}} {value!r} {at:.3f}\n"
+
+
+def write_blocks(promtool: Path, lines: Iterator[str], folder: Path) -> None:
+    """Make blocks in `folder`, which Prometheus then starts on. Raises CalledProcessError."""
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder.parent / "history.om"
+    with path.open("w") as file:
+        file.writelines(lines)
+    command = [str(promtool), "tsdb", "create-blocks-from", "openmetrics", "-q"]
+    subprocess.run(  # noqa: S603 - the tool that was built here
+        [*command, str(path), str(folder)],
+        check=True,
+        capture_output=True,
+        timeout=PROMTOOL_SECONDS,
+    )

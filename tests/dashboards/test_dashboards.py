@@ -1,0 +1,218 @@
+"""The dashboards are what the code makes, and keep the rules that their readers rely on.
+
+The rules on variables, selectors, ranges and units are those of grafana/dashboard-linter.
+"""
+
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from alerts.generate.outputs import alerts
+from dashboards.generate.boards import files
+from exporter.metrics import catalogue
+
+FOLDER = Path(__file__).resolve().parents[2] / "dashboards" / "grafana"
+NAMES = sorted(files())
+UNITS = {
+    *("none", "short", "percentunit", "s", "bytes", "ops", "opm", "rpm"),
+    *("dateTimeFromNow", "bool_yes_no"),
+}
+PROCESS_METRICS = {
+    "process_resident_memory_bytes",
+    "process_cpu_seconds_total",
+    "process_start_time_seconds",
+}
+SELECTOR = re.compile(r"\b((?:isnotai|process|python)_\w+)(\{[^}]*\})?")
+COLOURS = {"#56B4E9", "#E69F00", "#009E73", "#D55E00", "#CC79A7", "#F0E442", "#999999"}
+
+
+def board(name: str) -> dict[str, Any]:
+    """A dashboard as it lies in the repository."""
+    content: dict[str, Any] = json.loads((FOLDER / name).read_text())
+    return content
+
+
+def panels(name: str) -> list[dict[str, Any]]:
+    """Its panels, without the headings of rows."""
+    return [panel for panel in board(name)["panels"] if panel["type"] != "row"]
+
+
+def expressions(name: str) -> Iterator[str]:
+    """All its queries, those of annotations too."""
+    for panel in panels(name):
+        yield from (target["expr"] for target in panel["targets"])
+    yield from (annotation["expr"] for annotation in board(name)["annotations"]["list"])
+
+
+def known_names() -> set[str]:
+    """The names that a query may use."""
+    names = {metric.exposed_name for metric in catalogue.METRICS}
+    for metric in catalogue.METRICS:
+        if metric.kind == "histogram":
+            names |= {metric.name + suffix for suffix in ("_bucket", "_sum", "_count")}
+    return names | PROCESS_METRICS
+
+
+def test_the_files_are_what_the_code_makes() -> None:
+    assert {path.name: path.read_text() for path in FOLDER.iterdir()} == files()
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_each_metric_named_is_in_the_catalogue(name: str) -> None:
+    text = (FOLDER / name).read_text()
+
+    assert set(re.findall(r"\bisnotai_\w+", text)) <= known_names()
+
+
+def test_each_metric_of_the_catalogue_is_on_some_panel() -> None:
+    shown = {
+        metric
+        for name in NAMES
+        for expr in expressions(name)
+        for metric, _ in SELECTOR.findall(expr)
+    }
+    shown |= {re.sub(r"_(bucket|sum|count)$", "", metric) for metric in shown}
+
+    assert {metric.exposed_name for metric in catalogue.METRICS} <= shown
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_each_selector_has_the_dashboards_variables(name: str) -> None:
+    own = {metric.exposed_name for metric in catalogue.METRICS if not metric.per_integration}
+    for expr in expressions(name):
+        for metric, matchers in SELECTOR.findall(expr):
+            assert 'job=~"$job"' in matchers, expr
+            assert 'instance=~"$instance"' in matchers, expr
+            if metric not in own | PROCESS_METRICS:
+                assert 'integration=~"$integration"' in matchers, expr
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_rates_take_the_scrape_interval_into_account_and_counters_are_rated(name: str) -> None:
+    for expr in expressions(name):
+        for function, span in re.findall(r"\b(i?rate)\([^()]*\[([^\]]+)\]", expr):
+            assert span == "$__rate_interval", (function, expr)
+        for counter in re.finditer(r"\b\w+_total\{[^}]*\}(\[?)", expr):
+            before = expr[: counter.start()]
+            assert re.search(r"\b(rate|increase)\($", before), expr
+            assert counter[1] == "[", expr
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_nothing_hides_an_empty_answer(name: str) -> None:
+    for expr in expressions(name):
+        assert "vector(" not in expr
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_each_panel_says_how_to_read_it(name: str) -> None:
+    titles = [panel["title"] for panel in panels(name)]
+
+    assert len(set(titles)) == len(titles)
+    for panel in panels(name):
+        assert panel["title"]
+        assert len(panel["description"].split()) >= 6, panel["title"]
+        assert panel["fieldConfig"]["defaults"]["unit"] in UNITS, panel["title"]
+        assert panel["targets"], panel["title"]
+        assert panel["datasource"] == {"type": "prometheus", "uid": "${datasource}"}
+        for target in panel["targets"]:
+            assert target["datasource"] == panel["datasource"]
+        refs = [target["refId"] for target in panel["targets"]]
+        assert len(set(refs)) == len(refs)
+
+
+def test_panels_on_scores_and_bots_say_that_a_high_score_means_bot() -> None:
+    for panel in panels("notai-security.json"):
+        about = {
+            metric
+            for target in panel["targets"]
+            for metric, _ in SELECTOR.findall(target["expr"])
+            if "bot_score" in metric
+        }
+        if about and panel["type"] in {"heatmap", "stat", "timeseries"}:
+            score_panel = "scores" in panel["title"].lower() or "Score" in panel["title"]
+            assert "high score means bot" in panel["description"].lower() or not score_panel
+    assert "high score means bot" in board("notai-security.json")["description"].lower()
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_variables_are_those_that_a_user_expects(name: str) -> None:
+    variables = {variable["name"]: variable for variable in board(name)["templating"]["list"]}
+
+    assert variables["datasource"]["type"] == "datasource"
+    assert variables["datasource"]["query"] == "prometheus"
+    assert variables["datasource"]["label"] == "Data source"
+    for label in ("job", "instance", "integration"):
+        variable = variables[label]
+        assert variable["multi"] is True
+        assert variable["includeAll"] is True
+        assert variable["allValue"] == ".+"
+        assert variable["label"] == label.title()
+        assert variable["refresh"] == 2
+        assert variable["datasource"]["uid"] == "${datasource}"
+        assert re.fullmatch(rf"label_values\(.+, {label}\)", variable["definition"])
+    used = set(re.findall(r"\$\{?(\w+)", (FOLDER / name).read_text()))
+    assert used - {"__rate_interval", "__all"} == set(variables)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_panels_lie_on_the_grid_and_none_on_another(name: str) -> None:
+    taken: set[tuple[int, int]] = set()
+    for panel in board(name)["panels"]:
+        place = panel["gridPos"]
+        cells = {
+            (x, y)
+            for x in range(place["x"], place["x"] + place["w"])
+            for y in range(place["y"], place["y"] + place["h"])
+        }
+        assert max(x for x, _ in cells) < 24
+        assert not taken & cells, panel["title"]
+        taken |= cells
+    ids = [panel["id"] for panel in board(name)["panels"]]
+    assert len(set(ids)) == len(ids)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_uid_schema_and_links_are_fixed(name: str) -> None:
+    content = board(name)
+    others = {f"/d/{path.removesuffix('.json')}" for path in NAMES if path != name}
+
+    assert f"{content['uid']}.json" == name
+    assert content["schemaVersion"] >= 39
+    assert content["editable"] is False
+    assert "id" not in content
+    assert {link["url"] for link in content["links"]} == others | {"https://dash.isnotai.com"}
+    for link in content["links"]:
+        assert link["includeVars"] is link["url"].startswith("/d/")
+
+
+def test_alerts_link_to_dashboards_that_exist() -> None:
+    assert {f"{alert.dashboard}.json" for alert in alerts()} <= set(NAMES)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_only_colours_that_the_colour_blind_can_tell_apart_are_fixed(name: str) -> None:
+    assert set(re.findall(r"#[0-9A-Fa-f]{6}", (FOLDER / name).read_text())) <= COLOURS
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_no_panel_names_a_session_or_a_user(name: str) -> None:
+    text = (FOLDER / name).read_text()
+
+    for word in ("session_id", "sessionId", "userId", "user_id", "userName", "pageUrl"):
+        assert word not in text
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_account_level_gauges_are_not_summed_over_the_exporters_that_share_a_key(name: str) -> None:
+    account = ("isnotai_analytics", "isnotai_usage", "isnotai_quota", "isnotai_stats")
+    ledger = ("isnotai_sessions", "isnotai_bot_sessions", "isnotai_session_flags")
+    for expr in expressions(name):
+        for found in re.finditer(r"\b(isnotai_\w+)\{", expr):
+            if found[1].startswith((*account, *ledger)):
+                before = expr[: found.start()]
+                assert re.search(r"(max|min) by \([\w, ]+\) \((\w+\()?\(*$", before), expr

@@ -1,0 +1,180 @@
+"""Each query of the dashboards, the alerts and the runbook, run by a real Prometheus.
+
+It scrapes a daemon that reads a simulator full of faults, so that also what should stay empty in
+good times has data: failures, throttling, late sessions, folded labels, what does not decode.
+"""
+
+import json
+import math
+import re
+import time
+import urllib.parse
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+import yaml
+
+from dashboards.trial import history, queries
+from dashboards.trial.queries import Asked
+from dashboards.trial.stage import (
+    FAULTS,
+    Scrape,
+    exporter,
+    fetch,
+    free_port,
+    prometheus,
+    wait_until,
+)
+
+pytestmark = pytest.mark.tools
+
+ROOT = Path(__file__).resolve().parents[2]
+BOARDS = [json.loads(path.read_text()) for path in sorted((ROOT / "dashboards/grafana").iterdir())]
+ASKED = [asked for board in BOARDS for asked in queries.queries_of(board)]
+RULE_FILES = tuple(
+    ROOT / "alerts" / "prometheus" / f"{name}.yaml" for name in ("recording", "alerts")
+)
+GRAFANA_RULES = [
+    rule
+    for group in yaml.safe_load((ROOT / "alerts/grafana/alerting.yaml").read_text())["groups"]
+    for rule in group["rules"]
+]
+RUNBOOK = (ROOT / "docs" / "runbooks" / "alerts.md").read_text()
+WEEK_SECONDS = 7 * 86400
+COMPARED = ("isnotai_sessions_total", "isnotai_bot_sessions_total")
+SCRAPED_SECONDS = 30
+
+HAPPENED: tuple[tuple[str, dict[str, str]], ...] = (
+    ("isnotai_polls_total", {"outcome": "failure"}),
+    ("isnotai_api_requests_total", {"code": "429"}),
+    ("isnotai_api_invalid_responses_total", {}),
+    ("isnotai_api_invalid_items_total", {"resource": "sessions"}),
+    ("isnotai_late_sessions_total", {}),
+    ("isnotai_session_flags_total", {"flag": "other"}),
+    ("isnotai_session_bot_score_count", {}),
+    ("isnotai_exporter_series_dropped_total", {"family": "isnotai_session_flags"}),
+    ("isnotai_exporter_otlp_exports_total", {"outcome": "failure"}),
+    ("isnotai_quota_used_ratio", {}),
+    ("isnotai_session_coverage_ratio", {}),
+)
+
+
+@dataclass(frozen=True)
+class Trial:
+    """A Prometheus with data. at: Unix seconds of the last scrapes."""
+
+    url: str
+    at: float
+
+
+def happened(now: Scrape, name: str, labels: dict[str, str]) -> bool:
+    """Whether some series of the name with these labels is above 0."""
+    return any(
+        value > 0 and labels.items() <= dict(pairs).items()
+        for (found, pairs), value in now.items()
+        if found == name
+    )
+
+
+@pytest.fixture(scope="module")
+def trial(tool: Callable[[str], Path], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Trial]:
+    """A Prometheus that scraped until all that can go wrong did, with an hour of last week."""
+    folder = tmp_path_factory.mktemp("trial") / "data"
+    with exporter(free_port()) as stage:
+        first, began = stage.scrape(), time.time()
+        wait_until("a pace to be seen", lambda: time.time() - began > 4)
+        second, ended = stage.scrape(), time.time()
+        last_week = history.Span(began - WEEK_SECONDS - 7200, began - WEEK_SECONDS + 600, 60)
+        pace = history.Pace(first, second, ended - began, ended)
+        lines = history.openmetrics(pace, stage.instance, [last_week], COMPARED)
+        history.write_blocks(tool("promtool"), lines, folder)
+        with prometheus(tool("prometheus"), folder, stage.instance, RULE_FILES) as url:
+            stage.set_faults(FAULTS)
+            wait_until(
+                f"{SCRAPED_SECONDS} scrapes",
+                lambda: _scrapes(url) >= SCRAPED_SECONDS,
+            )
+            wait_until(
+                "all faults to show",
+                lambda: all(happened(stage.scrape(), *what) for what in HAPPENED),
+            )
+            at = time.time()
+            wait_until("one more scrape", lambda: time.time() - at > 2)
+            yield Trial(url, at)
+
+
+def _scrapes(url: str) -> float:
+    answer = queries.instant(url, "count_over_time(isnotai_up[1h])", time.time())
+    return answer[0].points[0][1] if answer else 0
+
+
+def answer(trial: Trial, asked: Asked) -> list[queries.Series]:
+    """What the panel gets, with All chosen."""
+    expr = queries.filled_in(asked.target["expr"], "10s")
+    if asked.target["instant"]:
+        return queries.instant(trial.url, expr, trial.at)
+    return queries.ranged(trial.url, expr, trial.at - 20, trial.at, 1)
+
+
+@pytest.mark.parametrize("asked", ASKED, ids=lambda asked: asked.title)
+def test_each_panels_query_gives_numbers(trial: Trial, asked: Asked) -> None:
+    values = [value for series in answer(trial, asked) for _, value in series.points]
+
+    assert any(math.isfinite(value) for value in values), values[:5]
+
+
+@pytest.mark.parametrize("board", BOARDS, ids=lambda board: board["title"])
+def test_each_variable_and_annotation_is_a_query_that_prometheus_knows(
+    trial: Trial, board: dict[str, object]
+) -> None:
+    text = json.dumps(board)
+    for selector, label in re.findall(r'"definition": "label_values\((.+?), (\w+)\)"', text):
+        plain = queries.filled_in(selector.replace('\\"', '"'), "10s")
+        asked = urllib.parse.urlencode({"match[]": plain})
+        values = json.loads(fetch(f"{trial.url}/api/v1/label/{label}/values?{asked}"))["data"]
+        assert values, selector
+    for expr in re.findall(r'"expr": "(time\(\) - .+? > 600)"', text):
+        plain = queries.filled_in(expr.replace('\\"', '"'), "10s")
+        queries.instant(trial.url, plain, trial.at)
+
+
+def formatted(trial: Trial, expr: str) -> str:
+    """The expression as Prometheus itself writes it."""
+    body = urllib.parse.urlencode({"query": expr}).encode()
+    text: str = json.loads(fetch(f"{trial.url}/api/v1/format_query", body))["data"]
+    return text
+
+
+def test_grafanas_rules_run_and_are_those_that_prometheus_has_loaded(trial: Trial) -> None:
+    groups = json.loads(fetch(f"{trial.url}/api/v1/rules?type=alert"))["data"]["groups"]
+    loaded = {
+        rule["name"]: formatted(trial, rule["query"]) for group in groups for rule in group["rules"]
+    }
+    theirs = {}
+    for rule in GRAFANA_RULES:
+        expr = rule["data"][0]["model"]["expr"].replace("$$", "$")
+        queries.instant(trial.url, expr, trial.at)
+        theirs[rule["title"]] = formatted(trial, expr)
+
+    assert theirs == loaded
+
+
+def test_no_rule_fails_and_the_recording_rules_record(trial: Trial) -> None:
+    lag = "instance_integration:isnotai_session_frontier_lag_seconds:max2m"
+    wait_until(
+        "the first evaluation of the groups, a minute at most",
+        lambda: bool(queries.instant(trial.url, lag, time.time())),
+    )
+
+    groups = json.loads(fetch(f"{trial.url}/api/v1/rules"))["data"]["groups"]
+
+    rules = [rule for group in groups for rule in group["rules"]]
+    assert {rule["name"]: rule["lastError"] for rule in rules if "lastError" in rule} == {}
+    assert {rule["health"] for rule in rules} <= {"ok", "unknown"}
+
+
+@pytest.mark.parametrize("query", re.findall(r"```promql\n(.+?)\n```", RUNBOOK, flags=re.DOTALL))
+def test_each_query_of_the_runbook_runs(trial: Trial, query: str) -> None:
+    queries.instant(trial.url, query, trial.at)
