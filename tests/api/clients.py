@@ -98,8 +98,7 @@ class Script:
         self.asked.append(request)
         if self._clock is not None:
             self.times.append(self._clock())
-        answer = self._answers.pop(0) if len(self._answers) > 1 else self._answers[0]
-        return answer
+        return self._answers.pop(0) if len(self._answers) > 1 else self._answers[0]
 
     @property
     def keys(self) -> Iterable[str | None]:
