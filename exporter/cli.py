@@ -56,6 +56,12 @@ def _parser(arguments: Sequence[str]) -> argparse.ArgumentParser:
     add_flags(healthcheck)
     healthcheck.add_argument("--url", help="where to ask [default: /-/healthy, from settings]")
     commands.add_parser("metrics", help="print the catalogue of metrics")
+    sessions = commands.add_parser("sessions", help="list recent sessions; nothing is stored")
+    add_flags(sessions)
+    if "sessions" in arguments:
+        from exporter.commands.sessions import add_arguments as add_sessions_arguments
+
+        add_sessions_arguments(sessions)
     simulate = commands.add_parser("simulate", help="run the simulator of the Not AI API alone")
     if "simulate" in arguments:
         from exporter.simulator.options import add_arguments
@@ -86,6 +92,10 @@ def _run(parsed: argparse.Namespace, environ: Mapping[str, str]) -> int:
             from exporter.commands import metrics
 
             return metrics.run()
+        case "sessions":
+            from exporter.commands import sessions
+
+            return sessions.run(parsed, environ)
         case "simulate":
             from exporter.simulator import server
 

@@ -314,7 +314,7 @@ _PROCESS = Row(
     (
         lines(
             "Memory",
-            "Resident memory of each exporter.",
+            "Resident memory of each exporter; it stays flat over weeks, however much is counted.",
             "bytes",
             Query(process("process_resident_memory_bytes"), "{{instance}}"),
             width=5,
