@@ -10,7 +10,7 @@ Severity = Literal["critical", "warning", "info"]
 Audience = Literal["operations", "security"]
 Dashboard = Literal["notai-security", "notai-usage", "notai-exporter"]
 
-RUNBOOKS = "https://isnotai-exporter.example/docs/runbooks/alerts.md"
+RUNBOOKS = "https://github.com/isnotai-exporter/isnotai-exporter/blob/main/docs/runbooks/alerts.md"
 """Where the runbook is published; `--runbooks` sets another place."""
 
 GRAFANA = "http://localhost:3000"

@@ -11,7 +11,7 @@ from urllib.parse import quote
 
 Kind = Literal["fires", "boundary", "silent"]
 
-RUNBOOK = "https://isnotai-exporter.example/docs/runbooks/alerts.md#"
+RUNBOOK = "https://github.com/isnotai-exporter/isnotai-exporter/blob/main/docs/runbooks/alerts.md#"
 GRAFANA = "http://localhost:3000/d/"
 
 TARGET = {"job": "isnotai", "instance": "a:10984"}
