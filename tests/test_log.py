@@ -27,7 +27,10 @@ def _logging_as_before(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     redact.add(SECRET)
     root = logging.getLogger()
     handlers, level = list(root.handlers), root.level
-    levels = {name: logging.getLogger(name).level for name in log._CHATTY}
+    levels = {name: logging.getLogger(name).level for name in (*log._CHATTY, *log._UVICORN)}
+    for name in log._UVICORN:
+        # A server that ran in this process before has set it to its own.
+        logging.getLogger(name).setLevel(logging.NOTSET)
     yield
     root.handlers[:] = handlers
     root.setLevel(level)

@@ -19,14 +19,14 @@ from exporter.simulator.world import World, WorldSettings
 SECOND = timedelta(seconds=1)
 BEGINNING = datetime(2000, 1, 1, tzinfo=UTC)
 
-# Lives that end well before `sessions.settle_after` of FAST, so that a poll a second sees all.
+# Lives that end before `sessions.settle_after` of FAST, so that what settles them is final.
 LIVELY: dict[str, Any] = {
     "rate": 8.0,
     "flat": True,
     "history": 20 * SECOND,
-    "lifetime": (SECOND, 3 * SECOND),
+    "lifetime": (SECOND / 2, 2 * SECOND),
     "late_share": 0.1,
-    "late_max": SECOND,
+    "late_max": SECOND / 2,
     "null_share": 0.1,
     "invalid_share": 0.03,
 }
@@ -40,8 +40,8 @@ FAST = {
     "ISNOTAI_POLL_INTEGRATION_INTERVAL": "1s",
     "ISNOTAI_POLL_HEALTH_INTERVAL": "1s",
     "ISNOTAI_SESSIONS_LOOKBACK": "1h",
-    "ISNOTAI_SESSIONS_OVERLAP": "2s",
-    "ISNOTAI_SESSIONS_SETTLE_AFTER": "5s",
+    "ISNOTAI_SESSIONS_OVERLAP": "1s",
+    "ISNOTAI_SESSIONS_SETTLE_AFTER": "3s",
 }
 
 
