@@ -77,7 +77,6 @@ async def measure(url: str, key: str, expected: int, folder: Path) -> None:
             server_clock=server_clock,
             clock=clock,
             interval=3600.0,
-            integration="benchmark",
         )
         wall, processor = time.perf_counter(), time.process_time()
         await sessions.update(lambda part, readings: None)

@@ -189,7 +189,6 @@ class Pipeline:
                     server_clock=self.server_clock,
                     clock=self._clock,
                     interval=settings.poll.sessions_interval,
-                    integration=self.account.integration,
                 )
         raise ValueError(f"no such resource: {resource}")
 

@@ -6,6 +6,8 @@ Collectors know none of that. One failing poll never stops another, whatever it 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 
+from structlog.contextvars import bound_contextvars
+
 from exporter.api.client import REQUEST_SECONDS
 from exporter.api.errors import ApiError, InvalidResponseError
 from exporter.clock import Clock
@@ -96,7 +98,14 @@ class Poller:
             await self._clock.sleep(max(0.0, wait))
 
     async def poll(self) -> None:
-        """One poll; its failure is counted, logged and survived."""
+        """One poll; its failure is counted, logged and survived.
+
+        Every log line of the poll names the integration, whoever writes it.
+        """
+        with bound_contextvars(integration=self._integration):
+            await self._poll()
+
+    async def _poll(self) -> None:
         began = self._clock.monotonic()
         failure: Exception | None = None
         try:
@@ -105,7 +114,7 @@ class Poller:
             failure = error
         except Exception as error:  # noqa: BLE001 - the frame must survive any defect of a collector
             failure = error
-            _log.exception("poll_crashed", integration=self._integration, resource=self.resource)
+            _log.exception("poll_crashed", resource=self.resource)
         self._telemetry.poll_duration.observe(self._clock.monotonic() - began, self.resource)
         if failure is None:
             self._succeeded()
@@ -156,7 +165,6 @@ class Poller:
         if not state.up and state.tried:
             _log.info(
                 "resource_recovered",
-                integration=self._integration,
                 resource=self.resource,
                 failures=state.failures,
             )
@@ -178,7 +186,6 @@ class Poller:
         self._telemetry.polls.inc(self.resource, "failure")
         _log.warning(
             "poll_failed",
-            integration=self._integration,
             resource=self.resource,
             error=state.error,
             failures=state.failures,

@@ -83,7 +83,6 @@ class Sessions:
         server_clock: ServerClock,
         clock: Clock,
         interval: float,
-        integration: str,
     ) -> None:
         self._api = api
         self._ledger = ledger
@@ -91,7 +90,6 @@ class Sessions:
         self._server_clock = server_clock
         self._clock = clock
         self._interval = interval
-        self._integration = integration
         self._ends = EndDates()
         self._page_size: int | None = None
         self._probed = False
@@ -144,7 +142,7 @@ class Sessions:
         days = tiers.limits(self._budget.tier).history_days
         gap = await self._ledger.clamp(now - days * DAY + HISTORY_MARGIN)
         if gap:
-            _log.warning("sessions_gap", integration=self._integration, seconds=round(gap))
+            _log.warning("sessions_gap", seconds=round(gap))
             self._sweep = None
 
     def _choose(self, now: int) -> None:
@@ -254,7 +252,7 @@ class Sessions:
         late = piece.end is not None and (log.last or 0) > piece.end + MICROSECONDS
         if (early or late) and not self._ends.days_only:
             self._ends.days_only = True
-            _log.info("date_filter_is_coarse", integration=self._integration)
+            _log.info("date_filter_is_coarse")
 
     def _state(self) -> LedgerState:
         state = self._ledger.state
@@ -296,7 +294,6 @@ class Sessions:
         start, position = self._sweep.coverage.start, self._sweep.coverage.end
         _log.info(
             "catching_up",
-            integration=self._integration,
             done_seconds=round((position - start) / MICROSECONDS),
             total_seconds=round((self._sweep.began - start) / MICROSECONDS),
         )

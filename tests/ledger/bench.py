@@ -128,7 +128,6 @@ class Bench:
             server_clock=self.listing.server_clock,
             clock=self.clock,
             interval=self.interval,
-            integration="test",
         )
 
     def run(self, work: object) -> object:
