@@ -20,6 +20,8 @@ FLAG = "flag"
 SCORE = "score"
 
 LONGEST_FLAG = 128
+_NO_FLAG = ("@", "://", "aik_v1_")
+"""Marks of a person, an address or a key, which are never a label."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +66,9 @@ class LedgerState:
 
 def flag_key(flag: str) -> str | None:
     """The flag as a label value; None where it cannot be one and counts as `other`."""
-    return flag if 0 < len(flag) <= LONGEST_FLAG and flag.isprintable() else None
+    if not 0 < len(flag) <= LONGEST_FLAG or not flag.isprintable():
+        return None
+    return None if any(mark in flag for mark in _NO_FLAG) else flag
 
 
 def score_place(score: float) -> int:

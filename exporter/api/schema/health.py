@@ -5,7 +5,8 @@ import re
 from exporter.api.schema.decode import Shape, decoded
 from exporter.metrics.model import OTHER
 
-_VERSION = re.compile(r"[0-9A-Za-z][0-9A-Za-z.+_-]{0,63}")
+# It begins with a number, as no name and no key does.
+_VERSION = re.compile(r"v?[0-9][0-9A-Za-z.+_-]{0,63}")
 
 
 class HealthReport(Shape):
@@ -21,7 +22,7 @@ class HealthReport(Shape):
 
     @property
     def version_label(self) -> str | None:
-        """The version, fit for a label: at most 64 of `0-9A-Za-z.+_-`, else `other`."""
+        """The version, fit for a label: a digit and at most 63 of `0-9A-Za-z.+_-`, else `other`."""
         if self.version is None:
             return None
         return self.version if _VERSION.fullmatch(self.version) else OTHER
