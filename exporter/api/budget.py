@@ -67,8 +67,9 @@ class Budget:
     @property
     def per_minute(self) -> float:
         """Requests a minute that this exporter allows itself; may be below one."""
-        allowed = self.tier_limit * self._part + _ROUNDING
-        return float(int(allowed)) if allowed >= 1 else allowed - _ROUNDING
+        allowed = self.tier_limit * self._part
+        whole = int(allowed + _ROUNDING)
+        return float(whole) if whole else allowed
 
     @property
     def held_for(self) -> float:
