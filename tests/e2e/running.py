@@ -22,7 +22,7 @@ from exporter.settings.load import load
 from exporter.settings.model import Settings
 from exporter.simulator.truth import Truth
 
-WAIT_SECONDS = 25.0
+WAIT_SECONDS = 90.0
 _MOMENT = 0.05
 
 
