@@ -60,6 +60,8 @@ async def test_sighup_reloads_good_settings_and_survives_bad_ones(tmp_path: Path
                 )
             )
 
+            # A reload that is under way starts no polls that nobody would end.
+            config.write_text("integration: three\n")
             os.kill(daemon.pid, signal.SIGHUP)
             daemon.process.send_signal(signal.SIGINT)
 
