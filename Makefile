@@ -47,8 +47,21 @@ format: $(VENV)/.dev ## let ruff rewrite what it can
 tools: ## build the real tools into .tools/bin, once
 	$(PYTHON) scripts/build_tools.py
 
+# What Debian has and no registry of modules does. Only what is missing is installed.
+.PHONY: debian-tools
+debian-tools: ## install buildah and Alertmanager from Debian's packages, where they are missing
+	@missing=; \
+	command -v buildah >/dev/null || missing="$$missing buildah"; \
+	command -v amtool >/dev/null || missing="$$missing prometheus-alertmanager"; \
+	if [ -n "$$missing" ]; then \
+	  as=; [ "$$(id -u)" = 0 ] || as=sudo; \
+	  echo "installing$$missing"; \
+	  $$as apt-get update -q && \
+	  $$as env DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends $$missing; \
+	fi
+
 .PHONY: test-tools
-test-tools: $(VENV)/.dev tools ## the tests that need the real tools
+test-tools: $(VENV)/.dev debian-tools tools ## the tests that need the real tools
 	$(PYTEST) -m "tools and not soak" $(ARGS)
 
 .PHONY: soak
