@@ -48,6 +48,10 @@ RECENT_INTERVALS = 3
 """A tail reaches back over at most so many intervals; what is longer is a sweep's work."""
 
 RATE_SECONDS = 600
+
+TIER_PROBES = 3
+"""So many answers without a tier, before history is given up as that of the smallest tier."""
+
 HISTORY_MARGIN = 60 * MICROSECONDS
 
 _log = get_logger(__name__)
@@ -129,21 +133,34 @@ class Sessions:
         The same answer tells the tier, on which the history depends.
         """
         if not self._probed:
-            answer = await self._api.get(PATH, {"pageSize": "1"}, resource=self.resource)
-            if answer.server_time is None:
-                raise InvalidResponseError("sessions: no answer has carried a Date")
+            await self._probe()
             self._probed = True
         now = self._server_clock.at(self._clock.monotonic())
         if now is None:
             raise InvalidResponseError("sessions: no answer has carried a Date")
         return now
 
+    async def _probe(self) -> None:
+        """The smallest answer there is, for its headers."""
+        answer = await self._api.get(PATH, {"pageSize": "1"}, resource=self.resource)
+        if answer.server_time is None:
+            raise InvalidResponseError("sessions: no answer has carried a Date")
+
     async def _give_up_history(self, now: int) -> None:
-        days = tiers.limits(self._budget.tier).history_days
-        gap = await self._ledger.clamp(now - days * DAY + HISTORY_MARGIN)
+        frontier = self._state().bounds.frontier
+        for _ in range(TIER_PROBES):
+            if self._budget.tier is not None or frontier >= self._history_start(now):
+                break
+            # What is given up is lost; one answer without the tier is no reason for that.
+            await self._probe()
+        gap = await self._ledger.clamp(self._history_start(now))
         if gap:
             _log.warning("sessions_gap", seconds=round(gap))
             self._sweep = None
+
+    def _history_start(self, now: int) -> int:
+        """From when on the API still serves sessions; an unknown tier counts as free."""
+        return now - tiers.limits(self._budget.tier).history_days * DAY + HISTORY_MARGIN
 
     def _choose(self, now: int) -> None:
         """Set out on a tail or a sweep, where the last ones are done."""

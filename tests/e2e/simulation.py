@@ -90,14 +90,23 @@ class Simulation:
 
 @asynccontextmanager
 async def simulated(
-    *, seed: int = 11, tier: str = "enterprise", lists: dict[str, Any] | None = None, **world: Any
+    *,
+    seed: int = 11,
+    tier: str = "enterprise",
+    lists: dict[str, Any] | None = None,
+    skew: float = 0.0,
+    **world: Any,
 ) -> AsyncIterator[Simulation]:
-    """A simulated API, LIVELY unless told otherwise, for as long as the block lasts."""
+    """A simulated API, LIVELY unless told otherwise, for as long as the block lasts.
+
+    skew: seconds by which its clock is off from ours, from its beginning on.
+    """
     start = datetime.now(UTC)
     app = create_app(
-        World(seed, WorldSettings(**{**LIVELY, **world}), start),
+        World(seed, WorldSettings(**{**LIVELY, **world}), start + skew * SECOND),
         SimClock(monotonic, start),
         ApiSettings(tier=tier, lists=ListSettings(**(lists or {}))),
     )
+    app.service.faults = Faults(clock_skew=skew)
     async with serve(app) as url:
         yield Simulation(url, app.service)

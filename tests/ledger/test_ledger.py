@@ -125,6 +125,24 @@ def test_what_fell_out_of_history_is_a_gap_and_never_silent(make: Make) -> None:
     assert bench.state.bounds.frontier > frontier + 8 * DAY
 
 
+def test_one_answer_without_a_tier_gives_up_no_history(make: Make) -> None:
+    bench = make(tier=None, history=30 * DAY)
+    bench.poll()
+    requests = bench.listing.requests
+    bench.clock.advance(20 * 86_400)
+    add(bench, "kept", ago=15 * 86_400)
+
+    def tell() -> None:
+        if bench.listing.requests > requests + 1:
+            bench.budget.tier = "pro"
+
+    bench.listing.on_request = tell
+    polls(bench, 3)
+
+    assert bench.counts().get("gap", 0) == 0
+    assert bench.counts()["sessions"] == 1
+
+
 def test_an_unsettled_session_that_left_the_history_is_settled_as_last_read(make: Make) -> None:
     bench = make(tier="free")
     bench.poll()

@@ -21,9 +21,10 @@ async def suffer(seconds: float, state: Path, order: str, paging: str, seed: int
     """Trouble for so long, then quiet; asserts that everything was counted exactly once."""
     chance = random.Random(seed)  # noqa: S311 - reproducible trouble
     second = timedelta(seconds=1)
-    watch, lives = Watch(), 0
+    watch, lives, skew = Watch(), 0, chance.choice([-137.0, 211.0])
     async with simulated(
         seed=seed,
+        skew=skew,
         lists={"order": order, "paging": paging},
         rate=20.0,
         lifetime=(second, 8 * second),
@@ -38,13 +39,13 @@ async def suffer(seconds: float, state: Path, order: str, paging: str, seed: int
             "ISNOTAI_BUDGET_SHARE": "0.9",
             "ISNOTAI_LOG_LEVEL": "info",
         }
-        api.fail(**ALL_FAULTS, clock_skew=chance.choice([-137.0, 211.0]))
+        api.fail(**ALL_FAULTS, clock_skew=skew)
         end = monotonic() + seconds
         while monotonic() < end:
             await live_and_die(variables, watch, chance, longest=6.0)
             lives += 1
         api.pause()
-        api.fail(clock_skew=api.service.faults.clock_skew)
+        api.fail(clock_skew=skew)
         async with process(variables) as daemon:
             await daemon.until_logged("serving")
             counted, scrape = await settle(daemon, watch, api.truth(), 120.0)
