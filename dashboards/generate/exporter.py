@@ -3,6 +3,7 @@
 from dashboards.generate.panels import (
     BLUE,
     GREEN,
+    GREY,
     ORANGE,
     PURPLE,
     VERMILLION,
@@ -114,13 +115,15 @@ _RESOURCES = Row(
         ),
         lines(
             "Failed and skipped polls",
-            "Polls a minute that failed, or that were skipped because the one before still ran.",
+            "Polls a minute that failed, by resource, and those of all resources that were skipped "
+            "because the one before still ran.",
             "opm",
+            Query(f"sum by (resource) ({_FAILED}) * 60", "{{resource}}"),
             Query(
-                "sum by (resource, outcome) ("
-                + _POLLS.format(of("isnotai_polls_total", 'outcome=~"failure|skipped"'))
-                + ") * 60",
-                "{{resource}} {{outcome}}",
+                "sum (" + _POLLS.format(of("isnotai_polls_total", 'outcome="skipped"')) + ") * 60",
+                "skipped",
+                GREY,
+                dashed=True,
             ),
             width=8,
         ),
@@ -159,18 +162,16 @@ _API = Row(
         ),
         lines(
             "Undecodable answers and items",
-            "In the hour before: 2xx answers that did not decode, and list items skipped for it. "
-            "An item skipped is a session that is not counted.",
+            "In the hour before, by resource: 2xx answers that did not decode, and list items "
+            "skipped for it. An item skipped of sessions is a session that is not counted.",
             "short",
             Query(
                 "sum by (resource) (increase("
                 + of("isnotai_api_invalid_responses_total")
+                + "[1h])) + sum by (resource) (increase("
+                + of("isnotai_api_invalid_items_total")
                 + "[1h]))",
-                "{{resource}} answers",
-            ),
-            Query(
-                f"sum by (resource) (increase({of('isnotai_api_invalid_items_total')}[1h]))",
-                "{{resource}} items",
+                "{{resource}}",
             ),
             width=8,
         ),
@@ -317,7 +318,7 @@ _PROCESS = Row(
             "Resident memory of each exporter; it stays flat over weeks, however much is counted.",
             "bytes",
             Query(process("process_resident_memory_bytes"), "{{instance}}"),
-            width=5,
+            width=4,
         ),
         lines(
             "CPU",
@@ -326,7 +327,7 @@ _PROCESS = Row(
             Query(
                 f"rate({process('process_cpu_seconds_total')}[$__rate_interval])", "{{instance}}"
             ),
-            width=5,
+            width=4,
         ),
         lines(
             "Series",
@@ -346,7 +347,7 @@ _PROCESS = Row(
                 + "[1h]))",
                 "{{family}}",
             ),
-            width=5,
+            width=8,
         ),
         lines(
             "OTLP exports",
@@ -358,14 +359,14 @@ _PROCESS = Row(
                 + "[$__rate_interval])) * 60",
                 "{{outcome}}",
             ),
-            width=5,
+            width=4,
         ),
     ),
 )
 
 _VERSIONS = Row(
     "Versions",
-    6,
+    5,
     (
         table(
             "Exporters",

@@ -1,14 +1,24 @@
 """Grafana's classic dashboard JSON, as far as these dashboards need it: panels, variables, grid.
 
 Colours are Okabe and Ito's, which the colour-blind can tell apart, in shades that read on a dark
-page. It knows no metric.
+page. Of the catalogue it knows label values only, to give each its colour.
 """
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from exporter.metrics.catalogue import OUTCOMES, RESOURCES, USAGE_METRICS
+
 Json = dict[str, Any]
+
+KNOWN_VALUES = {
+    "resource": RESOURCES,
+    "metric": (*USAGE_METRICS, "storage_bytes"),
+    "outcome": OUTCOMES,
+    "code": ("200", "429", "500", "502", "503", "504", "timeout"),
+}
+"""Labels whose values are known, so that each has its colour; other lines take Grafana's own."""
 
 DATASOURCE: Json = {"type": "prometheus", "uid": "${datasource}"}
 SCHEMA_VERSION = 39
@@ -87,9 +97,10 @@ def lines(
     *queries: Query,
     width: int = 12,
     stacked: bool = False,
+    log: bool = False,
     **more: Any,
 ) -> Panel:
-    """Values over time."""
+    """Values over time. log: on a logarithmic axis, for values of very different sizes."""
     custom = {
         "drawStyle": "line",
         "lineWidth": 1 if stacked else 2,
@@ -97,12 +108,13 @@ def lines(
         "showPoints": "never",
         "spanNulls": False,
         "stacking": {"mode": "normal" if stacked else "none", "group": "A"},
+        "scaleDistribution": {"type": "log", "log": 10} if log else {"type": "linear"},
     }
     options = {
         "legend": {"displayMode": "list", "placement": "bottom", "showLegend": True, "calcs": []},
         "tooltip": {"mode": "multi", "sort": "desc"},
     }
-    more.setdefault("minimum", 0)
+    more.setdefault("minimum", None if log else 0)
     return Panel("timeseries", title, description, unit, queries, width, options, custom, **more)
 
 
@@ -255,6 +267,14 @@ def _series_override(query: Query) -> Json:
         properties.append({"id": "custom.lineStyle", "value": dashes})
         properties.append({"id": "custom.fillOpacity", "value": 0})
     return {"matcher": {"id": "byName", "options": query.name}, "properties": properties}
+
+
+def _known_overrides(query: Query) -> Iterator[Json]:
+    """A colour for each known value of the one label that names the query's lines."""
+    label = query.name.removeprefix("{{").removesuffix("}}")
+    for value, colour in zip(KNOWN_VALUES.get(label, ()), PALETTE, strict=False):
+        fixed = {"id": "color", "value": {"mode": "fixed", "fixedColor": colour}}
+        yield {"matcher": {"id": "byName", "options": value}, "properties": [fixed]}
 
 
 def _target(at: int, query: Query) -> Json:

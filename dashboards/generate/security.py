@@ -7,6 +7,7 @@ from dashboards.generate.panels import (
     ORANGE,
     PURPLE,
     VERMILLION,
+    YELLOW,
     Column,
     Dashboard,
     Query,
@@ -30,6 +31,7 @@ from dashboards.generate.queries import (
     total,
     window,
 )
+from exporter.metrics.catalogue import VERDICTS
 
 _CATCH_UP = (
     " Where an exporter was catching up after an outage within the hour, nothing is drawn: its "
@@ -89,6 +91,7 @@ _NOW = Row(
             "short",
             total(of("isnotai_sessions_active")),
             width=3,
+            decimals=0,
         ),
         stat(
             "Data is behind by",
@@ -184,9 +187,15 @@ _VERDICTS = Row(
             "Sessions of the chosen window by the API's verdict, stacked. The window slides, so "
             "this is no count of new sessions. High confidence means: surely a bot.",
             "short",
-            Query(
-                total(window("isnotai_analytics_verdicts"), "verdict"),
-                "{{verdict}}",
+            *(
+                Query(
+                    total(window("isnotai_analytics_verdicts", f'verdict="{verdict}"')),
+                    verdict.replace("_", " "),
+                    colour,
+                )
+                for verdict, colour in zip(
+                    reversed(VERDICTS), (BLUE, YELLOW, ORANGE, VERMILLION), strict=True
+                )
             ),
             stacked=True,
             width=8,
@@ -212,7 +221,7 @@ _VERDICTS = Row(
 
 _WHERE = Row(
     "Where they come from (the chosen window)",
-    9,
+    8,
     (
         table(
             "Origins",
@@ -318,7 +327,7 @@ _USERS = Row(
 
 _BY_INTEGRATION = Row(
     "Integrations",
-    9,
+    7,
     (
         table(
             "By integration",

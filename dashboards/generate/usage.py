@@ -115,18 +115,21 @@ _CONSUMPTION = Row(
     (
         lines(
             "Today",
-            "Consumed since midnight UTC, per metric, summed over the integrations. The slope is "
-            "the pace.",
+            "Consumed since midnight UTC, per metric, summed over the integrations, on a "
+            "logarithmic axis.",
             "short",
             Query(total(of("isnotai_usage", 'period="day"'), "metric"), "{{metric}}"),
             width=8,
+            log=True,
         ),
         lines(
             "This month",
-            "Consumed since the month (UTC) began. Absent while not all of its days can be read.",
+            "Consumed since the month (UTC) began, on a logarithmic axis. Absent while not all of "
+            "its days can be read.",
             "short",
             Query(total(of("isnotai_usage", 'period="month"'), "metric"), "{{metric}}"),
             width=8,
+            log=True,
         ),
         lines(
             "Storage",

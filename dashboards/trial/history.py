@@ -8,7 +8,7 @@ exposes. Nothing here is evidence of counting; it only fills the past for compar
 import json
 import math
 import subprocess
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,6 +17,10 @@ from exporter.simulator.curve import intensity
 
 SEED = 7
 AGENTS = ("isnotai_bot_sessions_total", "isnotai_session_flags_total")
+SCORE = "isnotai_session_bot_score"
+WHOLE = ("isnotai_analytics", "isnotai_sessions", "isnotai_exporter_series")
+MEAN_SCORE_OF_PEOPLE = 0.18
+DAY_SECONDS = 86_400
 PROMTOOL_SECONDS = 120.0
 
 Labels = tuple[tuple[str, str], ...]
@@ -55,11 +59,29 @@ def _wave(name: str, labels: Labels, at: float) -> float:
     people, agents = intensity(SEED, int(at * 1e6), flat=False)
     if name in AGENTS:
         return agents
-    if name == "isnotai_session_bot_score_bucket" or "verdict" in dict(labels):
-        return 0.8 * people + 0.2 * agents
     if name.startswith(("isnotai_sessions", "isnotai_session_", "isnotai_analytics")):
         return people
     return 1.0
+
+
+def _pace(name: str, labels: Labels, pace: Pace) -> float:
+    """What a counter gained a second; one that was not there before began at 0."""
+    gained = pace.after.get((name, labels), 0.0) - pace.before.get((name, labels), 0.0)
+    return max(0.0, gained) / pace.seconds
+
+
+def _rate(name: str, labels: Labels, pace: Pace, at: float) -> float:
+    """What a counter gains a second at a time. High scores follow agents, low ones people."""
+    rate = _pace(name, labels, pace)
+    if not name.startswith(SCORE):
+        return rate * _wave(name, labels, at) * _smooth(name, labels, at)
+    others = tuple(pair for pair in labels if pair[0] != "le")
+    people = _pace(f"{SCORE}_bucket", tuple(sorted((*others, ("le", "0.7")))), pace)
+    if name.endswith("_sum"):
+        people *= MEAN_SCORE_OF_PEOPLE
+    low = min(rate, people)
+    of_people, of_agents = intensity(SEED, int(at * 1e6), flat=False)
+    return low * of_people + (rate - low) * of_agents
 
 
 def _smooth(name: str, labels: Labels, at: float) -> float:
@@ -73,22 +95,25 @@ def _values(
 ) -> Iterator[float]:
     level = pace.after[name, labels]
     if _is_counter(name):
-        rate = max(0.0, level - pace.before.get((name, labels), level)) / pace.seconds
         total = 0.0
         for at in times:
-            total += rate * step * _wave(name, labels, at)
+            total += _rate(name, labels, pace, at) * step
             yield total
         return
     for at in times:
         if name.endswith("_timestamp_seconds"):
-            yield at - (pace.at - level)
+            yield at - (pace.at - level) * _smooth(name, labels, at)
+        elif dict(labels).get("period") == "day":
+            yield level * (at % DAY_SECONDS) / (pace.at % DAY_SECONDS)
         elif name.startswith("isnotai_usage") or name == "isnotai_quota_used_ratio":
-            yield level * (0.4 + 0.6 * (at - times[0]) / max(1.0, times[-1] - times[0]))
+            yield level * (0.9 + 0.1 * (at - times[0]) / max(1.0, times[-1] - times[0]))
+        elif name == "process_start_time_seconds":
+            yield level - 2 * DAY_SECONDS
         elif name.endswith(("_info", "_up", "_valid", "_successful", "_limit", "_failures")):
             yield level
-        elif name.startswith("isnotai_analytics") and not name.endswith(("ratio", "average")):
+        elif name.startswith(WHOLE) and not name.endswith(("ratio", "average")):
             yield round(level * _smooth(name, labels, at))
-        elif name.startswith(("isnotai_analytics", "isnotai_sessions")):
+        elif name.startswith("isnotai_analytics"):
             yield level * _smooth(name, labels, at)
         elif name.endswith(("_requests", "_start_time_seconds", "_ratio")):
             yield level
@@ -97,21 +122,23 @@ def _values(
 
 
 def openmetrics(
-    pace: Pace, instance: str, spans: Sequence[Span], only: Sequence[str] = ()
+    pace: Pace, instance: str, spans: Sequence[Span], more: Mapping[str, Sequence[Span]]
 ) -> Iterator[str]:
-    """The lines of an OpenMetrics file. only: the names wanted, or all of the exporter's."""
+    """The lines of an OpenMetrics file: all series over `spans`, some names over `more` of them.
+
+    Spans may be empty: then the file has only the names in `more`.
+    """
     scraped: dict[str, list[Labels]] = {}
     for name, labels in pace.after:
-        wanted = name in only if only else not name.startswith("python_")
-        if wanted:
+        if name in more or (spans and not name.startswith("python_")):
             scraped.setdefault(name, []).append(labels)
-    if not only:
+    if spans:
         scraped["up"] = [()]
     for name, all_labels in scraped.items():
         # Untyped, since the names of a histogram's parts stand alone here.
         yield f"# TYPE {name} unknown\n"
         for labels in all_labels:
-            yield from _lines(name, labels, pace, instance, spans)
+            yield from _lines(name, labels, pace, instance, [*more.get(name, ()), *spans])
     yield "# EOF\n"
 
 

@@ -145,23 +145,27 @@ def running(
 
 
 @contextmanager
-def exporter(port: int, otlp: bool = True) -> Iterator[Stage]:
+def exporter(
+    port: int,
+    otlp: str,
+    settings: Mapping[str, str] = SETTINGS,
+    simulator_options: tuple[str, ...] = SIMULATOR,
+) -> Iterator[Stage]:
     """A daemon on this port and its simulator, once it has caught up with the lookback.
 
-    otlp: it also pushes, to where nothing listens. Raises StageError.
+    otlp: the URL that it pushes to. Raises StageError.
     """
-    simulate = [sys.executable, "-m", "exporter", "simulate", *SIMULATOR]
+    simulate = [sys.executable, "-m", "exporter", "simulate", *simulator_options]
     with running(simulate) as simulator:
         told = json.loads(_first_line(simulator))
         environ = {
-            **SETTINGS,
+            **settings,
+            "OTEL_EXPORTER_OTLP_ENDPOINT": otlp,
+            "OTEL_METRIC_EXPORT_INTERVAL": "2000",
             "ISNOTAI_BASE_URL": told["url"],
             "ISNOTAI_API_KEY": told["key"],
             "ISNOTAI_WEB_LISTEN_ADDRESS": f"127.0.0.1:{port}",
         }
-        if otlp:
-            environ["OTEL_EXPORTER_OTLP_ENDPOINT"] = f"http://127.0.0.1:{free_port()}"
-            environ["OTEL_METRIC_EXPORT_INTERVAL"] = "2000"
         with running([sys.executable, "-m", "exporter"], environ):
             stage = Stage(told["url"], f"http://127.0.0.1:{port}")
             wait_until("the daemon to catch up", lambda: _caught_up(stage.scrape()))
@@ -179,9 +183,9 @@ def _first_line(process: subprocess.Popen[str]) -> str:
 
 
 def _caught_up(now: Scrape) -> bool:
-    frontier = ("isnotai_session_frontier_timestamp_seconds", (("integration", INTEGRATION),))
-    coverage = ("isnotai_session_coverage_ratio", (("integration", INTEGRATION),))
-    return time.time() - now.get(frontier, 0) < 60 and coverage in now
+    values = {name: value for (name, _), value in now.items()}
+    behind = time.time() - values.get("isnotai_session_frontier_timestamp_seconds", 0)
+    return behind < 60 and "isnotai_session_coverage_ratio" in values
 
 
 @contextmanager

@@ -82,13 +82,16 @@ def happened(now: Scrape, name: str, labels: dict[str, str]) -> bool:
 def trial(tool: Callable[[str], Path], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Trial]:
     """A Prometheus that scraped until all that can go wrong did, with an hour of last week."""
     folder = tmp_path_factory.mktemp("trial") / "data"
-    with exporter(free_port()) as stage:
+    nobody = f"http://127.0.0.1:{free_port()}"
+    with exporter(free_port(), nobody) as stage:
         first, began = stage.scrape(), time.time()
         wait_until("a pace to be seen", lambda: time.time() - began > 4)
         second, ended = stage.scrape(), time.time()
         last_week = history.Span(began - WEEK_SECONDS - 7200, began - WEEK_SECONDS + 600, 60)
         pace = history.Pace(first, second, ended - began, ended)
-        lines = history.openmetrics(pace, stage.instance, [last_week], COMPARED)
+        lines = history.openmetrics(
+            pace, stage.instance, [], {name: [last_week] for name in COMPARED}
+        )
         history.write_blocks(tool("promtool"), lines, folder)
         with prometheus(tool("prometheus"), folder, stage.instance, RULE_FILES) as url:
             stage.set_faults(FAULTS)
