@@ -64,13 +64,19 @@ debian-tools: ## install buildah and Alertmanager from Debian's packages, where 
 test-tools: $(VENV)/.dev debian-tools tools ## the tests that need the real tools
 	$(PYTEST) -m "tools and not soak" $(ARGS)
 
+.PHONY: test-cluster
+test-cluster: $(VENV)/.dev tools ## install the chart into a real API server, built here (not part of CI)
+	$(PYTHON) scripts/build_tools.py cluster
+	$(PYTEST) tests/tools/cluster.py $(ARGS)
+
 .PHONY: soak
 soak: $(VENV)/.dev ## minutes of trouble: all faults at once, kills at random
 	$(PYTEST) -m soak -s $(ARGS)
 
 .PHONY: docs
-docs: $(VENV)/.dev ## rewrite the tables of the documentation from the code
+docs: $(VENV)/.dev ## rewrite what follows from the code: the docs' tables, the chart's copies
 	$(BIN)/python -m scripts.write_docs
+	$(BIN)/python -m scripts.sync_chart
 
 .PHONY: lock
 lock: ## pin what pyproject.toml allows; the files name no package index

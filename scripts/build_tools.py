@@ -81,6 +81,12 @@ TOOLS = (
         programs=("actionlint",),
         version_variable="github.com/rhysd/actionlint.version",
     ),
+    Tool(
+        name="kustomize",
+        module="sigs.k8s.io/kustomize/kustomize/v5",
+        programs=("kustomize",),
+        package="sigs.k8s.io/kustomize/kustomize/v5",  # named: a `tool` line would call it `v5`
+    ),
     Tool(  # its sources were made once by the Collector's own builder, from builder.yaml
         name="otelcol",
         module="go.opentelemetry.io/collector/otelcol",
