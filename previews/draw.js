@@ -57,6 +57,13 @@ function faded(colour, part) {
   return colour + Math.round(part * 255).toString(16).padStart(2, "0");
 }
 
+// Opaque, since stacked areas lie on one another: half the colour, half the panel's ground.
+function mixed(colour) {
+  const ground = [24, 27, 31];
+  const parts = [1, 3, 5].map((at, i) => Math.round(parseInt(colour.slice(at, at + 2), 16) * 0.6 + ground[i] * 0.4));
+  return `rgb(${parts.join(",")})`;
+}
+
 function drawLines(panel, box, width, height) {
   if (!panel.lines.length) { element("div", box, { className: "empty" }, "no data"); return; }
   const legend = element("div", box, { className: "legend" });
@@ -77,8 +84,8 @@ function drawLines(panel, box, width, height) {
   if (panel.stacked) order.reverse();
   const flat = values.flat().filter((value) => value !== null);
   const top = Math.max(...flat), bottom = Math.min(...flat);
-  const low = panel.log ? Math.max(1, bottom * 0.7) : panel.min ?? (bottom - Math.abs(bottom) * 0.1);
-  let high = panel.max ?? (panel.log ? top * 2 : top + Math.max(top - low, Math.abs(top)) * 0.1);
+  const low = panel.log ? 10 ** Math.floor(Math.log10(Math.max(1, bottom))) : panel.min ?? (bottom - Math.abs(bottom) * 0.1);
+  let high = panel.max ?? (panel.log ? 10 ** Math.ceil(Math.log10(Math.max(10, top))) : top + Math.max(top - low, Math.abs(top)) * 0.1);
   if (!(high > low)) high = low + 1;
   const axis = { stroke: "#9fa7b3", grid: { stroke: "#2a2d34", width: 1 }, ticks: { show: false }, font: "11px DejaVu Sans" };
   new uPlot({
@@ -86,14 +93,14 @@ function drawLines(panel, box, width, height) {
     scales: { x: { time: true }, y: { range: [low, high], distr: panel.log ? 3 : 1 } },
     axes: [
       { ...axis, size: 22, space: 70, values: (_, ticks) => ticks.map((t) => new Date(t * 1000).toISOString().slice(11, 16)) },
-      { ...axis, size: 74, space: 28, values: (_, ticks) => ticks.map((v) => v === null ? "" : shown(v, panel.unit)) },
+      { ...axis, size: 74, space: 28, grid: { ...axis.grid, show: !panel.log }, values: (_, ticks) => ticks.map((v) => v === null ? "" : shown(v, panel.unit)) },
     ],
     series: [{}, ...order.map((at) => {
       const line = panel.lines[at];
       return {
         stroke: line.colour, width: panel.stacked ? 1 : 2, points: { show: false }, spanGaps: false,
         dash: line.dashed ? [8, 6] : undefined,
-        fill: panel.stacked ? faded(line.colour, 0.55) : line.dashed ? undefined : faded(line.colour, 0.08),
+        fill: panel.stacked ? mixed(line.colour) : line.dashed ? undefined : faded(line.colour, 0.08),
       };
     })],
   }, [panel.times, ...order.map((at) => values[at])], element("div", box));
@@ -160,8 +167,10 @@ function drawHeatmap(panel, box, width, height) {
     pen.fillText(bounds[at], left - 6, y + 4);
   });
   pen.textAlign = "center";
-  for (let t = 12; t < panel.times.length; t += 24) {
-    pen.fillText(new Date(panel.times[t] * 1000).toISOString().slice(11, 16), left + t * w, height - 6);
+  for (let t = 1; t < panel.times.length; t += 1) {
+    const hours = Math.floor(panel.times[t] / 14400);
+    if (hours === Math.floor(panel.times[t - 1] / 14400)) continue;
+    pen.fillText(new Date(hours * 14400000).toISOString().slice(11, 16), left + t * w, height - 6);
   }
 }
 

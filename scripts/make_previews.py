@@ -35,8 +35,8 @@ ROW_PIXELS = 36
 HEAD_PIXELS = 92
 
 SIMULATOR = (
-    *("--tier", "enterprise", "--rate", "4", "--port", "0", "--exit-with-parent", "--flat"),
-    *("--late-share", "0.02", "--late-max", "12s", "--bot-share", "0.12"),
+    *("--tier", "enterprise", "--rate", "10", "--port", "0", "--exit-with-parent", "--flat"),
+    *("--late-share", "0.04", "--late-max", "12s", "--bot-share", "0.12"),
     *("--lifetime-min", "2s", "--lifetime-max", "6s", "--history", "6h"),
 )
 SETTINGS = {
@@ -44,9 +44,9 @@ SETTINGS = {
     "ISNOTAI_INTEGRATION": "campus",
     "ISNOTAI_SESSIONS_MAX_FLAGS": "100",
     "ISNOTAI_BUDGET_SHARE": "0.25",
-    "ISNOTAI_QUOTA_LIMITS": "api_calls=1000,sessions=150000,events=15000000",
+    "ISNOTAI_QUOTA_LIMITS": "api_calls=1000,sessions=400000,events=40000000",
 }
-FAULTS = {"status_5xx": 0.2, "status_429": 0.05, "garbage": 0.05, "retry_after_seconds": 0.1}
+FAULTS = {"status_5xx": 0.12, "status_429": 0.02, "garbage": 0.03, "retry_after_seconds": 0.1}
 
 
 class _Collector(http.server.BaseHTTPRequestHandler):

@@ -5,7 +5,6 @@ from dashboards.generate.panels import (
     GREEN,
     GREY,
     ORANGE,
-    PURPLE,
     VERMILLION,
     Column,
     Dashboard,
@@ -290,7 +289,6 @@ _LATE = Row(
             Query(
                 f"max by (integration) (increase({of('isnotai_session_gap_seconds_total')}[1h]))",
                 "{{integration}}",
-                VERMILLION,
             ),
             width=8,
         ),
@@ -301,7 +299,6 @@ _LATE = Row(
             Query(
                 f"max by (instance, integration) ({of('isnotai_api_clock_skew_seconds')})",
                 "{{instance}} {{integration}}",
-                PURPLE,
             ),
             width=8,
             minimum=None,

@@ -176,7 +176,7 @@ _API = Row(
             "Throttling",
             "Requests a minute that the API answered with 429. The exporters wait as it asks.",
             "rpm",
-            Query(f"sum by (integration) ({_THROTTLED}) * 60", "{{integration}}", VERMILLION),
+            Query(f"sum by (integration) ({_THROTTLED}) * 60", "{{integration}}"),
             width=6,
         ),
     ),

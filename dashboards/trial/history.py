@@ -7,6 +7,7 @@ exposes. Nothing here is evidence of counting; it only fills the past for compar
 
 import json
 import math
+import re
 import subprocess
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -86,7 +87,10 @@ def _rate(name: str, labels: Labels, pace: Pace, at: float) -> float:
 
 def _smooth(name: str, labels: Labels, at: float) -> float:
     """A slow, small variation, its phase the series' own."""
-    phase = sum(map(ord, name + "".join(value for _, value in labels))) % 628 / 100
+    # One phase for all parts of a histogram, so that its buckets stay in order.
+    base = re.sub(r"_(bucket|sum|count)$", "", name)
+    words = base + "".join(value for label, value in labels if label != "le")
+    phase = sum(map(ord, words)) % 628 / 100
     return 1 + 0.06 * math.sin(at / 5400 + phase)
 
 

@@ -216,3 +216,25 @@ def test_account_level_gauges_are_not_summed_over_the_exporters_that_share_a_key
             if found[1].startswith((*account, *ledger)):
                 before = expr[: found.start()]
                 assert re.search(r"(max|min) by \([\w, ]+\) \((\w+\()?\(*$", before), expr
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_rates_on_ledger_counters_leave_out_exporters_that_catch_up(name: str) -> None:
+    counters = (
+        r"isnotai_(?:bot_)?sessions_total|isnotai_session_flags_total|isnotai_session_bot_score"
+    )
+    rated = rf"(?:rate|increase)\((?:{counters})\w*\{{[^}}]*\}}\[[^\]]+\](?: offset 1w)?\)"
+    behind = (
+        r" unless on \(job, instance, integration\) max_over_time\(\(time\(\) - "
+        r"isnotai_session_frontier_timestamp_seconds\{[^}]*\}\)\[1h:1m\](?: offset 1w)?\) > 600"
+    )
+    for expr in expressions(name):
+        assert len(re.findall(rated, expr)) == len(re.findall(rated + behind, expr)), expr
+        assert len(re.findall(rf"\b(?:{counters})", expr)) == len(re.findall(rated, expr)), expr
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_fixed_colours_are_for_lines_whose_name_is_fixed(name: str) -> None:
+    for panel in panels(name):
+        for override in panel["fieldConfig"]["overrides"]:
+            assert "{{" not in override["matcher"]["options"], panel["title"]
