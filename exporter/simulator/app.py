@@ -18,6 +18,7 @@ from exporter.simulator import aggregates, records, replies
 from exporter.simulator.clock import SimClock, micros
 from exporter.simulator.control import control_app
 from exporter.simulator.edge import Edge
+from exporter.simulator.faults import Faults
 from exporter.simulator.lists import BadParameterError, page_size, parse_query, read_page
 from exporter.simulator.service import VERSION, ApiSettings, Service
 from exporter.simulator.sessions import Session, is_hidden, timestamp
@@ -26,9 +27,17 @@ from exporter.simulator.world import World
 __all__ = ["ApiSettings", "Edge", "SimClock", "create_app"]
 
 
-def create_app(world: World, clock: SimClock, settings: ApiSettings | None = None) -> Edge:
-    """The ASGI application. `app.service` holds faults, settings and the request log."""
-    service = Service(world, clock, settings or ApiSettings())
+def create_app(
+    world: World,
+    clock: SimClock,
+    settings: ApiSettings | None = None,
+    faults: Faults | None = None,
+) -> Edge:
+    """The ASGI application. `app.service` holds faults, settings and the request log.
+
+    A skew of the clock among `faults` is there from the start: the world begins so far off.
+    """
+    service = Service(world, clock, settings or ApiSettings(), faults)
     return Edge(service, _endpoints(service), control_app(service))
 
 

@@ -156,8 +156,8 @@ async def _run(options: Options, monotonic: Callable[[], float]) -> None:
     skewed = start + timedelta(seconds=options.faults.clock_skew)
     world = World(options.seed, options.world, skewed)
     gc.freeze()  # the history lives long; collecting over it again and again costs time
-    app = create_app(world, SimClock(monotonic, start, options.speed), options.api)
-    app.service.faults = options.faults
+    clock = SimClock(monotonic, start, options.speed)
+    app = create_app(world, clock, options.api, options.faults)
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):

@@ -112,8 +112,10 @@ class SlidingWindow:
 class Service:
     """The running service. `settings` and `faults` may be replaced at any time."""
 
-    def __init__(self, world: World, clock: SimClock, settings: ApiSettings) -> None:
-        """A service on a world whose time the clock drives."""
+    def __init__(
+        self, world: World, clock: SimClock, settings: ApiSettings, faults: Faults | None = None
+    ) -> None:
+        """A service on a world whose time the clock drives; `faults` are there from the start."""
         self.world = world
         self.clock = clock
         self.settings = settings
@@ -123,7 +125,7 @@ class Service:
         self.stopping = asyncio.Event()
         self.transports: dict[Any, asyncio.Transport] | None = None
         """Connections by the client's address, so that a fault can close one; None: no socket."""
-        self._faults = Faults()
+        self._faults = faults or Faults()
         self._encoded: list[Session] = []
 
     @property

@@ -106,7 +106,7 @@ async def simulated(
         World(seed, WorldSettings(**{**LIVELY, **world}), start + skew * SECOND),
         SimClock(monotonic, start),
         ApiSettings(tier=tier, lists=ListSettings(**(lists or {}))),
+        Faults(clock_skew=skew),
     )
-    app.service.faults = Faults(clock_skew=skew)
     async with serve(app) as url:
         yield Simulation(url, app.service)

@@ -6,10 +6,14 @@ from typing import Any
 
 import pytest
 
+from exporter.simulator.app import create_app
+from exporter.simulator.clock import SimClock
+from exporter.simulator.faults import Faults
 from exporter.simulator.lists import ListSettings
 from exporter.simulator.service import ApiSettings
 from exporter.simulator.sessions import event_count
-from tests.simulator.worlds import HOUR, START, served, world
+from exporter.simulator.world import World, WorldSettings
+from tests.simulator.worlds import HOUR, START, Hand, served, world
 
 DAY = timedelta(days=1)
 
@@ -265,3 +269,16 @@ async def test_time_goes_on_by_the_clock() -> None:
 def test_senseless_api_settings_are_refused_by_name(bad: dict[str, str]) -> None:
     with pytest.raises(ValueError, match=next(iter(bad))):
         ApiSettings(**bad)  # type: ignore[arg-type]
+
+
+def test_a_clock_that_is_behind_from_the_start_makes_no_sessions_up_between() -> None:
+    late = START - timedelta(seconds=137)
+    app = create_app(
+        World(3, WorldSettings(rate=1.0, flat=True, history=timedelta(0)), late),
+        SimClock(Hand(), START),
+        faults=Faults(clock_skew=-137.0),
+    )
+
+    app.service.now()
+
+    assert not app.service.world.truth(late).sessions
