@@ -5,6 +5,7 @@ Collectors know none of that. One failing poll never stops another, whatever it 
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
+from traceback import walk_tb
 
 from structlog.contextvars import bound_contextvars
 
@@ -114,7 +115,9 @@ class Poller:
             failure = error
         except Exception as error:  # noqa: BLE001 - the frame must survive any defect of a collector
             failure = error
-            _log.exception("poll_crashed", resource=self.resource)
+            # Not its text, which may hold what the API sent.
+            name = type(error).__name__
+            _log.error("poll_crashed", resource=self.resource, error=name, where=_where(error))
         self._telemetry.poll_duration.observe(self._clock.monotonic() - began, self.resource)
         if failure is None:
             self._succeeded()
@@ -190,3 +193,11 @@ class Poller:
             error=state.error,
             failures=state.failures,
         )
+
+
+def _where(error: Exception) -> list[str]:
+    """The calls that led to the error, outermost first."""
+    return [
+        f"{frame.f_globals.get('__name__')}.{frame.f_code.co_qualname}:{line}"
+        for frame, line in walk_tb(error.__traceback__)
+    ]

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from structlog.testing import capture_logs
 
 from exporter.api.errors import (
     CursorRefusedError,
@@ -162,6 +163,19 @@ async def test_a_failure_of_any_kind_is_counted_told_and_survived(error: Excepti
     assert one.poller.state.error
     assert "Someone" not in one.poller.state.error
     assert one.polled == ["polled"] * 2
+
+
+async def test_a_defect_is_logged_with_its_place_and_without_its_text() -> None:
+    one = frame(failing(ValueError("Someone")))
+
+    with capture_logs() as logged:
+        await one.poller.poll()
+
+    crashed = logged[0]
+    assert crashed["event"] == "poll_crashed"
+    assert crashed["error"] == "ValueError"
+    assert crashed["where"][-1].startswith("tests.collect.test_frame.failing.")
+    assert "Someone" not in str(logged)
 
 
 @pytest.mark.parametrize("error", FAILURES, ids=lambda error: type(error).__name__)
