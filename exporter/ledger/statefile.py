@@ -168,8 +168,15 @@ def create(path: Path) -> None:
 
 
 def set_aside(path: Path, stamp: str) -> Path:
-    """Move a damaged state, with what SQLite keeps beside it, to `<path>.damaged-<stamp>`."""
-    target = path.with_name(f"{path.name}.damaged-{stamp}")
+    """Move a damaged state, with what SQLite keeps beside it, to `<path>.damaged-<stamp>`.
+
+    Where that is taken, `-2`, `-3` and so on follow.
+    """
+    base = target = path.with_name(f"{path.name}.damaged-{stamp}")
+    number = 1
+    while target.exists():
+        number += 1
+        target = base.with_name(f"{base.name}-{number}")
     for suffix in BESIDE:
         beside = path.with_name(path.name + suffix)
         if beside.exists():

@@ -208,6 +208,19 @@ def test_a_damaged_state_is_moved_with_all_that_lies_beside_it(tmp_path: Path) -
     }
 
 
+def test_a_state_damaged_twice_in_a_second_replaces_no_older_one(tmp_path: Path) -> None:
+    path = tmp_path / "state.db"
+    for content in (b"first", b"second", b"third"):
+        path.write_bytes(content)
+        assert statefile.set_aside(path, "17").read_bytes() == content
+
+    assert {file.name: file.read_bytes() for file in tmp_path.iterdir()} == {
+        "state.db.damaged-17": b"first",
+        "state.db.damaged-17-2": b"second",
+        "state.db.damaged-17-3": b"third",
+    }
+
+
 def test_a_lock_is_for_one_and_free_after_it_is_let_go(tmp_path: Path) -> None:
     path = tmp_path / "state.db"
     first, second = FileLock(path), FileLock(path)
