@@ -5,6 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import jsonschema
 import pytest
 import yaml
 
@@ -68,3 +69,15 @@ def test_operators_rules_pass_all_of_promtools_lint(
     path.write_text(yaml.safe_dump(resource["spec"]))
 
     succeeds(str(tool("promtool")), "check", "rules", "--lint=all", "--lint-fatal", str(path))
+
+
+def test_operators_resource_is_valid_by_the_operators_own_definition(
+    shared_file: Callable[[str], Path],
+) -> None:
+    kind = "prometheus-operator-crd/monitoring.coreos.com_prometheusrules.yaml"
+    # Go allows a flag in the middle of a pattern, Python only at its start.
+    text = shared_file(kind).read_text().replace("^(?i)", "(?i)^")
+    definition = yaml.safe_load(text)
+    resource = yaml.safe_load((ALERTS / "kubernetes" / "prometheusrule.yaml").read_text())
+
+    jsonschema.validate(resource, definition["spec"]["versions"][0]["schema"]["openAPIV3Schema"])
