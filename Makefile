@@ -74,9 +74,16 @@ soak: $(VENV)/.dev ## minutes of trouble: all faults at once, kills at random
 	$(PYTEST) -m soak -s $(ARGS)
 
 .PHONY: docs
-docs: $(VENV)/.dev ## rewrite what follows from the code: the docs' tables, the chart's copies
+docs: $(VENV)/.dev ## rewrite what is made by code: dashboards, alerts, the docs' tables, the chart's copies
+	$(BIN)/python -m dashboards.generate
+	$(BIN)/python -m alerts.generate
 	$(BIN)/python -m scripts.write_docs
 	$(BIN)/python -m scripts.sync_chart
+
+.PHONY: previews
+previews: $(VENV)/.dev tools ## draw the dashboards from real queries (needs npm, and Debian's chromium)
+	cd previews && npm ci --no-audit --no-fund
+	$(BIN)/python scripts/make_previews.py
 
 .PHONY: lock
 lock: ## pin what pyproject.toml allows; the files name no package index

@@ -190,6 +190,7 @@ class Daemon:
             if telemetry is None:
                 telemetry = Telemetry(self._started[0], resources, self._dropped)
                 self._telemetry[account.integration] = telemetry
+            telemetry.watch(resources)
             pipelines.append(Pipeline(account, telemetry, shared))
         return tuple(pipelines)
 

@@ -4,6 +4,7 @@ So staleness and `process_*` are true even when every poll hangs, and a scrape r
 """
 
 import asyncio
+import threading
 from collections.abc import Callable, Iterable
 
 from exporter.log import get_logger
@@ -26,6 +27,7 @@ class Publisher:
         self._groups = groups
         self._now = now
         self._renderer = Renderer(runtime_registry())
+        self._rendering = threading.Lock()
         self._changed = asyncio.Event()
         self.snapshot: Snapshot = snapshots.build((), now())
         self.exposition: Exposition | None = None
@@ -40,8 +42,13 @@ class Publisher:
         Rendered on a thread, so that scrapes are answered meanwhile.
         """
         snapshot = snapshots.build(self._groups(), self._now())
-        self.exposition = await asyncio.to_thread(self._renderer.render, snapshot)
+        self.exposition = await asyncio.to_thread(self._render, snapshot)
         self.snapshot = snapshot
+
+    def _render(self, snapshot: Snapshot) -> Exposition:
+        # A renewal that was cancelled may still be rendering on its thread.
+        with self._rendering:
+            return self._renderer.render(snapshot)
 
     async def run(self) -> None:
         """Renew until cancelled."""

@@ -17,6 +17,9 @@ PAGE_SIZE = 100
 LONGEST_CURSOR = 16 * 1024
 """Bytes; more fits no request line that servers take."""
 
+MOST_PAGES = 100_000
+"""More than an hour of the largest default budget; what is longer is no list."""
+
 _REFUSALS = frozenset({400, 404, 409, 410, 422})
 
 
@@ -56,6 +59,8 @@ async def walk(
             return
         if cursor in seen:
             raise CursorRefusedError("a cursor came round again")
+        if len(seen) >= MOST_PAGES:
+            raise CursorRefusedError("the cursors do not come to an end")
         seen.add(cursor)
 
 

@@ -32,7 +32,7 @@ from exporter.log import get_logger
 
 PATH = "/v1/sessions"
 
-BATCH_ITEMS = 1000
+BATCH_ITEMS = 500
 """So many items are committed at once, or fewer when a walk ends or the budget makes it wait."""
 
 WORKING_PART = 0.8
@@ -114,12 +114,11 @@ class Sessions:
         refusals = 0
         while (current := self._tail or self._sweep) is not None:
             try:
-                await self._step(current)
+                await self._step(current, publish)
             except CursorRefusedError:
                 refusals += 1
                 if refusals > REFUSALS_A_POLL:
                     raise
-            publish(self.resource, ())
             if current.done:
                 self._finished(current)
             if self._clock.monotonic() >= deadline:
@@ -204,7 +203,7 @@ class Sessions:
         # A poll that comes a moment early must not put the sweep off by a whole interval.
         self._next_sweep = done.began + round((period - interval / 10) * MICROSECONDS)
 
-    async def _step(self, current: _Pass) -> None:
+    async def _step(self, current: _Pass, publish: Publish) -> None:
         """Walk one slice of the pass, commit what it shows, and note what it covers."""
         now = await self._api_time()
         planner = current.planner
@@ -212,7 +211,7 @@ class Sessions:
         estimate = self._estimate(self._state(), planner.position, now)
         piece = planner.next(now, self._ends, whole=known and estimate <= 2 * planner.target)
         log = WalkLog()
-        began, read = await self._walk(piece, planner, now, log)
+        began, read = await self._walk(piece, planner, now, log, publish)
         self._learn(piece, log)
         proven = piece.end is not None and (log.last or 0) > midnight_before(piece.end)
         if not planner.walked(piece, read, self._ends, proven=proven):
@@ -224,9 +223,11 @@ class Sessions:
             self._tip = max(self._tip or began, began)
 
     async def _walk(
-        self, piece: Slice, planner: SlicePlanner, now: int, log: WalkLog
+        self, piece: Slice, planner: SlicePlanner, now: int, log: WalkLog, publish: Publish
     ) -> tuple[int, int]:
         """Read a slice to its last page: the API's time when that began, and how many pages.
+
+        Each page is a sign of life, since a small budget makes a slice last for minutes.
 
         Raises ApiError, after what was read until then is committed, and StateError.
         """
@@ -242,6 +243,7 @@ class Sessions:
                     raise InvalidResponseError("sessions: no answer has carried a Date")
                 began = page.server_time if began is None else began
                 read += 1
+                publish(self.resource, ())
                 self._page_size = page.size or self._page_size
                 batch.append((page.items, page.server_time))
                 full = sum(len(items) for items, _ in batch) >= BATCH_ITEMS

@@ -23,7 +23,7 @@ DEFAULTS = {
     "ISNOTAI_POLL_USAGE_INTERVAL": "10s",
     "ISNOTAI_POLL_INTEGRATION_INTERVAL": "30s",
     "ISNOTAI_POLL_HEALTH_INTERVAL": "10s",
-    "ISNOTAI_SESSIONS_LOOKBACK": "15m",
+    "ISNOTAI_SESSIONS_LOOKBACK": "5m",
     "ISNOTAI_QUOTA_LIMITS": "api_calls=1000000,sessions=250000,events=20000000",
 }
 """A faster rhythm than a real API would bear; flags and variables win over these."""

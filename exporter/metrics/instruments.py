@@ -27,7 +27,13 @@ class Counter:
     ) -> None:
         self.metric = metric
         self._created = created
-        self._values = dict.fromkeys(_known(metric, known or {}), 0.0)
+        self._values: dict[tuple[str, ...], float] = {}
+        self.expose(known or {})
+
+    def expose(self, known: Mapping[str, tuple[str, ...]]) -> None:
+        """Have a series for these label values, at 0 where there is none yet."""
+        for labels in _known(self.metric, known):
+            self._values.setdefault(labels, 0.0)
 
     def inc(self, *labels: str, by: float = 1.0) -> None:
         self._values[labels] = self._values.get(labels, 0.0) + by
@@ -48,9 +54,13 @@ class HistogramInstrument:
     ) -> None:
         self.metric = metric
         self._created = created
-        self._values = {
-            labels: Histogram.empty(metric.bounds) for labels in _known(metric, known or {})
-        }
+        self._values: dict[tuple[str, ...], Histogram] = {}
+        self.expose(known or {})
+
+    def expose(self, known: Mapping[str, tuple[str, ...]]) -> None:
+        """Have a series for these label values, empty where there is none yet."""
+        for labels in _known(self.metric, known):
+            self._values.setdefault(labels, Histogram.empty(self.metric.bounds))
 
     def observe(self, value: float, *labels: str) -> None:
         before = self._values.get(labels) or Histogram.empty(self.metric.bounds)

@@ -1,7 +1,6 @@
 """The instruments that watch one integration: its requests, its polls, what did not decode."""
 
-from collections.abc import Iterable
-from itertools import chain
+from collections.abc import Iterator
 
 from exporter.metrics import catalogue
 from exporter.metrics.instruments import Counter, HistogramInstrument
@@ -18,28 +17,41 @@ class Telemetry:
     """
 
     def __init__(self, created: float, resources: tuple[str, ...], dropped: Counter) -> None:
-        known = {"resource": resources}
-        self.polls = Counter(catalogue.POLLS, created, known)
-        self.poll_duration = HistogramInstrument(catalogue.POLL_DURATION, created, known)
-        self.requests = Counter(catalogue.API_REQUESTS, created, known)
-        self.request_duration = HistogramInstrument(catalogue.API_REQUEST_DURATION, created, known)
-        self.invalid_responses = Counter(catalogue.API_INVALID_RESPONSES, created, known)
-        self.invalid_items = Counter(catalogue.API_INVALID_ITEMS, created, known)
+        self.polls = Counter(catalogue.POLLS, created)
+        self.poll_duration = HistogramInstrument(catalogue.POLL_DURATION, created)
+        self.requests = Counter(catalogue.API_REQUESTS, created)
+        self.request_duration = HistogramInstrument(catalogue.API_REQUEST_DURATION, created)
+        self.invalid_responses = Counter(catalogue.API_INVALID_RESPONSES, created)
+        self.invalid_items = Counter(catalogue.API_INVALID_ITEMS, created)
         self.dropped = dropped
         self.expected: dict[str, float] = {}
+        self.watch(resources)
+
+    def watch(self, resources: tuple[str, ...]) -> None:
+        """Show these resources from now on, and no other; what was counted before is kept."""
+        self._resources = resources
+        for instrument in self._instruments():
+            instrument.expose({"resource": resources})
 
     def expect(self, resource: str, by: float) -> None:
         """A request of the resource may rightly take until then, waits included (monotonic)."""
         self.expected[resource] = by
 
-    def readings(self) -> Iterable[Reading]:
-        return chain(
-            self.polls.readings(),
-            self.poll_duration.readings(),
-            self.requests.readings(),
-            self.request_duration.readings(),
-            self.invalid_responses.readings(),
-            self.invalid_items.readings(),
+    def readings(self) -> Iterator[Reading]:
+        for instrument in self._instruments():
+            for reading in instrument.readings():
+                if reading.labels[0] in self._resources:
+                    yield reading
+
+    def _instruments(self) -> tuple[Counter | HistogramInstrument, ...]:
+        """Those whose first label is the resource."""
+        return (
+            self.polls,
+            self.poll_duration,
+            self.requests,
+            self.request_duration,
+            self.invalid_responses,
+            self.invalid_items,
         )
 
 

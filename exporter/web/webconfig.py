@@ -13,8 +13,6 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, TypeVar
 
-import yaml
-
 from exporter.web.tls import TLSConfig, TLSFileError
 
 _T = TypeVar("_T")
@@ -128,6 +126,9 @@ class _Reader:
         )
 
     def _document(self) -> object:
+        # Only now: most run without such a file, and a YAML parser costs 3 MiB.
+        import yaml
+
         try:
             return yaml.safe_load(self._path.read_text("utf-8"))
         except OSError as error:
