@@ -63,12 +63,12 @@ def most_within(arrivals: list[float], seconds: float) -> int:
     )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(
     st.sampled_from([None, "free", "pro", "platinum"]),
     st.one_of(st.floats(0.001, 0.05), st.floats(0.05, 1)),
     st.integers(1, 20),
-    st.lists(REQUESTS, max_size=40),
+    st.lists(REQUESTS, max_size=25),
 )
 def test_no_60_seconds_at_the_api_see_more_than_the_budget(
     tier: str | None, share: float, replicas: int, requests: list[Request]
@@ -87,7 +87,7 @@ def test_no_60_seconds_at_the_api_see_more_than_the_budget(
 
 
 @settings(max_examples=30, deadline=None)
-@given(st.lists(REQUESTS, max_size=40), st.floats(0, 150), st.booleans())
+@given(st.lists(REQUESTS, max_size=25), st.floats(0, 150), st.booleans())
 def test_a_change_of_the_tier_spends_no_more_than_the_larger_one(
     requests: list[Request], at: float, up: bool
 ) -> None:

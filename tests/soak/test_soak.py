@@ -13,7 +13,7 @@ from tests.e2e.running import process, rounded
 from tests.e2e.simulation import simulated
 from tests.soak.trouble import ALL_FAULTS, Watch, live_and_die, settle
 
-SHORT_SECONDS = 25.0
+SHORT_SECONDS = 15.0
 LONG_SECONDS = float(os.environ.get("SOAK_SECONDS", "660"))
 
 
