@@ -129,6 +129,8 @@ class Bench:
             clock=self.clock,
             interval=self.interval,
         )
+        # As the first poll does at once, also while the API is down.
+        self.run(self.ledger.prepare())
 
     def run(self, work: object) -> object:
         return self.runner.run(work)  # type: ignore[arg-type]
