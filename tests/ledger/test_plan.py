@@ -38,7 +38,7 @@ def shown(sessions: list[int], piece: Slice, dates: str) -> list[int]:
     back=st.integers(1, 3 * 86_400),
     moments=st.lists(st.floats(0, 1), max_size=60),
     dates=st.sampled_from(["exact", "day", "midnight"]),
-    target=st.integers(1, 10),
+    target=st.integers(8, 20),
     chance=st.randoms(use_true_random=False),
     refusals=st.sampled_from([0.0, 0.3, 0.8]),
 )
