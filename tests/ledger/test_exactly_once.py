@@ -1,13 +1,19 @@
 """Whatever happens between, when the API is quiet every counter equals the oracle."""
 
 import contextlib
+import os
 import tempfile
 from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    rule,
+    run_state_machine_as_test,
+)
 
 from exporter.api.errors import ApiError
 from exporter.api.times import MICROSECONDS
@@ -214,3 +220,18 @@ TestCounting.settings = settings(
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow],
 )
+
+
+@pytest.mark.soak
+@pytest.mark.timeout(3600)
+def test_counting_holds_for_many_more_histories() -> None:
+    run_state_machine_as_test(
+        Counting,
+        settings=settings(
+            max_examples=int(os.environ.get("SOAK_EXAMPLES", "1000")),
+            stateful_step_count=60,
+            deadline=None,
+            derandomize=False,
+            suppress_health_check=list(HealthCheck),
+        ),
+    )

@@ -64,6 +64,7 @@ async def test_short_trouble_leaves_every_counter_equal_to_the_oracle(tmp_path: 
 
 
 @pytest.mark.soak
+@pytest.mark.timeout(LONG_SECONDS + 600)
 @pytest.mark.parametrize(("order", "paging"), [("newest", "offset")])
 async def test_long_trouble_leaves_every_counter_equal_to_the_oracle(
     tmp_path: Path, order: str, paging: str
