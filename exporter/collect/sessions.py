@@ -166,9 +166,7 @@ class Sessions:
         state = self._state()
         recent = self._recent(now)
         if self._sweep is None and self._sweep_is_due(state, now):
-            frontier = state.bounds.frontier
-            start = frontier if state.oldest is None else min(frontier, state.oldest)
-            self._sweep = self._set_out(start, now)
+            self._sweep = self._set_out(state.reach, now)
             self._tail = None
         elif self._tail is None and recent and self._tip is not None:
             self._tail = self._set_out(self._tip, now)
@@ -180,9 +178,7 @@ class Sessions:
         """Whether it is time, or a sweep costs no more than the tail that it would replace."""
         if now >= self._next_sweep or not self._recent(now) or self._tip is None:
             return True
-        frontier = state.bounds.frontier
-        start = frontier if state.oldest is None else min(frontier, state.oldest)
-        return self._estimate(state, start, now) <= self._estimate(state, self._tip, now)
+        return self._estimate(state, state.reach, now) <= self._estimate(state, self._tip, now)
 
     def _finished(self, done: _Pass) -> None:
         if done is self._tail:
@@ -190,11 +186,9 @@ class Sessions:
             return
         self._sweep = None
         state, now = self._state(), done.began
-        frontier = state.bounds.frontier
-        start = frontier if state.oldest is None else min(frontier, state.oldest)
         interval = self._interval
         period = sweep_period(
-            self._estimate(state, start, now),
+            self._estimate(state, state.reach, now),
             pages(expected_new(self._rate(state, now), interval), self._size()),
             interval,
             self._ledger.rules.settle_after / MICROSECONDS,

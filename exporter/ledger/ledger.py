@@ -268,11 +268,10 @@ class Ledger:
     def _forget(self, connection: sqlite3.Connection, state: LedgerState) -> LedgerState:
         """Move the horizon up to where windows reach, and drop minutes that nobody asks for."""
         bounds = state.bounds
-        reach = bounds.frontier if state.oldest is None else min(bounds.frontier, state.oldest)
         first = bounds.frontier // rules.MINUTE - REMEMBERED_MINUTES
         after = replace(
             state,
-            horizon=max(bounds.horizon, reach),
+            horizon=max(bounds.horizon, state.reach),
             minutes={minute: n for minute, n in state.minutes.items() if minute >= first},
         )
         records.write_row(connection, after)

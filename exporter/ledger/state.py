@@ -55,6 +55,15 @@ class LedgerState:
             raise ValueError("counting has not begun")
         return Bounds(self.horizon, self.frontier)
 
+    @property
+    def reach(self) -> int:
+        """How far back walks reach: the older of the frontier and the oldest unsettled session.
+
+        Raises ValueError before the API's clock is known.
+        """
+        frontier = self.bounds.frontier
+        return frontier if self.oldest is None else min(frontier, self.oldest)
+
     def value(self, key: tuple[str, str]) -> float:
         return self.counts.get(key, 0.0)
 
