@@ -19,7 +19,7 @@ RULES = (
         """\
 up == 0
 and on (job, instance)
-last_over_time(isnotai_exporter_build_info[1d])""",
+last_over_time(isnotai_exporter_build_info[1w])""",
         "5m",
         "critical",
         "operations",
@@ -105,7 +105,7 @@ isnotai_up == 1""",
         """\
 max by (integration) (isnotai_session_coverage_ratio) < 0.95
 and on (integration)
-max by (integration) (isnotai_analytics_sessions) >= 500""",
+max by (integration) (isnotai_analytics_sessions{window="24h"}) >= 500""",
         "15m",
         "warning",
         "operations",

@@ -23,6 +23,9 @@ _MATCH_RATIO_LAST_WEEK = (
     'max by (integration, window) (isnotai_analytics_user_match_ratio{window="24h"} offset 1w)'
 )
 
+_LAG_RECORDED = "2m"
+"""Longer than the ledger's group takes to record a lag: a raw counter may be judged just before."""
+
 RULES = (
     Alert(
         "NotAIBotShareSpike",
@@ -83,7 +86,7 @@ unless on (integration, flag)
 )
 and on (integration)
 max by (integration) (isnotai_sessions_total offset 1d)""",
-        "0s",
+        _LAG_RECORDED,
         "info",
         "security",
         "notai-security",

@@ -22,6 +22,14 @@ COMMIT = named("isnotai_exporter_state_last_commit_timestamp_seconds", TARGET)
 SESSIONS_UP = named("isnotai_resource_up", resource="sessions")
 SESSIONS_READ = named("isnotai_resource_last_success_timestamp_seconds", resource="sessions")
 OTHER = {"job": "isnotai", "instance": "b:10984"}
+STEP = 15
+DAY = 24 * 60 // STEP
+TARGET_DOWN = Firing(
+    TARGET,
+    "Exporter a:10984 cannot be scraped",
+    "Prometheus has not reached a:10984 of job isnotai for 5 min; what it counts is caught up once "
+    "it runs again with its state.",
+)
 
 
 def polls(good: float, bad: float, minutes: int) -> dict[str, str]:
@@ -77,16 +85,14 @@ STORIES = (
                     BUILD: "1 stale",
                     named("up", {"job": "node", "instance": "n:9100"}): "0x30",
                 },
-                {
-                    7: [
-                        Firing(
-                            TARGET,
-                            "Exporter a:10984 cannot be scraped",
-                            "Prometheus has not reached a:10984 of job isnotai for 5 min; what it "
-                            "counts is caught up once it runs again with its state.",
-                        )
-                    ]
-                },
+                {7: [TARGET_DOWN]},
+            ),
+            Case(
+                "boundary",
+                "down for three days, and for a week",
+                {UP: f"1 0x{8 * DAY}", BUILD: "1 stale"},
+                {3 * 1440: [TARGET_DOWN], 7 * 1440 - 60: [TARGET_DOWN], 7 * 1440 + 60: []},
+                STEP,
             ),
             Case("boundary", "down for less than 5 min", {UP: "1 0x30", BUILD: "1"}, {5: []}),
             Case("silent", "up", {UP: "1x30", BUILD: "1x30"}, {20: []}),
@@ -342,6 +348,7 @@ STORIES = (
                 {
                     named("isnotai_session_coverage_ratio"): steady(0.5, 30),
                     named("isnotai_analytics_sessions", window="24h"): steady(499, 30),
+                    named("isnotai_analytics_sessions", window="7d"): steady(3500, 30),
                 },
                 {20: []},
             ),

@@ -341,7 +341,7 @@ STORIES = (
                     FLAG: f"_x{NOW // STEP} {steady(3, 60)}",
                 },
                 {
-                    NOW + 30: [],
+                    NOW + 45: [],
                     NOW + 60: [
                         Firing(
                             FLAG_LABELS,

@@ -9,7 +9,7 @@ import jsonschema
 import pytest
 import yaml
 
-from tests.alerts.promtool import Story, rule_test_file
+from tests.alerts.promtool import Case, Story, frontier, named, rising, rule_test_file, steady
 from tests.alerts.stories import STORIES
 
 pytestmark = pytest.mark.tools
@@ -55,6 +55,36 @@ def test_alert_fires_when_it_should_and_only_then(
         path = tmp_path / f"{story.alert}-{step}.yaml"
         path.write_text(yaml.safe_dump(rule_test_file([str(rules)], story, cases), sort_keys=False))
         succeeds(str(tool("promtool")), "test", "rules", str(path))
+
+
+def test_a_new_flag_judged_before_the_lag_of_its_catch_up_is_recorded_is_held_back(
+    tool: Callable[[str], Path], tmp_path: Path
+) -> None:
+    *records, alert = needed_rules("NotAINewFlag")["groups"][0]["rules"]
+    groups = [{"name": "alert", "rules": [alert]}, {"name": "ledger", "rules": records}]
+    rules = tmp_path / "rules.yaml"
+    rules.write_text(yaml.safe_dump({"groups": groups}))
+    fed, down = 1500, 180
+    back = fed + down
+    still = f"{back * 60 - 3 * 3600}+0x3 {(back + 4) * 60 - 300}+60x30"
+    case = Case(
+        "silent",
+        "an exporter back after 3 h has counted flags, and its frontier is still old",
+        {
+            named("isnotai_session_frontier_timestamp_seconds"): (
+                f"{frontier((300, fed))} stale _x{down - 1} {still}"
+            ),
+            named("isnotai_sessions_total"): f"{rising(2, fed)} stale _x{down - 1} {fed * 2}+9x30",
+            named("isnotai_session_flags_total", flag="webdriver"): f"_x{back} {steady(3, 30)}",
+        },
+        {minutes: [] for minutes in range(back, back + 10)},
+    )
+    (story,) = (story for story in STORIES if story.alert == "NotAINewFlag")
+    content = rule_test_file([str(rules)], story, [case])
+    path = tmp_path / "cases.yaml"
+    path.write_text(yaml.safe_dump({**content, "group_eval_order": ["alert", "ledger"]}))
+
+    succeeds(str(tool("promtool")), "test", "rules", str(path))
 
 
 def test_rule_files_pass_all_of_promtools_lint(tool: Callable[[str], Path]) -> None:
