@@ -4,7 +4,6 @@ kube-linter cannot be had as a Go module here; its default checks that concern t
 below, by the names that they have there.
 """
 
-import json
 from collections.abc import Callable
 from pathlib import Path
 
@@ -286,81 +285,6 @@ def test_monitors_select_what_the_chart_makes(helm: Helm) -> None:
     assert monitor["spec"]["namespaceSelector"] == {"matchNames": ["bots"]}
     assert monitor["spec"]["endpoints"][0]["port"] in {
         port["name"] for port in service["spec"]["ports"]
-    }
-
-
-def test_rules_are_the_projects_less_the_disabled_ones_plus_labels(helm: Helm) -> None:
-    values = value_set("prometheus-rule")
-    whole = of_kind(helm.template("--values", str(values)), "PrometheusRule")
-    names = {rule.get("alert") for group in whole["spec"]["groups"] for rule in group["rules"]} - {
-        None
-    }
-    disabled = max(names)
-
-    less = of_kind(
-        helm.template("--values", str(values), "--set", f"prometheusRule.disabled={{{disabled}}}"),
-        "PrometheusRule",
-    )
-
-    left = [rule for group in less["spec"]["groups"] for rule in group["rules"]]
-    assert {rule["alert"] for rule in left if "alert" in rule} == names - {disabled}
-    own = [rule for rule in left if "alert" in rule and rule["alert"] != "NoSessionsAtAll"]
-    assert own
-    assert all(rule["labels"]["team"] == "platform" for rule in own)
-
-
-def test_rules_in_the_chart_say_what_the_rule_files_say(helm: Helm) -> None:
-    manifests = helm.template(*MINIMUM, "--set", "prometheusRule.enabled=true")
-    files = [yaml.safe_load(path.read_text()) for path in (CHART / "files/alerts").glob("*.yaml")]
-
-    rendered = of_kind(manifests, "PrometheusRule")["spec"]["groups"]
-
-    expected = {group["name"]: group for file in files for group in file["groups"]}
-    assert {group["name"]: group for group in rendered} == expected
-
-
-def test_links_in_rules_lead_to_the_users_grafana(helm: Helm) -> None:
-    address = "prometheusRule.dashboardUrl=https://grafana.example.org/"
-    manifests = helm.template(*MINIMUM, "--set", f"prometheusRule.enabled=true,{address}")
-
-    links = [
-        rule["annotations"]["dashboard_url"]
-        for group in of_kind(manifests, "PrometheusRule")["spec"]["groups"]
-        for rule in group["rules"]
-        if "alert" in rule
-    ]
-
-    assert links
-    assert all(link.startswith("https://grafana.example.org/d/") for link in links)
-
-
-def test_each_dashboard_is_whole_in_a_config_map(helm: Helm) -> None:
-    manifests = helm.template("--values", str(value_set("dashboards")))
-    rendered = {
-        name: json.loads(text)
-        for manifest in manifests
-        if "grafana_dashboard" in manifest["metadata"]["labels"]
-        for name, text in manifest["data"].items()
-    }
-
-    sources = {
-        path.name: json.loads(path.read_text()) for path in (CHART / "files/dashboards").glob("*")
-    }
-    assert sources
-    assert rendered == sources
-
-
-def test_grafana_alerts_name_the_users_data_source(helm: Helm) -> None:
-    manifests = helm.template(
-        "--values", str(value_set("grafana-alerts")), "--set", "grafanaAlerts.datasourceUid=mimir"
-    )
-    (alerts,) = [one for one in manifests if "grafana_alert" in one["metadata"]["labels"]]
-    (text,) = alerts["data"].values()
-
-    rules = [rule for group in yaml.safe_load(text)["groups"] for rule in group["rules"]]
-    assert {query["datasourceUid"] for rule in rules for query in rule["data"]} == {
-        "__expr__",
-        "mimir",
     }
 
 
