@@ -60,12 +60,21 @@ def test_container_is_as_secure_and_as_large_as_the_charts(path: Path) -> None:
 
 @each
 def test_exporter_accepts_the_variables(path: Path) -> None:
-    variables = {one["name"]: one["value"] for one in exporter_of(path)["env"]}
+    # What the downward API gives in the namespace `bots`.
+    variables = {one["name"]: one.get("value", "bots") for one in exporter_of(path)["env"]}
 
     loaded = load([], variables)
 
     assert not loaded.warnings
     assert loaded.settings.api_key_file == Path("/etc/isnotai/key/api-key")
+
+
+@each
+def test_two_namespaces_never_share_an_integration(path: Path) -> None:
+    (variable,) = [one for one in exporter_of(path)["env"] if one["name"] == "ISNOTAI_INTEGRATION"]
+
+    assert "value" not in variable
+    assert variable["valueFrom"] == {"fieldRef": {"fieldPath": "metadata.namespace"}}
 
 
 @each

@@ -43,11 +43,13 @@ def test_component_adds_a_native_sidecar_to_its_host(tool: Callable[[str], Path]
     manifests = built(tool("kustomize"), "examples/notes-app")
     pod = pod_of(manifests)
     exporter = exporter_in(pod)
-    variables = {one["name"]: one["value"] for one in exporter["env"]}
+    variables = {one["name"]: one.get("value") for one in exporter["env"]}
 
     assert of_kind(manifests, "Deployment")["metadata"]["name"] == "notes-app"
     assert [one["name"] for one in pod["spec"]["containers"]] == ["notes-app"]
     assert exporter["restartPolicy"] == "Always"
+    # A patch's name wins over the namespace, which a variable may not have beside it.
+    assert {"name": "ISNOTAI_INTEGRATION", "value": "notes"} in exporter["env"]
     assert variables["ISNOTAI_BUDGET_REPLICAS"] == "3"
     assert variables["ISNOTAI_API_KEY_FILE"] == "/etc/isnotai/key/api-key"
     assert {mount["name"] for mount in exporter["volumeMounts"]} == {
