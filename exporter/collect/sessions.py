@@ -204,7 +204,7 @@ class Sessions:
         known = self._recent(now)
         estimate = self._estimate(self._state(), planner.position, now)
         piece = planner.next(now, self._ends, whole=known and estimate <= 2 * planner.target)
-        log = WalkLog()
+        log = WalkLog(self._ends.doubted)
         began, read = await self._walk(piece, planner, now, log, publish)
         self._learn(piece, log)
         proven = piece.end is not None and (log.last or 0) > midnight_before(piece.end)
@@ -248,6 +248,7 @@ class Sessions:
                     raise CursorRefusedError("the walk is too long for its slice")
         except ApiError as error:
             await self._ledger.take(batch, log)
+            self._learn(piece, log)
             if isinstance(error, CursorRefusedError) or read > 1:
                 planner.refused(piece, now)
             raise
@@ -263,7 +264,8 @@ class Sessions:
         """See whether the API honours the time in a filter, or only its date."""
         early = log.first is not None and log.first < piece.start - MICROSECONDS
         late = piece.end is not None and (log.last or 0) > piece.end + MICROSECONDS
-        if (early or late) and not self._ends.days_only:
+        refuted = log.refuted and not self._ends.honoured
+        if (early or late or refuted) and not self._ends.days_only:
             self._ends.days_only = True
             _log.info("date_filter_is_coarse")
 

@@ -33,15 +33,22 @@ date of a filter shows it for a day."""
 
 @dataclass(slots=True)
 class WalkLog:
-    """What one walk has shown so far: hashes of unsettled sessions, and the span of createdAt."""
+    """What one walk has shown so far: hashes of unsettled sessions, and the span of createdAt.
 
+    doubted: a window of createdAt that an earlier walk showed empty. refuted: this one did not.
+    """
+
+    doubted: tuple[int, int] | None = None
     seen: set[bytes] = field(default_factory=set)
     first: int | None = None
     last: int | None = None
+    refuted: bool = False
 
     def span(self, created: int) -> None:
         self.first = created if self.first is None else min(self.first, created)
         self.last = created if self.last is None else max(self.last, created)
+        if self.doubted is not None and self.doubted[0] <= created < self.doubted[1]:
+            self.refuted = True
 
 
 @dataclass(slots=True)

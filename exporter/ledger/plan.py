@@ -117,6 +117,7 @@ class SlicePlanner:
             ends.honoured = True
         if not (ends.honoured or end % DAY == 0):
             self._empty_to = max(self._empty_to, end)
+            ends.doubted = (self.position, self._empty_to)
             self._forget_refusal(end)
             return False
         self.position = end
@@ -148,8 +149,11 @@ class EndDates:
     """What the API was seen to make of endDate and startDate in this process.
 
     honoured: an answer held a session created after the midnight of its endDate.
-    days_only: an answer held sessions outside its window, so cutting a day saves nothing.
+    days_only: cutting a day is of no use: an answer held sessions outside its window, or sessions
+        that a slice of the day should have shown and did not.
+    doubted: the window, [start, end), of the last slice that showed nothing and proved nothing.
     """
 
     honoured: bool = False
     days_only: bool = False
+    doubted: tuple[int, int] | None = None
