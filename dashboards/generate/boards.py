@@ -4,15 +4,10 @@ import json
 from dataclasses import replace
 
 from dashboards.generate import exporter, security, usage
-from dashboards.generate.panels import (
-    DATASOURCE,
-    GREY,
-    Dashboard,
-    Json,
-    dashboard_json,
-    label_variable,
-)
+from dashboards.generate.grafana import dashboard_json
+from dashboards.generate.panels import DATASOURCE, GREY, Dashboard, Json
 from dashboards.generate.queries import BEHIND_SECONDS, of
+from dashboards.generate.variables import label_variable
 
 VENDOR = "https://dash.isnotai.com"
 BOARDS = (security.BOARD, usage.BOARD, exporter.BOARD)

@@ -22,6 +22,8 @@ _ALL_POLLS = _POLLS.format(of("isnotai_polls_total"))
 _FAILED = _POLLS.format(of("isnotai_polls_total", 'outcome="failure"'))
 _ENDED = _POLLS.format(of("isnotai_polls_total", 'outcome=~"success|failure"'))
 _LATE_HOURLY = f"increase({of('isnotai_late_sessions_total')}[1h])"
+_GAP_HOURLY = f"increase({of('isnotai_session_gap_seconds_total')}[1h])"
+_SKEW = f"max by (instance, integration) ({of('isnotai_api_clock_skew_seconds')})"
 _DOWN_UP = words((0, "down", VERMILLION), (1, "up", BLUE))
 
 
@@ -283,23 +285,18 @@ _LATE = Row(
         ),
         lines(
             "Time that was lost",
-            "In the hour before: time whose sessions fell out of the tier's history unread. It "
-            "must be 0.",
+            "In the hour before: time whose sessions fell out of the tier's history unread; the "
+            "ten integrations with most. It must be 0.",
             "s",
-            Query(
-                f"max by (integration) (increase({of('isnotai_session_gap_seconds_total')}[1h]))",
-                "{{integration}}",
-            ),
+            Query(f"topk(10, {account(_GAP_HOURLY)})", "{{integration}}"),
             width=8,
         ),
         lines(
             "Clock skew",
-            "The API's clock minus ours. Counting goes by the API's; minutes of skew do no harm.",
+            "The API's clock minus ours, the ten largest either way. Counting goes by the API's; "
+            "minutes of skew do no harm.",
             "s",
-            Query(
-                f"max by (instance, integration) ({of('isnotai_api_clock_skew_seconds')})",
-                "{{instance}} {{integration}}",
-            ),
+            Query(f"{_SKEW} and topk(10, abs({_SKEW}))", "{{instance}} {{integration}}"),
             width=8,
             minimum=None,
         ),

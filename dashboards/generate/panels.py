@@ -1,31 +1,20 @@
-"""Grafana's classic dashboard JSON, as far as these dashboards need it: panels, variables, grid.
+"""What the dashboards are made of: queries, panels, rows, and the kinds of panels that they use.
 
 Colours are Okabe and Ito's, which the colour-blind can tell apart, in shades that read on a dark
-page. Of the catalogue it knows label values only, to give each its colour.
+page. Knows no metric, and makes no JSON of a whole dashboard: that is `grafana`.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from exporter.metrics.catalogue import OUTCOMES, RESOURCES, USAGE_METRICS
-
 Json = dict[str, Any]
 
-KNOWN_VALUES = {
-    "resource": RESOURCES,
-    "metric": (*USAGE_METRICS, "storage_bytes"),
-    "outcome": OUTCOMES,
-    "code": ("200", "429", "500", "502", "503", "504", "timeout"),
-}
-"""Labels whose values are known, so that each has its colour; other lines take Grafana's own."""
-
 DATASOURCE: Json = {"type": "prometheus", "uid": "${datasource}"}
-SCHEMA_VERSION = 39
-GRID_WIDTH = 24
 
 BLUE, ORANGE, GREEN = "#56B4E9", "#E69F00", "#009E73"
-VERMILLION, PURPLE, YELLOW, GREY = "#D55E00", "#CC79A7", "#F0E442", "#999999"
+VERMILLION, PURPLE, YELLOW = "#D55E00", "#CC79A7", "#F0E442"
+DARK_BLUE, GREY = "#0072B2", "#999999"
 PALETTE = (BLUE, ORANGE, GREEN, VERMILLION, PURPLE, YELLOW, GREY)
 
 
@@ -232,7 +221,7 @@ def _column_override(column: Column) -> Json:
     if column.decimals is not None:
         properties.append({"id": "decimals", "value": column.decimals})
     if column.steps:
-        properties.append({"id": "thresholds", "value": _thresholds(column.steps)})
+        properties.append({"id": "thresholds", "value": thresholds(column.steps)})
         properties.append({"id": "custom.cellOptions", "value": {"type": "color-text"}})
     return {"matcher": {"id": "byName", "options": column.title}, "properties": properties}
 
@@ -251,174 +240,9 @@ def words(*pairs: tuple[int, str, str]) -> tuple[Json, ...]:
     return ({"type": "value", "options": options},)
 
 
-def _thresholds(steps: Sequence[tuple[float | None, str]]) -> Json:
+def thresholds(steps: Sequence[tuple[float | None, str]]) -> Json:
+    """The steps as Grafana has them: (value, colour) from which the colour holds."""
     return {
         "mode": "absolute",
         "steps": [{"value": value, "color": colour} for value, colour in steps],
-    }
-
-
-def _series_override(query: Query) -> Json:
-    properties: list[Json] = []
-    if query.colour:
-        properties.append({"id": "color", "value": {"mode": "fixed", "fixedColor": query.colour}})
-    if query.dashed:
-        dashes = {"fill": "dash", "dash": [8, 6]}
-        properties.append({"id": "custom.lineStyle", "value": dashes})
-        properties.append({"id": "custom.fillOpacity", "value": 0})
-    return {"matcher": {"id": "byName", "options": query.name}, "properties": properties}
-
-
-def _known_overrides(query: Query) -> Iterator[Json]:
-    """A colour for each known value of the one label that names the query's lines."""
-    label = query.name.removeprefix("{{").removesuffix("}}")
-    for value, colour in zip(KNOWN_VALUES.get(label, ()), PALETTE, strict=False):
-        fixed = {"id": "color", "value": {"mode": "fixed", "fixedColor": colour}}
-        yield {"matcher": {"id": "byName", "options": value}, "properties": [fixed]}
-
-
-def _target(at: int, query: Query) -> Json:
-    return {
-        "refId": ref(at),
-        "datasource": DATASOURCE,
-        "expr": query.expr,
-        "legendFormat": query.name or "__auto",
-        "format": query.form,
-        "instant": query.instant,
-        "range": not query.instant,
-        "editorMode": "code",
-    }
-
-
-def _panel(panel: Panel, number: int, place: Json) -> Json:
-    by_series = panel.kind == "timeseries"
-    defaults: Json = {
-        "unit": panel.unit,
-        "color": {"mode": "palette-classic-by-name" if by_series else "thresholds"},
-        "thresholds": _thresholds(panel.steps),
-        "mappings": list(panel.mappings),
-        "custom": panel.custom,
-    }
-    for name, value in (
-        ("min", panel.minimum),
-        ("max", panel.maximum),
-        ("decimals", panel.decimals),
-    ):
-        if value is not None:
-            defaults[name] = value
-    overrides = [_series_override(query) for query in panel.queries if query.colour or query.dashed]
-    return {
-        "id": number,
-        "type": panel.kind,
-        "title": panel.title,
-        "description": panel.description,
-        "datasource": DATASOURCE,
-        "gridPos": place,
-        "fieldConfig": {"defaults": defaults, "overrides": [*overrides, *panel.overrides]},
-        "options": panel.options,
-        "targets": [_target(at, query) for at, query in enumerate(panel.queries)],
-        "transformations": list(panel.transformations),
-    }
-
-
-def _laid_out(rows: Sequence[Row]) -> Iterator[Json]:
-    """The rows' headings and panels, numbered, each with its place on the grid.
-
-    Raises ValueError for a row that does not fill the grid's width.
-    """
-    y, number = 0, 1
-    for row in rows:
-        if sum(panel.width for panel in row.panels) != GRID_WIDTH:
-            raise ValueError(f"the panels of {row.title!r} do not fill the width")
-        if row.title:
-            yield {
-                "id": number,
-                "type": "row",
-                "title": row.title,
-                "collapsed": False,
-                "panels": [],
-                "gridPos": {"x": 0, "y": y, "w": GRID_WIDTH, "h": 1},
-            }
-            number, y = number + 1, y + 1
-        x = 0
-        for panel in row.panels:
-            place = {"x": x, "y": y, "w": panel.width, "h": row.height}
-            yield _panel(panel, number, place)
-            number, x = number + 1, x + panel.width
-        y += row.height
-
-
-def label_variable(name: str, label: str, query: str) -> Json:
-    """A variable over the values of a label: several at once, or all."""
-    return {
-        "type": "query",
-        "name": name,
-        "label": label,
-        "datasource": DATASOURCE,
-        "query": {"query": query, "refId": f"variable-{name}"},
-        "definition": query,
-        "includeAll": True,
-        "multi": True,
-        "allValue": ".+",
-        "current": {"selected": True, "text": ["All"], "value": ["$__all"]},
-        "refresh": 2,
-        "sort": 1,
-        "regex": "",
-        "hide": 0,
-        "options": [],
-        "skipUrlSync": False,
-    }
-
-
-def choice_variable(name: str, label: str, query: str, value: str) -> Json:
-    """A variable over the values of a label, of which one is chosen."""
-    single = {
-        "includeAll": False,
-        "multi": False,
-        "current": {"selected": True, "text": value, "value": value},
-    }
-    variable = {**label_variable(name, label, query), **single}
-    del variable["allValue"]
-    return variable
-
-
-def _datasource_variable() -> Json:
-    return {
-        "type": "datasource",
-        "name": "datasource",
-        "label": "Data source",
-        "query": "prometheus",
-        "includeAll": False,
-        "multi": False,
-        "current": {"selected": False, "text": "default", "value": "default"},
-        "refresh": 1,
-        "regex": "",
-        "hide": 0,
-        "options": [],
-        "skipUrlSync": False,
-    }
-
-
-def dashboard_json(board: Dashboard, links: Sequence[Json], shared: Sequence[Json]) -> Json:
-    """The dashboard as Grafana imports it. shared: variables that all dashboards have."""
-    return {
-        "uid": board.uid,
-        "title": board.title,
-        "description": board.description,
-        "tags": ["isnotai"],
-        "schemaVersion": SCHEMA_VERSION,
-        "version": 1,
-        "editable": False,
-        "graphTooltip": 1,
-        "timezone": "browser",
-        "fiscalYearStartMonth": 0,
-        "weekStart": "",
-        "refresh": "1m",
-        "time": {"from": board.span, "to": "now"},
-        "timepicker": {},
-        "liveNow": False,
-        "links": list(links),
-        "templating": {"list": [_datasource_variable(), *shared, *board.variables]},
-        "annotations": {"list": list(board.annotations)},
-        "panels": list(_laid_out(board.rows)),
     }

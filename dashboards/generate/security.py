@@ -13,7 +13,6 @@ from dashboards.generate.panels import (
     Query,
     Row,
     bars,
-    choice_variable,
     heatmap,
     lines,
     stat,
@@ -27,10 +26,10 @@ from dashboards.generate.queries import (
     of,
     scores,
     share_of_bots,
-    steady,
     total,
     window,
 )
+from dashboards.generate.variables import choice_variable
 from exporter.metrics.catalogue import VERDICTS
 
 _CATCH_UP = (
@@ -43,7 +42,10 @@ _SHARE_STEPS = ((None, BLUE), (0.2, ORANGE), (0.4, VERMILLION))
 _SESSIONS = hourly("isnotai_sessions_total")
 _BOTS = hourly("isnotai_bot_sessions_total")
 _FLAGS = hourly("isnotai_session_flags_total", "flag")
-_SCORE_RATE = "rate({}[$__rate_interval])"
+_SCORES_IN_HOUR = f"sum by (le) ({hourly('isnotai_session_bot_score_bucket', 'le')})"
+"""Over a scrape or two, less than a session a minute would leave mostly gaps."""
+_SCORE_SUM = hourly("isnotai_session_bot_score_sum")
+_SCORE_COUNT = hourly("isnotai_session_bot_score_count")
 
 _NOW = Row(
     "Now",
@@ -155,20 +157,17 @@ _SCORES = Row(
         ),
         lines(
             "Score quantiles and mean",
-            "Half of the sessions score below the median, one in ten above the 90th percentile. "
+            "In the hour before each moment half of the sessions scored below the median, one in "
+            "ten above the 90th percentile. "
             + _SCORE
             + " A shift of all lines points to the vendor's model, one of the upper ones to "
-            "agents.",
+            "agents." + _CATCH_UP,
             "none",
-            Query(f"histogram_quantile(0.5, {scores()})", "median", BLUE),
-            Query(f"histogram_quantile(0.9, {scores()})", "90th percentile", ORANGE),
-            Query(f"histogram_quantile(0.99, {scores()})", "99th percentile", VERMILLION),
+            Query(f"histogram_quantile(0.5, {_SCORES_IN_HOUR})", "median", BLUE),
+            Query(f"histogram_quantile(0.9, {_SCORES_IN_HOUR})", "90th percentile", ORANGE),
+            Query(f"histogram_quantile(0.99, {_SCORES_IN_HOUR})", "99th percentile", VERMILLION),
             Query(
-                "sum ("
-                + account(steady(_SCORE_RATE.format(of("isnotai_session_bot_score_sum"))))
-                + ") / (sum ("
-                + account(steady(_SCORE_RATE.format(of("isnotai_session_bot_score_count"))))
-                + ") > 0)",
+                f"sum ({_SCORE_SUM}) / (sum ({_SCORE_COUNT}) > 0)",
                 "mean",
                 GREEN,
                 dashed=True,

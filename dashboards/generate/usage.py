@@ -133,9 +133,12 @@ _CONSUMPTION = Row(
         ),
         lines(
             "Storage",
-            "Bytes that the recorded events take, as the API last told.",
+            "Bytes that the recorded events take, as the API last told; the ten largest.",
             "bytes",
-            Query(account(of("isnotai_usage_storage_bytes")), "{{integration}}"),
+            Query(
+                f"topk(10, {account(of('isnotai_usage_storage_bytes'))})",
+                "{{integration}}",
+            ),
             width=8,
         ),
     ),
@@ -148,11 +151,12 @@ _API = Row(
         lines(
             "Requests against budget and tier",
             "Requests a minute, what the exporters allow themselves, and what the tier allows. "
-            "Above the budget nothing is sent; what lies between budget and tier is for others.",
+            "Above the budget nothing is sent; what lies between budget and tier is for others. "
+            "Exporters that share a key have each a part of its budget, so theirs add up.",
             "rpm",
             Query(f"sum ({_REQUESTS}) * 60", "requests", BLUE),
             Query(
-                f"sum ({account(of('isnotai_api_budget_requests'))})",
+                f"sum ({of('isnotai_api_budget_requests')})",
                 "budget",
                 ORANGE,
                 dashed=True,
@@ -174,9 +178,10 @@ _API = Row(
         ),
         lines(
             "Throttling",
-            "Requests a minute that the API answered with 429. The exporters wait as it asks.",
+            "Requests a minute that the API answered with 429; the ten integrations with most. "
+            "The exporters wait as it asks.",
             "rpm",
-            Query(f"sum by (integration) ({_THROTTLED}) * 60", "{{integration}}"),
+            Query(f"topk(10, sum by (integration) ({_THROTTLED}) * 60)", "{{integration}}"),
             width=6,
         ),
     ),

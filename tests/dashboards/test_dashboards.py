@@ -27,7 +27,9 @@ PROCESS_METRICS = {
     "process_start_time_seconds",
 }
 SELECTOR = re.compile(r"\b((?:isnotai|process|python)_\w+)(\{[^}]*\})?")
-COLOURS = {"#56B4E9", "#E69F00", "#009E73", "#D55E00", "#CC79A7", "#F0E442", "#999999"}
+COLOURS = {
+    *("#56B4E9", "#E69F00", "#009E73", "#D55E00", "#CC79A7", "#F0E442", "#0072B2", "#999999"),
+}
 
 
 def board(name: str) -> dict[str, Any]:
@@ -39,6 +41,12 @@ def board(name: str) -> dict[str, Any]:
 def panels(name: str) -> list[dict[str, Any]]:
     """Its panels, without the headings of rows."""
     return [panel for panel in board(name)["panels"] if panel["type"] != "row"]
+
+
+def titled(name: str, title: str) -> dict[str, Any]:
+    """The one panel of that title."""
+    (found,) = (one for one in panels(name) if one["title"] == title)
+    return found
 
 
 def expressions(name: str) -> Iterator[str]:
@@ -238,3 +246,76 @@ def test_fixed_colours_are_for_lines_whose_name_is_fixed(name: str) -> None:
     for panel in panels(name):
         for override in panel["fieldConfig"]["overrides"]:
             assert "{{" not in override["matcher"]["options"], panel["title"]
+
+
+@pytest.mark.parametrize(
+    ("name", "title", "values"),
+    [
+        ("notai-exporter.json", "Polls", catalogue.RESOURCES),
+        ("notai-exporter.json", "Failed and skipped polls", catalogue.RESOURCES),
+        ("notai-exporter.json", "OTLP exports", catalogue.OUTCOMES),
+        ("notai-usage.json", "Today", (*catalogue.USAGE_METRICS, "storage_bytes")),
+        ("notai-usage.json", "Requests by code", ("200", "429", "500", "timeout", "connection")),
+    ],
+)
+def test_each_known_value_of_a_label_has_a_colour_of_its_own(
+    name: str, title: str, values: tuple[str, ...]
+) -> None:
+    colours = {
+        override["matcher"]["options"]: one["value"]["fixedColor"]
+        for override in titled(name, title)["fieldConfig"]["overrides"]
+        for one in override["properties"]
+        if one["id"] == "color"
+    }
+
+    assert set(values) <= set(colours)
+    assert len({colours[value] for value in values}) == len(values)
+
+
+def test_a_known_value_has_the_same_colour_on_all_panels() -> None:
+    colours: dict[str, set[str]] = {}
+    for name in NAMES:
+        for one in panels(name):
+            if one["type"] != "timeseries":
+                continue
+            for override in one["fieldConfig"]["overrides"]:
+                value = override["matcher"]["options"]
+                if value in catalogue.RESOURCES and "{{resource}}" in str(one["targets"]):
+                    colours.setdefault(value, set()).add(str(override["properties"]))
+
+    assert set(colours) == set(catalogue.RESOURCES)
+    assert {len(found) for found in colours.values()} == {1}
+
+
+def test_a_budget_is_each_exporters_own_and_is_summed() -> None:
+    found = 0
+    for expr in expressions("notai-usage.json"):
+        for budget in re.finditer(r"isnotai_api_budget_requests", expr):
+            assert expr[: budget.start()].endswith("sum ("), expr
+            found += 1
+
+    assert found == 2
+
+
+def test_quantiles_of_scores_have_no_gaps_at_less_than_a_session_a_minute() -> None:
+    targets = titled("notai-security.json", "Score quantiles and mean")["targets"]
+
+    assert len(targets) == 4
+    for target in targets:
+        spans = re.findall(r"_(?:bucket|sum|count)\{[^}]*\}\[([^\]]+)\]", target["expr"])
+        assert set(spans) == {"1h"}, target["expr"]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_fifty_integrations_draw_ten_lines(name: str) -> None:
+    for one in panels(name):
+        for target in one["targets"]:
+            if one["type"] == "timeseries" and "{{integration}}" in target["legendFormat"]:
+                assert re.search(r"\b(topk|bottomk)\(10, ", target["expr"]), one["title"]
+                assert "ten" in one["description"], one["title"]
+
+
+def test_the_clock_skew_keeps_its_sign_among_the_ten_largest_either_way() -> None:
+    (target,) = titled("notai-exporter.json", "Clock skew")["targets"]
+
+    assert re.match(r"max by \(instance, integration\) \(.+\) and topk\(10, abs\(", target["expr"])
