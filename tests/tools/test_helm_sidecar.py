@@ -1,6 +1,6 @@
 """The chart's templates in another chart's pods, both as a container and as a native sidecar."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -8,6 +8,7 @@ import pytest
 from tests.tools.chart import (
     ChartRefusedError,
     Helm,
+    Manifest,
     example_with_its_dependency,
     exporter_in,
     helm_from,
@@ -32,6 +33,19 @@ def example(helm: Helm, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return example_with_its_dependency(helm, tmp_path_factory.mktemp("example"))
 
 
+def secrets_of(pod: Manifest) -> Iterator[tuple[str, Manifest]]:
+    """The name of each Secret that the exporter wants, with what wants it."""
+    for volume in pod["spec"]["volumes"]:
+        for source in volume.get("projected", {}).get("sources", []):
+            yield source["secret"]["name"], source["secret"]
+        if "secret" in volume:
+            yield volume["secret"]["secretName"], volume["secret"]
+    for variable in exporter_in(pod)["env"]:
+        if "secretKeyRef" in variable.get("valueFrom", {}):
+            secret = variable["valueFrom"]["secretKeyRef"]
+            yield secret["name"], secret
+
+
 @each_way
 def test_example_application_renders_valid_restricted_pods(
     helm: Helm, example: Path, shared_file: Callable[[str], Path], way: str
@@ -51,18 +65,22 @@ def test_example_application_renders_valid_restricted_pods(
 
 @each_way
 def test_a_sidecar_never_holds_its_host_back(helm: Helm, example: Path, way: str) -> None:
-    pod = pod_of(helm.template("--set", f"sidecar={way}", chart=example))
+    settings = {
+        "webConfig.existingSecret": "isnotai-web",
+        "otlp.enabled": "true",
+        "otlp.endpoint": "http://otel-collector:4318",
+        "otlp.headers.existingSecret": "isnotai-otlp",
+    }
+    given = [f"isnotai-exporter.{name}={value}" for name, value in settings.items()]
+    pod = pod_of(
+        helm.template("--set", ",".join([f"sidecar={way}", *given]), chart=example),
+    )
     exporter = exporter_in(pod)
 
     assert "readinessProbe" not in exporter
     assert "startupProbe" not in exporter
-    secrets = [
-        source["secret"]
-        for volume in pod["spec"]["volumes"]
-        for source in volume.get("projected", {}).get("sources", [])
-    ]
-    assert secrets
-    assert all(secret["optional"] for secret in secrets)
+    secrets = {name: secret.get("optional") for name, secret in secrets_of(pod)}
+    assert secrets == {"isnotai": True, "isnotai-web": True, "isnotai-otlp": True}
 
 
 def test_a_sidecars_readiness_counts_where_that_is_asked_for(helm: Helm, example: Path) -> None:

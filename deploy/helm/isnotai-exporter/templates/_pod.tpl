@@ -17,9 +17,12 @@ httpGet:
 {{ toYaml (omit .probe "enabled") }}
 {{- end }}
 
-{{/* The container. Takes a dict: root, name, port (its name), ready (whether it has that probe). */}}
+{{/*
+The container. Takes a dict: root, name, port (its name), ready (whether it has that probe),
+optional (whether it starts without the Secrets that its variables name).
+*/}}
 {{- define "isnotai-exporter.container" -}}
-{{- $env := include "isnotai-exporter.env" .root | trim -}}
+{{- $env := include "isnotai-exporter.env" (dict "root" .root "optional" .optional) | trim -}}
 name: {{ .name }}
 image: {{ include "isnotai-exporter.image" .root | quote }}
 imagePullPolicy: {{ .root.Values.image.pullPolicy }}
@@ -112,6 +115,7 @@ without them).
 - name: isnotai-web
   secret:
     secretName: {{ .root.Values.webConfig.existingSecret }}
+    optional: {{ .optional }}
     defaultMode: {{ .mode }}
 {{- end }}
 {{- if .root.Values.state.enabled }}

@@ -64,8 +64,13 @@
 {{- end }}
 {{- end }}
 
-{{/* The variables of the container, or nothing. */}}
+{{/*
+The variables of the container, or nothing. Takes a dict: root, optional (whether the container
+starts without the Secrets that they name).
+*/}}
 {{- define "isnotai-exporter.env" -}}
+{{- $optional := .optional -}}
+{{- with .root }}
 {{- if .Values.otlp.enabled }}
 - name: POD_NAME
   valueFrom:
@@ -96,10 +101,14 @@
     secretKeyRef:
       name: {{ .Values.otlp.headers.existingSecret }}
       key: {{ .Values.otlp.headers.existingSecretKey }}
+      {{- if $optional }}
+      optional: true
+      {{- end }}
 {{- end }}
 {{- end }}
 {{- with .Values.extraEnv }}
 {{ toYaml . }}
+{{- end }}
 {{- end }}
 {{- end }}
 

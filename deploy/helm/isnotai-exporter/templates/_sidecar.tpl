@@ -3,13 +3,13 @@ What another chart includes to have the exporter in its own pods. Each takes thi
 `index .Subcharts "isnotai-exporter"` in a chart that depends on it with `mode: sidecar`.
 
 A sidecar has no readiness or startup probe unless asked, since they would gate its host, and starts
-without its Secret for the same reason. Its files are readable for every user, as the host's
+without its Secrets for the same reason. Its files are readable for every user, as the host's
 fsGroup is not ours to know; they are in this container alone.
 */}}
 
 {{/* For `containers`. */}}
 {{- define "isnotai-exporter.sidecar.container" -}}
-- {{ include "isnotai-exporter.container" (dict "root" . "name" .Values.sidecar.name "port" .Values.sidecar.portName "ready" .Values.sidecar.readinessProbe.enabled) | nindent 2 | trim }}
+- {{ include "isnotai-exporter.container" (dict "root" . "name" .Values.sidecar.name "port" .Values.sidecar.portName "ready" .Values.sidecar.readinessProbe.enabled "optional" true) | nindent 2 | trim }}
 {{- end }}
 
 {{/* For `initContainers`: a native sidecar starts before its host, ends after it, and lets Jobs end. */}}
