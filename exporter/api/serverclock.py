@@ -34,8 +34,11 @@ def parse_http_date(text: str) -> int | None:
 
 @dataclass(slots=True)
 class _Anchor:
+    """late: seconds by which `server` probably lies before the truth."""
+
     server: int
     monotonic: float
+    late: float
 
     def at(self, monotonic: float) -> int:
         return self.server + round((monotonic - self.monotonic) * MICROSECONDS)
@@ -61,7 +64,9 @@ class ServerClock:
         server = parse_http_date(date) if date else None
         if server is None:
             return
-        seen = _Anchor(server - round((received - sent) * MICROSECONDS), sent)
+        trip = received - sent
+        # On average a Date was written half-way, and cut by half a second.
+        seen = _Anchor(server - round(trip * MICROSECONDS), sent, trip / 2 + 0.5)
         limit = round(JUMP_SECONDS * MICROSECONDS)
         if self._anchor is None:
             foreseen = not self._is_strange(server)
@@ -83,6 +88,10 @@ class ServerClock:
         return self._anchor.at(monotonic) if self._anchor else None
 
     def skew(self, monotonic: float, wall: float) -> float | None:
-        """The API's clock minus ours, in seconds; None before the first usable Date."""
-        server = self.at(monotonic)
-        return None if server is None else server / MICROSECONDS - wall
+        """The API's clock minus ours, in seconds, as near as a Date tells; None before the first.
+
+        Unlike `at`, the likeliest value, not the one that surely is not ahead.
+        """
+        if self._anchor is None:
+            return None
+        return self._anchor.at(monotonic) / MICROSECONDS + self._anchor.late - wall

@@ -7,6 +7,9 @@ from exporter.api.schema.analytics import HOUR, Hours
 from exporter.ledger.rules import MINUTE
 from exporter.ledger.state import LedgerState
 
+GRACE = 20 * MINUTE
+"""How old the analytics of the last complete hour may be; they are read every few minutes."""
+
 
 class Coverage:
     """Holds the last hourly analytics, and sets what was counted against them."""
@@ -26,10 +29,11 @@ class Coverage:
         return max(reported for _, reported in self._hours.buckets) / 3600
 
     def ratio(self, state: LedgerState) -> float | None:
-        """For the last hour that lies whole after the origin, behind the frontier and before the
-        analytics were generated; None without one, or where the API reports no session in it.
+        """For the last complete hour after the origin, behind the frontier and in the analytics.
 
-        An hour that does not begin at a full minute cannot be compared.
+        None without one: the analytics are old, or leave out hours without sessions; or where the
+        API reports no session in it. An hour that does not begin at a full minute cannot be
+        compared.
         """
         if self._hours is None or state.origin is None or state.frontier is None:
             return None
@@ -44,6 +48,8 @@ class Coverage:
         if not whole:
             return None
         start, reported = max(whole)
+        if start + HOUR < state.frontier - HOUR - GRACE:
+            return None  # not the last hour, so it says nothing about now
         first = start // MINUTE
         counted = sum(state.minutes.get(minute, 0) for minute in range(first, first + 60))
         return counted / reported if reported else None

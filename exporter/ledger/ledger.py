@@ -171,7 +171,8 @@ class Ledger:
                 for item in items:
                     session = decode_session(item)
                     if isinstance(session, Session):
-                        shown.append((records.hash_id(session.id, self._salt), session, at))
+                        key = records.hash_id(session.id, self._salt)
+                        shown.append((key, self._with_known_flags(session), at))
                     elif session.created is None or session.created >= state.bounds.horizon:
                         invalid.append(records.hash_invalid(session, item, self._salt))
             known = records.load(connection, state.row, {key for key, _, _ in shown})
@@ -236,6 +237,16 @@ class Ledger:
         """
         if self.state is not None:
             yield from states.readings(self.state, self._exemplars, gauges=gauges)
+
+    def _with_known_flags(self, session: Session) -> Session:
+        """The session, flags that cannot be labels replaced by their hashes."""
+        if all(map(states.is_label, session.flags)):
+            return session
+        flags = tuple(
+            flag if states.is_label(flag) else records.hash_flag(flag, self._salt)
+            for flag in session.flags
+        )
+        return replace(session, flags=flags)
 
     def _load(self, connection: sqlite3.Connection) -> tuple[int, bytes, LedgerState]:
         """The state's generation, its salt, and where this integration stands in it."""

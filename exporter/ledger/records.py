@@ -21,6 +21,11 @@ def hash_id(identity: str, salt: bytes) -> bytes:
     return blake2b(identity.encode("utf-8", "surrogatepass"), digest_size=16, key=salt).digest()
 
 
+def hash_flag(flag: str, salt: bytes) -> str:
+    """What stands for a flag that cannot be a label, and so is kept as a hash only."""
+    return "~" + hash_id(flag, salt).hex()
+
+
 def hash_invalid(item: InvalidSession, raw: object, salt: bytes) -> bytes:
     """Sixteen bytes that stand for an invalid item: of its id, or without one of all of it."""
     if item.id is not None:

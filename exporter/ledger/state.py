@@ -1,5 +1,6 @@
 """Where the counting of one integration stands: immutable, replaced after each commit."""
 
+import re
 from bisect import bisect_left
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
@@ -19,9 +20,8 @@ SCORE_SUM = ("score_sum", "")
 FLAG = "flag"
 SCORE = "score"
 
-LONGEST_FLAG = 128
-_NO_FLAG = ("@", "://", "aik_v1_")
-"""Marks of a person, an address or a key, which are never a label."""
+_FLAG = re.compile(r"[A-Za-z][A-Za-z0-9_. -]{0,63}")
+_ID = re.compile(r"aik_v1_|[0-9A-Fa-f]{8}-[0-9A-Fa-f]{4}-|[0-9A-Fa-f]{16}|[0-9]{5}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,11 +73,12 @@ class LedgerState:
         return sum(count for minute, count in self.minutes.items() if minute >= first)
 
 
-def flag_key(flag: str) -> str | None:
-    """The flag as a label value; None where it cannot be one and counts as `other`."""
-    if not 0 < len(flag) <= LONGEST_FLAG or not flag.isprintable():
-        return None
-    return None if any(mark in flag for mark in _NO_FLAG) else flag
+def is_label(flag: str) -> bool:
+    """Whether a flag can be a label value; another counts as `other`.
+
+    It must look like a name: a path, a user agent, an address or an id is none.
+    """
+    return bool(_FLAG.fullmatch(flag)) and not _ID.search(flag)
 
 
 def score_place(score: float) -> int:
@@ -101,7 +102,7 @@ def counted(
     admitted = {label for name, label in state.counts if name == FLAG and label != OTHER}
     folded = 0
     for flag, amount in tally.flags.items():
-        fits = flag_key(flag) is not None
+        fits = is_label(flag)
         if fits and flag not in admitted and len(admitted) < max_flags:
             admitted.add(flag)
         if fits and flag in admitted:

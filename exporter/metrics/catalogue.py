@@ -11,6 +11,7 @@ from types import MappingProxyType
 from exporter.metrics.model import Kind, Metric
 
 RESOURCES = ("health", "integration", "stats", "analytics", "usage", "sessions")
+CODES = ("200", "401", "429", "500", "503", "connection", "timeout")
 OUTCOMES = ("success", "failure", "skipped")
 VERDICTS = ("high_confidence_bot", "medium_confidence_bot", "low_confidence_bot", "likely_human")
 DEVICES = ("desktop", "mobile", "tablet")
@@ -128,7 +129,7 @@ API_REQUESTS = _metric(
     "isnotai.api.requests",
     "{request}",
     ("resource", "code"),
-    known={"code": ("200",)},
+    known={"code": CODES},
 )
 API_REQUEST_DURATION = _metric(
     "isnotai_api_request_duration_seconds",

@@ -173,6 +173,35 @@ def test_flags_past_the_bound_count_as_other_each_pair_once(make: Make) -> None:
     assert bench.telemetry.dropped.value(catalogue.SESSION_FLAGS.name) == 5
 
 
+@pytest.mark.parametrize(
+    "flag",
+    [
+        "/courses/12",
+        "Mozilla/5.0 (X11; Linux x86_64)",
+        "user:jane.doe",
+        "jane@example.org",
+        "0b7c1f6e-5d0c-4b7e-9d55-1b1f3c0a9f10",
+        "session 123456",
+        "two\nlines",
+        "",
+    ],
+)
+def test_a_flag_that_is_no_name_is_counted_but_neither_shown_nor_kept(
+    bench: Bench, flag: str
+) -> None:
+    add(bench, "s", status="active", flags=[flag, "webdriver"])
+    polls(bench, 2, apart=5)
+    assert bench.store is not None
+    bench.run(bench.store.close())
+
+    held = b"".join(file.read_bytes() for file in bench.path.parent.iterdir())  # type: ignore[union-attr]
+
+    bench.start()
+    counts = bench.counts()
+    assert counts["flag:webdriver"] == counts["flag:other"] == 1
+    assert not flag or flag.encode() not in held
+
+
 def test_an_invalid_item_counts_once_also_over_a_restart(bench: Bench) -> None:
     add(bench, "broken", broken=True)
     polls(bench, 2)
@@ -314,6 +343,22 @@ def test_coverage_shows_sessions_that_the_list_hides(make: Make) -> None:
     listed = bench.listing.sessions.values()
     in_hour = sum(hour <= it.created < hour + HOUR for it in listed)
     assert coverage.ratio(bench.state) == in_hour / 80
+
+
+def test_coverage_is_absent_where_analytics_do_not_tell_of_the_last_hour(make: Make) -> None:
+    bench = make(interval=60)
+    bench.clock.advance(3600 - bench.clock.now() % 3600)
+    hour = bench.listing.now()
+    bench.poll()
+    add(bench, "only")
+    polls(bench, 80)
+    coverage = Coverage()
+    coverage.note(Hours(((hour, 1),), None))
+    assert coverage.ratio(bench.state) == 1.0
+
+    polls(bench, 80)
+
+    assert coverage.ratio(bench.state) is None
 
 
 def test_coverage_is_absent_before_a_whole_hour_after_the_start(bench: Bench) -> None:

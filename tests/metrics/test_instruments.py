@@ -64,7 +64,9 @@ def test_what_watches_an_integration_starts_at_zero_for_every_resource_it_polls(
         catalogue.API_INVALID_ITEMS,
     }
     assert {reading.labels[0] for reading in telemetry.readings()} == {"health", "sessions"}
-    assert values(telemetry.requests) == {("health", "200"): 0.0, ("sessions", "200"): 0.0}
+    assert values(telemetry.requests) == {
+        (resource, code): 0.0 for resource in ("health", "sessions") for code in catalogue.CODES
+    }
 
 
 def test_every_bounded_family_has_its_counter_of_what_was_dropped() -> None:
