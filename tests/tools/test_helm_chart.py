@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from exporter.publish.otlp_settings import read_otlp
 from exporter.settings.load import load
 from exporter.settings.yaml_file import file_layer
 from tests.tools.chart import (
@@ -316,9 +317,28 @@ def test_otlp_headers_come_from_a_secret(helm: Helm) -> None:
         "key": "headers",
     }
     assert variables["OTEL_METRIC_EXPORT_INTERVAL"]["value"] == "60000"
-    attributes = variables["OTEL_RESOURCE_ATTRIBUTES"]["value"]
-    assert "k8s.pod.name=$(POD_NAME)" in attributes
-    assert "deployment.environment.name=production" in attributes
+
+
+def test_exporter_reads_the_otlp_values_as_they_were_set(helm: Helm) -> None:
+    exporter = exporter_in(pod_of(helm.template("--values", str(value_set("otlp")))))
+    variables = {one["name"]: one["value"] for one in exporter["env"] if "value" in one}
+
+    settings, warnings = read_otlp(variables)
+
+    assert not warnings
+    assert settings is not None
+    assert (settings.interval, settings.timeout, settings.gzip) == (60, 5, True)
+    assert settings.resource == {
+        "deployment.environment.name": "production",
+        "service.namespace": "a, b=c 100% + d",
+        "service.name": "isnotai-exporter",
+        # What the kubelet fills in.
+        "k8s.cluster.name": "$(CLUSTER)",
+        "k8s.namespace.name": "$(POD_NAMESPACE)",
+        "k8s.node.name": "$(NODE_NAME)",
+        "k8s.pod.name": "$(POD_NAME)",
+    }
+    assert "k8s.pod.name=$(POD_NAME)" in variables["OTEL_RESOURCE_ATTRIBUTES"].split(",")
 
 
 def test_digest_wins_over_tag_and_global_registry_over_the_images(helm: Helm) -> None:
@@ -366,6 +386,16 @@ def test_extra_manifests_go_through_tpl(helm: Helm) -> None:
         ("extraEnv[0].name=ISNOTAI_API_KEY,extraEnv[0].value=x", "use apiKey.existingSecret"),
         ("extraArgs={--state.path=/tmp/x}", "--state.path is set by the value state"),
         ("extraArgs={--region=eu}", "--region is set by the value region"),
+        ("extraArgs={--base_url=http://x}", "--base_url is set by the value baseUrl"),
+        ("extraArgs={--auth-header=x-api-key}", "--auth-header is set by the value authHeader"),
+        ("extraArgs={--auth_header=x-api-key}", "--auth_header is set by the value authHeader"),
+        ("extraArgs={--budget.replicas=2}", "is set by the value config.budget.replicas"),
+        ("extraArgs={--web.enable-lifecycle}", "is set by the value web.enableLifecycle"),
+        ("extraArgs={--no-web.enable-lifecycle}", "is set by the value web.enableLifecycle"),
+        (
+            "integrations[0].name=a,integrations[0].existingSecret=a,extraArgs={--config.file=x}",
+            "--config.file is set by the value integrations",
+        ),
         ("mode=sidecar", "config.budget.replicas is required with mode sidecar"),
         ("mode=sidecar,config.budget.replicas=2,persistence.enabled=true", "mode standalone"),
         ("mode=sidecar,config.budget.replicas=2,serviceMonitor.enabled=true", "take podMonitor"),
@@ -392,6 +422,9 @@ def test_contradictions_are_refused_with_what_to_do(helm: Helm, setting: str, sa
         "region=apac",
         "baseUrl=ftp://x",
         "livenessProbe.httpGet.path=/",
+        "livenessProbe.successThreshold=2",
+        "otlp.compression=zstd",
+        "otlp.resourceAttributes.a\\,b=c",
         "networkPolicy.egress.api.port=1",
         "replicaCount=-1",
         "web.telemetryPath=/-/healthy",

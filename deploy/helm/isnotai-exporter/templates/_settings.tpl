@@ -17,6 +17,20 @@
 {{- end -}}
 {{- end }}
 
+{{/*
+Resource attributes as OTEL_RESOURCE_ATTRIBUTES has them: values percent-encoded, for a comma would
+begin the next one. `$(NAME)` is left for the kubelet to fill in.
+*/}}
+{{- define "isnotai-exporter.resourceAttributes" -}}
+{{- $pairs := list -}}
+{{- range $key, $value := . -}}
+{{- $encoded := urlquery $value | replace "+" "%20" -}}
+{{- $encoded = regexReplaceAll "%24%28([A-Za-z_][A-Za-z0-9_]*)%29" $encoded "$$(${1})" -}}
+{{- $pairs = append $pairs (printf "%s=%s" $key $encoded) -}}
+{{- end -}}
+{{- join "," $pairs -}}
+{{- end }}
+
 {{/* budget.replicas: as set, else one for each exporter of this release. */}}
 {{- define "isnotai-exporter.budgetReplicas" -}}
 {{- include "isnotai-exporter.setting" (.Values.config.budget.replicas | default (max 1 (int .Values.replicaCount))) -}}
@@ -90,10 +104,18 @@ starts without the Secrets that they name).
   value: http/protobuf
 {{- $attributes := dict "k8s.namespace.name" "$(POD_NAMESPACE)" "k8s.pod.name" "$(POD_NAME)" "k8s.node.name" "$(NODE_NAME)" }}
 - name: OTEL_RESOURCE_ATTRIBUTES
-  value: {{ include "isnotai-exporter.setting" (merge (dict) .Values.otlp.resourceAttributes $attributes) | quote }}
+  value: {{ include "isnotai-exporter.resourceAttributes" (merge (dict) .Values.otlp.resourceAttributes $attributes) | quote }}
 {{- if .Values.otlp.intervalMilliseconds }}
 - name: OTEL_METRIC_EXPORT_INTERVAL
   value: {{ include "isnotai-exporter.setting" .Values.otlp.intervalMilliseconds | quote }}
+{{- end }}
+{{- if .Values.otlp.timeoutMilliseconds }}
+- name: OTEL_EXPORTER_OTLP_TIMEOUT
+  value: {{ include "isnotai-exporter.setting" .Values.otlp.timeoutMilliseconds | quote }}
+{{- end }}
+{{- with .Values.otlp.compression }}
+- name: OTEL_EXPORTER_OTLP_COMPRESSION
+  value: {{ . }}
 {{- end }}
 {{- if .Values.otlp.headers.existingSecret }}
 - name: OTEL_EXPORTER_OTLP_HEADERS

@@ -94,11 +94,15 @@
 {{- $problems = append $problems (printf "extraEnv: %s is not for variables, which everybody who may read the pod sees: use apiKey.existingSecret" .name) -}}
 {{- end -}}
 {{- end -}}
-{{- $managed := dict "api-key-file" "apiKey" "api_key_file" "apiKey" "integration" "integration" "region" "region" "base-url" "baseUrl" "web.listen-address" "web.port" "web.listen_address" "web.port" "web.telemetry-path" "web.telemetryPath" "web.telemetry_path" "web.telemetryPath" "web.config-file" "webConfig" "web.config.file" "webConfig" "state.path" "state" -}}
+{{- $managed := dict "api-key-file" "apiKey" "auth-header" "authHeader" "base-url" "baseUrl" "budget.replicas" "config.budget.replicas" "integration" "integration" "region" "region" "state.path" "state" "web.config-file" "webConfig" "web.config.file" "webConfig" "web.enable-lifecycle" "web.enableLifecycle" "web.listen-address" "web.port" "web.telemetry-path" "web.telemetryPath" -}}
+{{- if $v.integrations -}}
+{{- $_ := set $managed "config.file" "integrations" -}}
+{{- end -}}
 {{- range $v.extraArgs -}}
 {{- $flag := regexFind "^--[a-z._-]+" . | trimPrefix "--" -}}
-{{- if hasKey $managed $flag -}}
-{{- $problems = append $problems (printf "extraArgs: --%s is set by the value %s" $flag (get $managed $flag)) -}}
+{{- $name := trimPrefix "no-" $flag | replace "_" "-" -}}
+{{- if hasKey $managed $name -}}
+{{- $problems = append $problems (printf "extraArgs: --%s is set by the value %s" $flag (get $managed $name)) -}}
 {{- end -}}
 {{- end -}}
 {{- if and $v.dashboards.enabled (not (.Files.Glob "files/dashboards/*.json")) -}}
