@@ -87,7 +87,8 @@ class Daemon:
         self._store = Store(path, self._clock.now)
         self._publisher = Publisher(self._groups, self._clock.now)
         self._push = self._otlp_push(otlp) if otlp is not None else None
-        self._pipelines = self._build()
+        self._pipelines = self._build(settings)
+        self._watch(settings)
 
     async def run(self, on_serving: Callable[[str], None] | None = None) -> None:
         """Run until SIGTERM or SIGINT, or `stop`.
@@ -175,24 +176,31 @@ class Daemon:
 
         self._group.create_task(reload())
 
-    def _build(self) -> tuple[Pipeline, ...]:
+    def _build(self, settings: Settings) -> tuple[Pipeline, ...]:
+        """The pipelines that the settings ask for; those that run notice nothing of it.
+
+        Raises SettingsError, OSError, ValueError, ImportError.
+        """
         shared = Surroundings(
-            settings=self._settings,
+            settings=settings,
             store=self._store,
             clock=self._clock,
             started=self._started,
             on_poll=self._publisher.changed,
         )
-        resources = polled(self._settings)
         pipelines = []
-        for account in self._settings.accounts():
+        for account in settings.accounts():
             telemetry = self._telemetry.get(account.integration)
             if telemetry is None:
-                telemetry = Telemetry(self._started[0], resources, self._dropped)
+                telemetry = Telemetry(self._started[0], polled(settings), self._dropped)
                 self._telemetry[account.integration] = telemetry
-            telemetry.watch(resources)
             pipelines.append(Pipeline(account, telemetry, shared))
         return tuple(pipelines)
+
+    def _watch(self, settings: Settings) -> None:
+        """Show the resources that are polled now, and no others."""
+        for pipeline in self._pipelines:
+            pipeline.telemetry.watch(polled(settings))
 
     async def _close(self) -> None:
         for pipeline in self._pipelines:
@@ -258,31 +266,42 @@ class Daemon:
         """
         async with self._reloading:
             try:
-                settings = self._reload()
-                guard = self._settings.web.config_file
-                if guard is not None:
-                    self._server.replace(webconfig.load(guard))
+                read = self._reload()
+                kept = {section: getattr(self._settings, section) for section in RESTART_ONLY}
+                settings = read.model_copy(update=kept)
+                file = settings.web.config_file
+                guard = webconfig.load(file) if file is not None else None
+                pipelines = self._build(settings)
             except (SettingsError, webconfig.WebConfigError) as error:
-                self._reload_ok = False
-                self._publisher.changed()
-                _log.error("reload_failed", error=str(error))
-                raise ReloadError(str(error)) from None
+                raise self._not_reloaded(str(error)) from None
+            except (OSError, ValueError, ImportError) as error:
+                # Not its text, which may hold a part of a value.
+                problem = f"the settings cannot be applied: {type(error).__name__}"
+                raise self._not_reloaded(problem) from None
+            # All that can be refused is behind us: only now does anything of the old end.
             for section in RESTART_ONLY:
-                if getattr(settings, section) != getattr(self._settings, section):
+                if getattr(read, section) != getattr(self._settings, section):
                     _log.warning("setting_wants_restart", setting=section)
-            kept = {section: getattr(self._settings, section) for section in RESTART_ONLY}
-            self._settings = settings.model_copy(update=kept)
-            await self._replace_pipelines()
+            if guard is not None:
+                self._server.replace(guard)
+            self._settings = settings
+            await self._replace_pipelines(pipelines)
             self._reload_ok = True
             self._publisher.changed()
             _log.info("reloaded")
 
-    async def _replace_pipelines(self) -> None:
+    def _not_reloaded(self, problem: str) -> ReloadError:
+        """Show and log that a reload failed."""
+        self._reload_ok = False
+        self._publisher.changed()
+        _log.error("reload_failed", error=problem)
+        return ReloadError(problem)
+
+    async def _replace_pipelines(self, pipelines: tuple[Pipeline, ...]) -> None:
         for task in self._polls:
             task.cancel()
         if self._polls:
             await asyncio.wait(self._polls, timeout=CLOSE_SECONDS)
-        pipelines = self._build()
         before = {pipeline.account.integration: pipeline for pipeline in self._pipelines}
         for pipeline in pipelines:
             if known := before.get(pipeline.account.integration):
@@ -292,6 +311,7 @@ class Daemon:
                 with contextlib.suppress(StateError):
                     await pipeline.ledger.prepare()
         self._pipelines = pipelines
+        self._watch(self._settings)
         for pipeline in before.values():
             await pipeline.close()
         self._start_polls()

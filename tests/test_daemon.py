@@ -2,10 +2,11 @@
 
 import socket
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 
-from exporter import cli
+from exporter import cli, pipeline
 from exporter.api import client
 from exporter.clock import SystemClock
 from exporter.collect.frame import STUCK_GRACE_SECONDS
@@ -122,6 +123,38 @@ async def test_a_reload_changes_what_is_polled_and_keeps_what_wants_a_restart() 
                 before.value("isnotai_sessions_total") or 0
             )
             assert (await exporter.get("/elsewhere")).status_code == 404
+
+
+@pytest.mark.parametrize("broken", [OSError, ValueError, ImportError])
+async def test_a_reload_that_cannot_be_applied_leaves_the_old_polls_running(
+    monkeypatch: pytest.MonkeyPatch, broken: type[Exception]
+) -> None:
+    def refuse(base_url: str) -> NoReturn:
+        raise broken(f"no client for {base_url}")
+
+    async with simulated(rate=1.0) as api:
+        variables = {**api.variables, "ISNOTAI_WEB_ENABLE_LIFECYCLE": "true"}
+
+        def reload() -> Settings:
+            changed = {"ISNOTAI_POLL_STATS_INTERVAL": "0", "ISNOTAI_POLL_HEALTH_INTERVAL": "1h"}
+            return load([], {**variables, **changed}).settings
+
+        async with in_process(variables, reload) as exporter:
+            await exporter.until(lambda scrape: scrape.value("isnotai_resource_up") == 6)
+            with monkeypatch.context() as spoilt:
+                spoilt.setattr(pipeline, "http_client", refuse)
+                answer = await exporter.client.post("/-/reload")
+
+            assert (answer.status_code, broken.__name__ in answer.text) == (500, True)
+            assert api.url not in answer.text
+            scrape = await exporter.until(
+                lambda scrape: scrape.value("isnotai_exporter_config_last_reload_successful") == 0
+            )
+            assert scrape.value("isnotai_polls_total", resource="stats")
+            asked = api.asked("/health")
+            await exporter.until(lambda scrape: api.asked("/health") > asked + 1)
+
+            assert (await exporter.client.post("/-/reload")).status_code == 200
 
 
 async def test_the_status_page_shows_integrations_keys_and_errors() -> None:
