@@ -87,6 +87,7 @@ class Daemon:
         self._store = Store(path, self._clock.now)
         self._publisher = Publisher(self._groups, self._clock.now)
         self._push = self._otlp_push(otlp) if otlp is not None else None
+        self._pipelines: tuple[Pipeline, ...] = ()
         self._pipelines = self._build(settings)
         self._watch(settings)
 
@@ -188,13 +189,15 @@ class Daemon:
             started=self._started,
             on_poll=self._publisher.changed,
         )
+        before = {pipeline.account.integration: pipeline for pipeline in self._pipelines}
         pipelines = []
         for account in settings.accounts():
             telemetry = self._telemetry.get(account.integration)
             if telemetry is None:
                 telemetry = Telemetry(self._started[0], polled(settings), self._dropped)
                 self._telemetry[account.integration] = telemetry
-            pipelines.append(Pipeline(account, telemetry, shared))
+            known = before.get(account.integration)
+            pipelines.append(Pipeline(account, telemetry, shared, known))
         return tuple(pipelines)
 
     def _watch(self, settings: Settings) -> None:

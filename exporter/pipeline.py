@@ -5,7 +5,7 @@ It decides nothing about counting, asking or showing; it only says what belongs 
 
 import random
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from exporter.api import tiers
 from exporter.api.budget import Budget
@@ -16,7 +16,7 @@ from exporter.api.serverclock import ServerClock
 from exporter.api.times import MICROSECONDS
 from exporter.clock import Clock
 from exporter.collect.analytics import Analytics
-from exporter.collect.frame import Poller
+from exporter.collect.frame import Poller, ResourceState
 from exporter.collect.health import Health
 from exporter.collect.integration import Integration
 from exporter.collect.protocol import Collector
@@ -58,18 +58,36 @@ class Surroundings:
     retry: RetryPolicy = field(default_factory=lambda: RetryPolicy(random.random))
 
 
-class Pipeline:
-    """Everything that belongs to one integration."""
+_SHAPED_BY = {"stats": "stats", "analytics": "analytics", "usage": "quota"}
+"""Resources whose readings depend on a section of the settings."""
 
-    def __init__(self, account: Account, telemetry: Telemetry, shared: Surroundings) -> None:
+
+class Pipeline:
+    """Everything that belongs to one integration.
+
+    before: the same integration's pipeline until a reload, of which all stays known that is still
+    true: how its resources fare, and of the same key at the same address also what the API said of
+    the key, its clock and its analytics. Its budget is followed once it polls no more.
+    """
+
+    def __init__(
+        self,
+        account: Account,
+        telemetry: Telemetry,
+        shared: Surroundings,
+        before: "Pipeline | None" = None,
+    ) -> None:
+        self.account: Account = account
         settings, clock = shared.settings, shared.clock
-        self.account = account
+        same = before if before is not None and before.account == account else None
         self.telemetry = telemetry
         self._settings = settings
         self._clock = clock
         self.budget = Budget(settings.budget.share, settings.budget.replicas, clock)
-        self.gate = KeyGate(_key_source(account), clock, random.random)
-        self.server_clock = ServerClock(clock.now)
+        self.gate: KeyGate = (
+            same.gate if same else KeyGate(_key_source(account), clock, random.random)
+        )
+        self.server_clock: ServerClock = same.server_clock if same else ServerClock(clock.now)
         self._http = http_client(account.base_url)
         self._client = Client(
             self._http,
@@ -81,7 +99,7 @@ class Pipeline:
             telemetry=telemetry,
             auth_header=settings.auth_header,
         )
-        self._coverage = Coverage()
+        self._coverage: Coverage = same._coverage if same else Coverage()
         self.ledger = Ledger(
             shared.store,
             account.integration,
@@ -102,6 +120,7 @@ class Pipeline:
                 clock=clock,
                 telemetry=telemetry,
                 on_poll=shared.on_poll,
+                state=before._known(name, settings) if before else None,
             )
             for name in polled(settings)
         )
@@ -143,6 +162,16 @@ class Pipeline:
     async def close(self) -> None:
         """Close the connections to the API."""
         await self._http.aclose()
+
+    def _known(self, resource: str, settings: Settings) -> ResourceState | None:
+        """What stays true of a resource under other settings; None where it was not polled."""
+        for poller in self.pollers:
+            if poller.resource == resource:
+                section = _SHAPED_BY.get(resource)
+                if section and getattr(settings, section) != getattr(self._settings, section):
+                    return replace(poller.state, parts={})
+                return poller.state
+        return None
 
     def _session_readings(self, poller: Poller) -> Iterator[Reading]:
         state = self.ledger.state

@@ -157,6 +157,69 @@ async def test_a_reload_that_cannot_be_applied_leaves_the_old_polls_running(
             assert (await exporter.client.post("/-/reload")).status_code == 200
 
 
+KNOWN = (
+    "isnotai_up",
+    "isnotai_api_key_valid",
+    "isnotai_api_clock_skew_seconds",
+    "isnotai_api_info",
+    "isnotai_stats",
+    "isnotai_usage_storage_bytes",
+    "isnotai_sessions_active",
+)
+
+
+async def test_a_reload_forgets_nothing_that_is_still_true() -> None:
+    async with simulated(rate=1.0) as api:
+        variables = {
+            **api.variables,
+            "ISNOTAI_WEB_ENABLE_LIFECYCLE": "true",
+            "ISNOTAI_ANALYTICS_WINDOWS": "24h,7d",
+        }
+
+        def reload() -> Settings:
+            # The API will not answer before the test has looked.
+            api.fail(hang=1.0)
+            return load([], {**variables, "ISNOTAI_ANALYTICS_WINDOWS": "24h"}).settings
+
+        async with in_process(variables, reload) as exporter:
+            before = await exporter.until(
+                lambda scrape: (
+                    scrape.value("isnotai_resource_up") == 6
+                    and scrape.value("isnotai_analytics_sessions", window="7d") is not None
+                )
+            )
+            assert (await exporter.client.post("/-/reload")).status_code == 200
+            after = await exporter.until(
+                lambda scrape: scrape.value("isnotai_analytics_sessions", window="7d") is None
+            )
+
+            assert after.value("isnotai_resource_up") == 6
+            missing = [name for name in KNOWN if after.value(name) is None]
+            assert missing == [name for name in KNOWN if before.value(name) is None] == []
+            success = "isnotai_resource_last_success_timestamp_seconds"
+            assert all(
+                (after.value(success, resource=name) or 0)
+                >= (before.value(success, resource=name) or 0)
+                > 0
+                for name in ("health", "integration", "stats", "analytics", "usage", "sessions")
+            )
+            assert await verdict(exporter, "/-/ready") == (200, "ready\n")
+
+
+async def test_a_reload_to_another_key_forgets_what_was_said_of_the_old_one() -> None:
+    async with simulated(rate=1.0) as api:
+        variables = {**api.variables, "ISNOTAI_WEB_ENABLE_LIFECYCLE": "true"}
+
+        def reload() -> Settings:
+            api.fail(hang=1.0)
+            return load([], {**variables, "ISNOTAI_API_KEY": KEY}).settings
+
+        async with in_process(variables, reload) as exporter:
+            await exporter.until(lambda scrape: scrape.value("isnotai_api_key_valid") == 1)
+            assert (await exporter.client.post("/-/reload")).status_code == 200
+            await exporter.until(lambda scrape: scrape.value("isnotai_api_key_valid") is None)
+
+
 async def test_the_status_page_shows_integrations_keys_and_errors() -> None:
     async with simulated(rate=1.0) as api:
         api.fail(down="503", retry_after="none", only=("/v1/usage",))

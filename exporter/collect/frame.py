@@ -56,6 +56,7 @@ class Poller:
     """Polls one collector on its interval, aligned to its own start, never overlapping.
 
     interval, stale_after: seconds. on_poll: called after each poll, so that a snapshot is made.
+    state: what is known already, from before a reload; None: nothing.
     """
 
     def __init__(
@@ -68,10 +69,11 @@ class Poller:
         clock: Clock,
         telemetry: Telemetry,
         on_poll: Callable[[], None],
+        state: ResourceState | None = None,
     ) -> None:
         self.collector = collector
         self.interval = interval
-        self.state = ResourceState()
+        self.state = state or ResourceState()
         self.next_poll = clock.now()
         self._integration = integration
         self._stale_after = stale_after
