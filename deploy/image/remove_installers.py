@@ -1,10 +1,13 @@
-"""Take pip and its kin out of a Python image, and make the folder for the state.
+"""Take pip and its kin out of a Python image, compile the rest, and make the folder for the state.
 
 Run once in the image's final stage, by the base's own interpreter. Whoever gets into the container
-then finds nothing that fetches code. Never touches the exporter's own environment.
+then finds nothing that fetches code. Slim images bring the standard library without bytecode, and
+over a read-only root no start could keep its own. Never touches the exporter's own environment.
 """
 
+import compileall
 import os
+import py_compile
 import shutil
 import site
 import sysconfig
@@ -30,6 +33,14 @@ def main() -> None:
             program.unlink()
     # Debian keeps ensurepip's wheels here.
     shutil.rmtree("/usr/share/python-wheels", ignore_errors=True)
+    # Forced, for bytecode that names a time would be looked at beside its source at each start. A
+    # file that does not compile is told of and left: some bases keep samples of bad syntax.
+    compileall.compile_dir(
+        sysconfig.get_path("stdlib"),
+        quiet=1,
+        force=True,
+        invalidation_mode=py_compile.PycInvalidationMode.UNCHECKED_HASH,
+    )
     STATE.mkdir(parents=True, exist_ok=True)
     os.chown(STATE, USER, USER)
 

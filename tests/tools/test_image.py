@@ -171,6 +171,23 @@ def test_image_has_neither_tests_nor_caches_and_is_compiled(image: Image) -> Non
     assert not (image.root / "root/.cache").exists()
 
 
+def test_standard_library_of_the_image_is_compiled_as_the_base_was_not(image: Image) -> None:
+    def standard_library(root: Path) -> Path:
+        return next((root / "usr/local/lib").glob("python3.*"))
+
+    library = standard_library(image.root)
+    compiled = {
+        path.parent.parent / f"{path.name.partition('.')[0]}.py": path
+        for path in library.rglob("*.pyc")
+    }
+
+    assert not list(standard_library(image.base).rglob("*.pyc"))
+    assert set(library.rglob("*.py")) == set(compiled)
+    # Flags 1: by hash and unchecked (PEP 552), so that no start looks at the sources.
+    flags = {int.from_bytes(path.read_bytes()[4:8], "little") for path in compiled.values()}
+    assert flags == {1}
+
+
 def test_no_file_of_the_image_is_writable_for_its_user_but_the_state(image: Image) -> None:
     writable = [
         path
