@@ -437,6 +437,14 @@ def test_unknown_and_impossible_values_are_refused(helm: Helm, setting: str) -> 
         helm.template(*MINIMUM, "--set", setting)
 
 
+def test_chart_is_refused_where_kubernetes_does_not_know_all_its_fields(helm: Helm) -> None:
+    # 1.26 brought unhealthyPodEvictionPolicy.
+    with pytest.raises(ChartRefusedError, match="kubeVersion"):
+        helm.template(*MINIMUM, "--kube-version", "1.25.16")
+
+    assert helm.template(*MINIMUM, "--kube-version", "1.26.0")
+
+
 def test_notes_tell_what_to_do_next(helm: Helm) -> None:
     printed = helm.run(
         *("install", "notai", str(CHART), "--namespace", "bots", "--dry-run=client"), *MINIMUM
@@ -446,6 +454,8 @@ def test_notes_tell_what_to_do_next(helm: Helm) -> None:
     assert "kubectl --namespace bots port-forward deployment/notai-isnotai-exporter 10984" in notes
     assert "serviceMonitor.enabled" in notes
     assert "persistence.enabled" in notes
+    assert "prometheusRule in one release per Prometheus" in notes
+    assert "dashboards in one release per Grafana only" in notes
 
 
 def test_notes_warn_of_sums_where_exporters_share_a_key(helm: Helm) -> None:
