@@ -60,6 +60,76 @@ def test_release_makes_a_signed_image_with_sbom_and_provenance_for_two_architect
     assert any("cosign sign" in step.get("run", "") for step in steps)
 
 
+def step_of(job: str, text: str) -> str:
+    """The script of the release's only step in this job that has the text."""
+    scripts = [step.get("run", "") for step in workflow("release")["jobs"][job]["steps"]]
+    (script,) = [script for script in scripts if text in script]
+    return str(script)
+
+
+def run_as_github_does(
+    script: str, folder: Path, **variables: str
+) -> subprocess.CompletedProcess[str]:
+    """A step's script as GitHub runs one that names no shell: by `bash -e`, without pipefail."""
+    (folder / "step.sh").write_text(script)
+    return subprocess.run(
+        ["bash", "-e", "step.sh"],
+        cwd=folder,
+        env={"PATH": f"{folder}:/usr/bin:/bin", **variables},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+@pytest.mark.parametrize(
+    ("version", "tags"),
+    [
+        ("1.2.3", "registry/image:1.2.3,registry/image:latest"),
+        ("1.2.3rc1", "registry/image:1.2.3rc1"),
+        ("1.2.3-rc.1", "registry/image:1.2.3-rc.1"),
+        ("1.2.3.dev4", "registry/image:1.2.3.dev4"),
+    ],
+)
+def test_only_a_release_proper_is_the_latest_image(version: str, tags: str, tmp_path: Path) -> None:
+    output = tmp_path / "output"
+    answer = run_as_github_does(
+        step_of("image", "tags="),
+        tmp_path,
+        IMAGE="registry/image",
+        VERSION=version,
+        GITHUB_OUTPUT=str(output),
+    )
+
+    assert answer.returncode == 0, answer.stderr
+    assert output.read_text() == f"tags={tags}\n"
+    steps = workflow("release")["jobs"]["image"]["steps"]
+    (build,) = [step["with"] for step in steps if "build-push" in step.get("uses", "")]
+    assert build["tags"] == "${{ steps.tags.outputs.tags }}"
+
+
+@pytest.mark.parametrize("pushed", [True, False])
+def test_chart_is_signed_only_where_it_was_pushed(pushed: bool, tmp_path: Path) -> None:
+    programs = {
+        "helm": f'[ "$1" = package ] || {{ echo "Digest: sha256:1"; exit {int(not pushed)}; }}',
+        "cosign": 'echo "$@" > signed',
+    }
+    for name, text in programs.items():
+        (tmp_path / name).write_text(f"#!/bin/sh\n{text}\n")
+        (tmp_path / name).chmod(0o755)
+
+    answer = run_as_github_does(
+        step_of("chart", "helm push"), tmp_path, VERSION="1.2.3", CHARTS="registry/charts"
+    )
+
+    assert (answer.returncode == 0) is pushed
+    signed = tmp_path / "signed"
+    assert signed.exists() is pushed
+    if pushed:
+        assert signed.read_text() == "sign --yes registry/charts/isnotai-exporter@sha256:1\n"
+
+
 def test_release_publishes_to_pypi_without_a_password() -> None:
     job = workflow("release")["jobs"]["pypi"]
 
