@@ -53,6 +53,9 @@ TIER_PROBES = 3
 """So many answers without a tier, before history is given up as that of the smallest tier."""
 
 HISTORY_MARGIN = 60 * MICROSECONDS
+LONGEST_MARGIN = 3600 * MICROSECONDS
+"""How near to the end of the history a walk begins: a minute, and twice as far each time that was
+too near."""
 
 _log = get_logger(__name__)
 
@@ -102,6 +105,7 @@ class Sessions:
         self._tail: _Pass | None = None
         self._sweep: _Pass | None = None
         self._next_sweep = 0
+        self._margin = HISTORY_MARGIN
 
     async def update(self, publish: Publish) -> None:
         """One poll. Raises ApiError or StateError; what was read before it is committed."""
@@ -157,9 +161,26 @@ class Sessions:
             _log.warning("sessions_gap", seconds=round(gap))
             self._sweep = None
 
-    def _history_start(self, now: int) -> int:
+    def _history_edge(self, now: int) -> int:
         """From when on the API still serves sessions; an unknown tier counts as free."""
-        return now - tiers.limits(self._budget.tier).history_days * DAY + HISTORY_MARGIN
+        return now - tiers.limits(self._budget.tier).history_days * DAY
+
+    def _history_start(self, now: int) -> int:
+        """From when on they are read: what is about to leave the history is not begun with."""
+        return self._history_edge(now) + self._margin
+
+    async def _left_history(self, piece: Slice) -> bool:
+        """Whether the slice's start left the history while it was walked.
+
+        A startDate before the history gives empty pages, so the walk may have shown too little.
+        The next one starts further within.
+        """
+        now = await self._api_time()
+        if piece.start - MICROSECONDS >= self._history_edge(now):
+            return False
+        self._margin = min(2 * self._margin, LONGEST_MARGIN)
+        await self._give_up_history(now)
+        return True
 
     def _choose(self, now: int) -> None:
         """Set out on a tail or a sweep, where the last ones are done."""
@@ -206,6 +227,8 @@ class Sessions:
         piece = planner.next(now, self._ends, whole=known and estimate <= 2 * planner.target)
         log = WalkLog(self._ends.doubted)
         began, read = await self._walk(piece, planner, now, log, publish)
+        if await self._left_history(piece):
+            return
         self._learn(piece, log)
         proven = piece.end is not None and (log.last or 0) > midnight_before(piece.end)
         if not planner.walked(piece, read, self._ends, proven=proven):
