@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 
 from exporter.api import tiers
 from exporter.api.budget import Budget
-from exporter.api.client import Client, http_client
+from exporter.api.client import Client, UnusableVariableError, http_client
 from exporter.api.key import FixedKey, KeyFile, KeyGate, KeySource
 from exporter.api.retry import RetryPolicy
 from exporter.api.serverclock import ServerClock
@@ -32,6 +32,7 @@ from exporter.metrics import catalogue
 from exporter.metrics.model import Reading
 from exporter.metrics.telemetry import Telemetry
 from exporter.redaction import redact
+from exporter.settings.errors import SettingsError
 from exporter.settings.model import Account, Settings
 
 AUTHENTICATED = tuple(name for name in catalogue.RESOURCES if name != "health")
@@ -68,6 +69,7 @@ class Pipeline:
     before: the same integration's pipeline until a reload, of which all stays known that is still
     true: how its resources fare, and of the same key at the same address also what the API said of
     the key, its clock and its analytics. Its budget is followed once it polls no more.
+    Raises SettingsError where no connection could be made with these settings and variables.
     """
 
     def __init__(
@@ -88,7 +90,10 @@ class Pipeline:
             same.gate if same else KeyGate(_key_source(account), clock, random.random)
         )
         self.server_clock: ServerClock = same.server_clock if same else ServerClock(clock.now)
-        self._http = http_client(account.base_url)
+        try:
+            self._http = http_client(account.base_url)
+        except UnusableVariableError as error:
+            raise SettingsError(str(error)) from None
         self._client = Client(
             self._http,
             gate=self.gate,

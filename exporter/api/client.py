@@ -6,7 +6,9 @@ the bound of a body, and never lets a key, a URL or a body into an error's text.
 
 import asyncio
 import json
+import os
 import re
+import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass
 from http.cookiejar import CookieJar, DefaultCookiePolicy
@@ -43,6 +45,10 @@ PHASES = httpx.Timeout(connect=5.0, read=10.0, write=5.0, pool=5.0)
 
 UNAUTHENTICATED = frozenset({"health"})
 
+CA_VARIABLES = ("SSL_CERT_FILE", "SSL_CERT_DIR")
+PROXY_VARIABLES = ("http_proxy", "https_proxy", "all_proxy")
+"""In either case, as curl and httpx read them."""
+
 _TIER = re.compile(r"[a-z][a-z0-9_-]{0,31}")
 
 
@@ -54,8 +60,53 @@ class _Reply:
     sent: float
 
 
+class UnusableVariableError(Exception):
+    """A variable that says how to connect cannot be used. The text names it, never its value."""
+
+
 def http_client(base_url: str) -> httpx.AsyncClient:
-    """An HTTP client for the API: TLS verified, redirects off, every phase timed out."""
+    """An HTTP client for the API: TLS verified, redirects off, every phase timed out.
+
+    Proxies and certificates come from the process's environment, as httpx reads it.
+    Raises UnusableVariableError.
+    """
+    try:
+        url = httpx.URL(base_url)
+    except httpx.InvalidURL:
+        raise UnusableVariableError("base_url: must be a valid http or https URL") from None
+    try:
+        return _http_client(url)
+    except (httpx.InvalidURL, ValueError, OSError, ImportError) as error:
+        # Not its text, which may repeat the password of a proxy.
+        raise UnusableVariableError(_unusable(error)) from None
+
+
+def _unusable(error: Exception) -> str:
+    """Which variable is to blame, and why, in a line."""
+    named = {name: value for name, value in os.environ.items() if value}
+    if isinstance(error, OSError):
+        name = next((name for name in CA_VARIABLES if name in named), "the system's certificates")
+        return f"{name}: no certificates can be read there"
+    for name, value in named.items():
+        if name.lower() in PROXY_VARIABLES and (problem := _proxy_problem(value)):
+            return f"{name}: {problem}"
+    name = next((name for name in named if name.lower() == "no_proxy"), "the proxy settings")
+    return f"{name}: cannot be used"
+
+
+def _proxy_problem(value: str) -> str | None:
+    """Why that is no proxy to connect through; None where it is one. Opens no connection."""
+    address = value if "://" in value else f"http://{value}"
+    try:
+        httpx.AsyncHTTPTransport(proxy=address, verify=ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT))
+    except ImportError:
+        return "a SOCKS proxy needs the package socksio, which is not installed"
+    except (httpx.InvalidURL, ValueError):
+        return "must be the address of an HTTP proxy, such as http://proxy.example:3128"
+    return None
+
+
+def _http_client(base_url: httpx.URL) -> httpx.AsyncClient:
     return httpx.AsyncClient(
         base_url=base_url,
         timeout=PHASES,

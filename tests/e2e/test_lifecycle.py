@@ -4,6 +4,8 @@ import os
 import signal
 from pathlib import Path
 
+import trustme
+
 from exporter.settings.errors import SettingsError
 from exporter.settings.load import load
 from exporter.settings.model import Settings
@@ -66,6 +68,26 @@ async def test_sighup_reloads_good_settings_and_survives_bad_ones(tmp_path: Path
             daemon.process.send_signal(signal.SIGINT)
 
             assert await daemon.ended(GRACE_SECONDS) == 0
+
+
+async def test_sighup_with_certificates_that_are_gone_leaves_the_old_settings_running(
+    tmp_path: Path,
+) -> None:
+    certificates = tmp_path / "ca.pem"
+    trustme.CA().cert_pem.write_to_path(certificates)
+    async with simulated(rate=2.0) as api:
+        variables = {**api.variables, "SSL_CERT_FILE": str(certificates)}
+        async with process(variables) as daemon, client_of(daemon) as exporter:
+            await exporter.until(lambda scrape: scrape.value("isnotai_up") == 1)
+            certificates.unlink()
+
+            os.kill(daemon.pid, signal.SIGHUP)
+
+            assert "SSL_CERT_FILE" in (await daemon.until_logged("reload_failed"))["error"]
+            asked = api.asked("/health")
+            scrape = await exporter.until(lambda scrape: api.asked("/health") > asked + 1)
+            assert scrape.value("isnotai_exporter_config_last_reload_successful") == 0
+            assert scrape.value("isnotai_up") == 1
 
 
 class Source:
