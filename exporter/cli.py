@@ -1,19 +1,20 @@
 """The command line: which command, which settings, which exit code, and nothing else.
 
 Each command is a module of its own, imported only when it is asked for, so that the daemon starts
-fast and stays small.
+fast and stays small. Nothing heavy is imported before signals can be borne.
 """
 
 import argparse
 import os
+import signal
 import sys
 from collections.abc import Mapping, Sequence
 
-from exporter.build import VERSION
-from exporter.settings.errors import SettingsError
-from exporter.settings.flags import Parser, add_flags
+from exporter import __version__
 
 BAD_SETTINGS = 2
+ENDING = frozenset({"backfill", "check", "healthcheck", "metrics", "sessions", "simulate"})
+"""Commands with an end of their own, which a signal may cut short: for them 0 would be a lie."""
 UNREAD = 141
 """As a shell shows a program that SIGPIPE ended."""
 
@@ -21,6 +22,10 @@ UNREAD = 141
 def main(argv: Sequence[str] | None = None, environ: Mapping[str, str] | None = None) -> int:
     """Run the command that `argv` names; its exit code. 2: the settings or the flags are bad."""
     arguments = sys.argv[1:] if argv is None else list(argv)
+    if argv is None and not ENDING & set(arguments):
+        _bear_early_signals()
+    from exporter.settings.errors import SettingsError
+
     variables = os.environ if environ is None else environ
     try:
         return _run(_parser(arguments).parse_args(arguments), variables)
@@ -33,13 +38,27 @@ def main(argv: Sequence[str] | None = None, environ: Mapping[str, str] | None = 
         return UNREAD
 
 
+def _bear_early_signals() -> None:
+    """Let no signal of the first half second look like a crash; the daemon's loop takes over."""
+
+    def end(number: int, frame: object) -> None:
+        # Not SystemExit, which an import under way may swallow; nothing is open yet.
+        os._exit(0)
+
+    signal.signal(signal.SIGTERM, end)
+    signal.signal(signal.SIGINT, end)
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+
+
 def _parser(arguments: Sequence[str]) -> argparse.ArgumentParser:
+    from exporter.settings.flags import Parser, add_flags
+
     parser = Parser(
         prog="isnotai-exporter",
         description="Prometheus and OpenTelemetry exporter for the Not AI API. "
         "Without a command: run the daemon.",
     )
-    parser.add_argument("--version", action="version", version=f"isnotai-exporter {VERSION}")
+    parser.add_argument("--version", action="version", version=f"isnotai-exporter {__version__}")
     add_flags(parser)
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", title="commands")
     backfill = commands.add_parser("backfill", help="write past sessions for Prometheus to a file")

@@ -82,6 +82,7 @@ class Daemon:
         self._telemetry: dict[str, Telemetry] = {}
         self._polls: list[asyncio.Task[None]] = []
         self._state_tried = False
+        self._group: asyncio.TaskGroup | None = None
         self._stop = asyncio.Event()
         path = settings.state.path
         self._store = Store(path, self._clock.now)
@@ -108,6 +109,8 @@ class Daemon:
             for number in (signal.SIGTERM, signal.SIGINT):
                 loop.add_signal_handler(number, self._stop.set)
                 stack.callback(loop.remove_signal_handler, number)
+            loop.add_signal_handler(signal.SIGHUP, self._on_hangup)
+            stack.callback(loop.remove_signal_handler, signal.SIGHUP)
             await self._publisher.renew()
             stack.push_async_callback(self._close)
             await stack.enter_async_context(self._server.running())
@@ -126,7 +129,6 @@ class Daemon:
         self._stop.set()
 
     async def _work(self) -> None:
-        loop = asyncio.get_running_loop()
         async with asyncio.TaskGroup() as group:
             self._group = group
             tasks = [
@@ -135,9 +137,7 @@ class Daemon:
             ]
             if self._push is not None:
                 tasks.append(group.create_task(self._push.run()))
-            loop.add_signal_handler(signal.SIGHUP, self._on_hangup)
             await self._stop.wait()
-            loop.remove_signal_handler(signal.SIGHUP)
             _log.info("stopping")
             for task in (*tasks, *self._polls):
                 task.cancel()
@@ -154,7 +154,7 @@ class Daemon:
 
     def _start_polls(self) -> None:
         """Poll, unless it is too early (the state is not ours yet) or too late."""
-        if not self._state_tried or self._stop.is_set():
+        if self._group is None or not self._state_tried or self._stop.is_set():
             return
         self._polls = [
             self._group.create_task(poller.run(), name=f"poll {poller.resource}")
@@ -175,7 +175,9 @@ class Daemon:
             with contextlib.suppress(ReloadError):
                 await self.reload()
 
-        self._group.create_task(reload())
+        # Before we work, the settings are new; once we stop, none are wanted.
+        if self._group is not None and not self._stop.is_set():
+            self._group.create_task(reload())
 
     def _build(self, settings: Settings) -> tuple[Pipeline, ...]:
         """The pipelines that the settings ask for; those that run notice nothing of it.

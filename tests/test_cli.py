@@ -1,7 +1,9 @@
 """The command line: exit codes, one clear line on stderr, and no key in it."""
 
+import signal
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -64,6 +66,69 @@ def test_the_process_itself_ends_with_2_on_bad_settings() -> None:
 
     assert (ended.returncode, ended.stdout) == (2, "")
     assert ended.stderr == "isnotai-exporter: ISNOTAI_REGION: must be 'us' or 'eu', got 'mars'\n"
+
+
+@pytest.mark.parametrize(
+    ("variable", "value"),
+    [
+        ("HTTPS_PROXY", "foo:hunter22:baz"),
+        ("ALL_PROXY", "socks5://user:hunter22@127.0.0.1:1080"),
+        ("ALL_PROXY", "gopher://hunter22"),
+        ("NO_PROXY", "[::hunter22"),
+        ("SSL_CERT_FILE", "/hunter22.pem"),
+        ("SSL_CERT_FILE", __file__),
+    ],
+)
+@pytest.mark.parametrize("command", ["", "check", "sessions", "backfill"])
+def test_a_variable_that_no_connection_can_use_is_named_without_its_value(
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    variable: str,
+    value: str,
+    command: str,
+) -> None:
+    monkeypatch.setenv(variable, value)
+    options = ["--from", "1h", "--output", str(tmp_path / "out")] if command == "backfill" else []
+    environ = {"ISNOTAI_API_KEY": KEY, "ISNOTAI_WEB_LISTEN_ADDRESS": "127.0.0.1:0"}
+
+    code = cli.main([*([command] if command else []), *options], environ)
+
+    written = capsys.readouterr()
+    assert code == 2
+    assert written.err.splitlines()[0].startswith(f"isnotai-exporter: {variable}: ")
+    assert len(written.err.splitlines()) == 1
+    assert "hunter22" not in written.out + written.err
+    assert value not in written.err
+
+
+@pytest.mark.parametrize(
+    "signals",
+    [[signal.SIGTERM], [signal.SIGINT], [signal.SIGHUP, signal.SIGTERM]],
+    ids=["SIGTERM", "SIGINT", "SIGHUP"],
+)
+def test_signals_while_it_still_imports_end_it_with_0_or_are_ignored(
+    tmp_path: Path, signals: list[signal.Signals]
+) -> None:
+    # An import that lasts until the signals have come.
+    (tmp_path / "pydantic.py").write_text(
+        "import time\nprint('importing', flush=True)\n"
+        "end = time.monotonic() + 20\nwhile time.monotonic() < end: pass\n"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-m", "exporter"],
+        env={"PYTHONPATH": str(tmp_path), "ISNOTAI_API_KEY": KEY},
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as starting:
+        try:
+            assert starting.stdout is not None
+            assert starting.stdout.readline() == "importing\n"
+            for number in signals:
+                starting.send_signal(number)
+            assert starting.wait(10) == 0
+        finally:
+            starting.kill()
 
 
 def test_the_version_is_told(capsys: pytest.CaptureFixture[str]) -> None:
