@@ -18,6 +18,7 @@ from exporter.collect.protocol import Api, Publish
 from exporter.ledger.ledger import Ledger, WalkLog
 from exporter.ledger.plan import (
     DAY,
+    FIRST_WIDTH,
     EndDates,
     Slice,
     SlicePlanner,
@@ -38,6 +39,10 @@ BATCH_ITEMS = 500
 WORKING_PART = 0.8
 """The part of its interval for which a poll begins new slices."""
 
+CATCH_UP_INTERVALS = 4
+"""For so many intervals a poll goes on while it is far behind, so that little of the budget lies
+idle between the end of a poll and the next tick."""
+
 REFUSALS_A_POLL = 12
 """Refused cursors in one poll, each answered by a slice of half the width, before it gives up."""
 
@@ -46,6 +51,9 @@ TOO_LONG = 4
 
 RECENT_INTERVALS = 3
 """A tail reaches back over at most so many intervals; what is longer is a sweep's work."""
+
+LONG_SWEEP = 600 * MICROSECONDS
+"""A sweep that lasts longer gets the whole budget."""
 
 RATE_SECONDS = 600
 
@@ -113,8 +121,9 @@ class Sessions:
         now = await self._api_time()
         await self._ledger.begin(now)
         await self._give_up_history(now)
-        deadline = self._clock.monotonic() + self._interval * WORKING_PART
         self._choose(now)
+        intervals = CATCH_UP_INTERVALS if self._behind(now) else WORKING_PART
+        deadline = self._clock.monotonic() + self._interval * intervals
         refusals = 0
         while (current := self._tail or self._sweep) is not None:
             try:
@@ -189,11 +198,22 @@ class Sessions:
         if self._sweep is None and self._sweep_is_due(state, now):
             self._sweep = self._set_out(state.reach, now)
             self._tail = None
-        elif self._tail is None and recent and self._tip is not None:
+        elif self._tail is None and recent and self._tip is not None and not self._behind(now):
             self._tail = self._set_out(self._tip, now)
 
+    def _behind(self, now: int) -> bool:
+        """Whether the sweep lasts so long that tails must leave it the whole budget.
+
+        It reads each session that is old enough once; with tails beside it, it would never end.
+        """
+        return self._sweep is not None and now - self._sweep.began > LONG_SWEEP
+
     def _set_out(self, start: int, now: int) -> _Pass:
-        return _Pass(SlicePlanner(start, self._target()), Coverage(start, start), now)
+        """A pass whose first slice has about as many pages as it should, by the rate of late."""
+        target, rate = self._target(), self._rate(self._state(), now)
+        fitting = round(target * self._size() / rate * MICROSECONDS) if rate else FIRST_WIDTH
+        planner = SlicePlanner(start, target, min(FIRST_WIDTH, fitting))
+        return _Pass(planner, Coverage(start, start), now)
 
     def _sweep_is_due(self, state: LedgerState, now: int) -> bool:
         """Whether it is time, or a sweep costs no more than the tail that it would replace."""

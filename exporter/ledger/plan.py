@@ -55,12 +55,13 @@ def sweep_period(
     """Seconds from one sweep to the next, chosen from the budget.
 
     A third of the settling age and at most five minutes, so that a session is re-read a few times
-    before it is settled; longer where sweeps would take more than half of what tails leave.
+    before it is settled; up to twice as long where sweeps would take more than half of what tails
+    leave. Not longer: the frontier moves with sweeps only.
     interval: seconds between polls. per_minute: requests/minute that the exporter allows itself.
     """
     wanted = max(interval, min(SWEEP_SECONDS, settle_after / 3))
     spare = max(per_minute - tail_pages * 60.0 / max(interval, 1.0), per_minute / 10)
-    return max(wanted, 60.0 * sweep_pages / (spare * SWEEP_SHARE))
+    return min(max(wanted, 60.0 * sweep_pages / (spare * SWEEP_SHARE)), 2 * wanted)
 
 
 class SlicePlanner:

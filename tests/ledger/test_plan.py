@@ -81,9 +81,17 @@ def test_sweeps_come_every_five_minutes_while_the_budget_bears_it() -> None:
     assert period == 300
 
 
-def test_sweeps_take_at_most_half_of_what_tails_leave() -> None:
+def test_sweeps_are_rarer_where_they_would_take_more_than_half_of_what_tails_leave() -> None:
     period = sweep_period(
-        sweep_pages=60, tail_pages=3, interval=60, settle_after=900, per_minute=15
+        sweep_pages=42, tail_pages=3, interval=60, settle_after=900, per_minute=15
     )
 
-    assert 60 / (period / 60) == (15 - 3) / 2
+    assert 42 / (period / 60) == (15 - 3) / 2
+
+
+def test_sweeps_are_at_most_twice_as_rare_since_the_frontier_moves_with_them() -> None:
+    period = sweep_period(
+        sweep_pages=500, tail_pages=12, interval=60, settle_after=900, per_minute=15
+    )
+
+    assert period == 600
