@@ -172,6 +172,20 @@ def test_bad_settings_of_the_demo_are_told_before_anything_starts(
     assert "ISNOTAI_POLL_SESSIONS_INTERVAL" in line
 
 
+@pytest.mark.parametrize(
+    "flag",
+    ["--base-url=http://localhost:1", "--api-key-file=k", "--config.file=c.yml", "--region=eu"],
+)
+def test_flags_that_would_lead_the_demo_elsewhere_are_refused(
+    capsys: pytest.CaptureFixture[str], flag: str
+) -> None:
+    code, line = refused(capsys, ["demo", flag])
+
+    assert code == 2
+    name = flag.partition("=")[0]
+    assert line == f"isnotai-exporter: {name}: the demo has a simulator and a key of its own"
+
+
 async def test_an_address_that_is_taken_is_one_line_and_exit_code_1() -> None:
     async with simulated(rate=1.0) as api, process(api.variables) as first:
         async with client_of(first) as exporter:

@@ -1,4 +1,8 @@
-"""The demo: the daemon against a simulator that runs beside it and ends with it."""
+"""The demo: the daemon against a simulator that runs beside it and ends with it.
+
+It never reaches the real API and never touches the user's key: the variables that lead there, and
+to a settings file, are put aside, and the flags are refused.
+"""
 
 import argparse
 import asyncio
@@ -11,6 +15,8 @@ from contextlib import contextmanager
 
 from exporter.commands import daemon as daemon_command
 from exporter.daemon import Daemon
+from exporter.settings.errors import SettingsError
+from exporter.settings.flags import flag_layer
 from exporter.settings.load import load_parsed
 from exporter.settings.model import Settings
 
@@ -30,12 +36,20 @@ DEFAULTS = {
 
 SIMULATOR = ("--tier", "enterprise", "--rate", "2", "--port", "0", "--exit-with-parent")
 
+REFUSED = ("config.file", "api_key_file", "base_url", "region")
+"""Settings whose flags would lead to the real API, to its key, or to a file that holds either."""
+
+PUT_ASIDE = ("ISNOTAI_CONFIG_FILE", "ISNOTAI_API_KEY_FILE", "ISNOTAI_REGION")
+
 REPORT_SECONDS = 5.0
 START_SECONDS = 20.0
 
 
 def run(parsed: argparse.Namespace, environ: Mapping[str, str]) -> int:
     """Run simulator and daemon until a signal; the exit code. Raises SettingsError."""
+    for name, raw in flag_layer(parsed).items():
+        if name in REFUSED:
+            raise SettingsError(f"{raw.origin}: the demo has a simulator and a key of its own")
     # Bad settings are told before anything is started.
     load_parsed(parsed, _variables(environ, "http://localhost", "none"), require_key=False)
     with _simulator() as (url, key):
@@ -62,7 +76,7 @@ def run(parsed: argparse.Namespace, environ: Mapping[str, str]) -> int:
 
 def _variables(environ: Mapping[str, str], url: str, key: str) -> dict[str, str]:
     """The user's variables over the demo's, less what would lead to the real API."""
-    kept = {name: value for name, value in environ.items() if name != "ISNOTAI_API_KEY_FILE"}
+    kept = {name: value for name, value in environ.items() if name not in PUT_ASIDE}
     return {**DEFAULTS, **kept, "ISNOTAI_BASE_URL": url, "ISNOTAI_API_KEY": key}
 
 

@@ -5,6 +5,7 @@ import re
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 
 import httpx
 import pytest
@@ -38,9 +39,19 @@ async def demo(**variables: str) -> AsyncIterator[tuple[Process, dict[str, str]]
         await started.communicate()
 
 
-async def test_the_demo_counts_sessions_that_grow_and_ends_with_its_simulator() -> None:
+async def test_the_demo_counts_sessions_that_grow_and_ends_with_its_simulator(
+    tmp_path: Path,
+) -> None:
     # What would lead to the real API is put aside.
-    variables = {"ISNOTAI_API_KEY": "aik_v1_" + "x" * 40, "ISNOTAI_REGION": "eu"}
+    config = tmp_path / "config.yml"
+    config.write_text("{api_key_file: key, region: eu}")
+    variables = {
+        "ISNOTAI_API_KEY": "aik_v1_" + "x" * 40,
+        "ISNOTAI_API_KEY_FILE": "key",
+        "ISNOTAI_REGION": "eu",
+        "ISNOTAI_BASE_URL": "http://127.0.0.1:9",
+        "ISNOTAI_CONFIG_FILE": str(config),
+    }
     async with demo(**variables) as (process, told):
         url = told["status page"].rstrip("/").replace("localhost", "127.0.0.1")
         async with httpx.AsyncClient(base_url=url, timeout=10) as client:
