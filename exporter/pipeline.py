@@ -6,6 +6,7 @@ It decides nothing about counting, asking or showing; it only says what belongs 
 import random
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
+from functools import partial
 
 from exporter.api import tiers
 from exporter.api.budget import Budget
@@ -28,12 +29,14 @@ from exporter.ledger.ledger import Ledger
 from exporter.ledger.rules import Rules
 from exporter.ledger.store import Store
 from exporter.ledger.usage_days import StoredUsageDays
+from exporter.log import get_logger
 from exporter.metrics import catalogue
 from exporter.metrics.model import Reading
 from exporter.metrics.telemetry import Telemetry
 from exporter.redaction import redact
 from exporter.settings.errors import SettingsError
 from exporter.settings.model import Account, Settings
+from exporter.settings.values import looks_like_key
 
 AUTHENTICATED = tuple(name for name in catalogue.RESOURCES if name != "health")
 
@@ -61,6 +64,9 @@ class Surroundings:
 
 _SHAPED_BY = {"stats": "stats", "analytics": "analytics", "usage": "quota"}
 """Resources whose readings depend on a section of the settings."""
+
+
+_log = get_logger(__name__)
 
 
 class Pipeline:
@@ -157,7 +163,8 @@ class Pipeline:
             yield Reading(catalogue.API_CLOCK_SKEW, skew)
         yield Reading(catalogue.API_RATE_LIMIT, float(self.budget.tier_limit))
         yield Reading(catalogue.API_BUDGET, self.budget.per_minute)
-        yield from quota_limit_readings(self._settings.quota.limits)
+        if self._settings.poll.usage_interval:
+            yield from quota_limit_readings(self._settings.quota.limits)
         yield from self.telemetry.readings()
         for poller in self.pollers:
             yield from poller.readings()
@@ -236,10 +243,23 @@ def _rules(settings: Settings) -> Rules:
     )
 
 
+def _note_key(integration: str, key: str) -> None:
+    """Take note of a key that a file holds now: it is never shown, and an odd one is warned of."""
+    redact.add(key)
+    if not looks_like_key(key):
+        _log.warning(
+            "setting_warning",
+            integration=integration,
+            setting="api_key_file",
+            message="the key in the file does not look like aik_v1_ and 40 characters; "
+            "the API will decide",
+        )
+
+
 def _key_source(account: Account) -> KeySource:
     key = account.key
     if key.api_key is not None:
         return FixedKey(key.api_key.get_secret_value())
     if key.api_key_file is not None:
-        return KeyFile(key.api_key_file, redact.add)
+        return KeyFile(key.api_key_file, partial(_note_key, account.integration))
     raise ValueError(f"integration {account.integration} has no key")

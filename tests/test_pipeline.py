@@ -6,10 +6,12 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from unittest.mock import Mock
 from urllib.parse import urlsplit
 
 import pytest
 
+from exporter import pipeline
 from exporter.ledger.store import Store
 from exporter.metrics import catalogue
 from exporter.metrics.model import Metric, Reading
@@ -169,6 +171,31 @@ async def test_a_key_file_that_is_missing_shows_and_is_used_once_it_comes(tmp_pa
 
         assert one.values(catalogue.API_KEY_VALID) == {(): 1.0}
         assert one.values(catalogue.UP) == {(): 1.0}
+
+
+async def test_a_key_file_with_an_odd_key_is_warned_about_once_and_again_when_it_changes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "key"
+    variables = {"ISNOTAI_API_KEY": "", "ISNOTAI_API_KEY_FILE": str(path)}
+    async with answering({}) as server, wired(server.url, **variables) as one:
+        for key, warned in (("hunter22-hunter22", 1), (KEY, 0), ("other-hunter22", 1)):
+            path.write_text(key)
+            log = Mock()
+            monkeypatch.setattr(pipeline, "_log", log)
+            await one.poll()
+            await one.poll()
+            warnings = log.warning.call_args_list
+            assert [call.kwargs["setting"] for call in warnings] == ["api_key_file"] * warned
+            assert "hunter22" not in str(log.mock_calls)
+
+
+async def test_limits_of_the_plan_are_shown_only_while_usage_is_polled() -> None:
+    limits = {"ISNOTAI_QUOTA_LIMITS": "sessions=5"}
+    async with wired("http://127.0.0.1:9", **limits) as one:
+        assert one.values(catalogue.QUOTA_LIMIT) == {}
+    async with wired("http://127.0.0.1:9", **limits, ISNOTAI_POLL_USAGE_INTERVAL="1m") as one:
+        assert one.values(catalogue.QUOTA_LIMIT) == {("sessions",): 5.0}
 
 
 async def test_a_dead_api_leaves_counters_frontier_and_infos_and_takes_the_gauges() -> None:
