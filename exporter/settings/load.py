@@ -10,9 +10,11 @@ from __future__ import annotations
 
 import argparse
 import logging
+import os
 from collections import ChainMap
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Final, TypeAlias
 
@@ -27,7 +29,7 @@ from exporter.settings.errors import SettingsError, shown
 from exporter.settings.flags import Parser, add_flags, flag_layer
 from exporter.settings.layers import Layer, LayerSource, Raw
 from exporter.settings.model import PollSettings, Settings
-from exporter.settings.values import SecretValueError, key_problem, looks_like_key
+from exporter.settings.values import QUOTA_METRICS, SecretValueError, key_problem, looks_like_key
 
 # With PYDANTIC_SETTINGS_DEBUG set it would log every source, keys and all.
 logging.getLogger("pydantic_settings").setLevel(logging.WARNING)
@@ -195,6 +197,23 @@ def _check_integrations(settings: Settings, given: _Given) -> None:
                 f"{origin}[{index}].name: must be unique in the list, got {shown(entry.name)}"
             )
         names.add(entry.name)
+    _check_distinct_keys(settings, origin)
+
+
+def _check_distinct_keys(settings: Settings, origin: str) -> None:
+    """Each entry spends a request budget, and there is one budget per key."""
+    seen: dict[str, int] = {}
+    for index, entry in enumerate(settings.integrations):
+        if entry.api_key is not None:
+            key = f"key {entry.api_key.get_secret_value()}"
+        else:
+            key = f"file {os.path.realpath(str(entry.api_key_file))}"
+        if key in seen:
+            raise SettingsError(
+                f"{origin}[{seen[key]}] and {origin}[{index}] have the same key and so one request "
+                "budget: keep one of them"
+            )
+        seen[key] = index
 
 
 def _warnings(
@@ -218,8 +237,16 @@ def _warnings(
         yield SettingsWarning(
             "auth_header",
             "auth_header x-api-key shares one rate limit with every other such caller; "
-            "use authorization unless a proxy strips it",
+            "use authorization unless a proxy strips it" + _sharing(len(settings.integrations)),
         )
+    for metric in settings.quota.limits:
+        if metric not in QUOTA_METRICS:
+            nearest = get_close_matches(metric, QUOTA_METRICS, n=1)
+            yield SettingsWarning(
+                "quota.limits",
+                f"{given['quota.limits'].origin}: the API is not known to meter "
+                f"{shown(metric)}" + (f", did you mean {nearest[0]}?" if nearest else ""),
+            )
     if settings.integrations and "integration" in given:
         yield SettingsWarning(
             "integration",
@@ -231,6 +258,12 @@ def _warnings(
             f"{given['poll.stale_after'].origin} is shorter than {', '.join(longer)}: "
             "one failed poll is enough for such gauges to disappear",
         )
+
+
+def _sharing(integrations: int) -> str:
+    if integrations < 2:
+        return ""
+    return f"; the {integrations} integrations share it too, each with a budget of its own"
 
 
 def _longer_than_stale_after(poll: PollSettings) -> list[str]:

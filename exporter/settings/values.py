@@ -20,6 +20,8 @@ from exporter.settings.durations import parse_duration
 
 #: The periods that /v1/analytics knows.
 WINDOWS: Final = ("24h", "7d", "30d", "90d")
+#: What /v1/usage meters, as quota.limits names it.
+QUOTA_METRICS: Final = ("api_calls", "bot_analyses", "events", "sessions", "storage_bytes")
 _KEY_FORM: Final = re.compile(r"aik_v1_[A-Za-z0-9_-]{40}")
 
 

@@ -6,8 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from exporter.api.schema.usage import KNOWN, STORAGE
 from exporter.redaction import redact
 from exporter.settings import SettingsError, describe, load
+from exporter.settings.values import QUOTA_METRICS
 
 KEY = "aik_v1_" + "x" * 40
 ENVIRON = {"ISNOTAI_API_KEY": KEY}
@@ -413,3 +415,45 @@ def test_a_mistake_is_named_after_the_source_that_won(tmp_path: Path) -> None:
     assert _refusal(environ) == f"ISNOTAI_REGION: {problem}"
     environ["ISNOTAI_REGION"] = "sun"
     assert _refusal(environ, "--region=moon") == f"--region: {problem}"
+
+
+@pytest.mark.parametrize(
+    "entries",
+    [
+        "[{name: a, api_key_env: TEAM_A}, {name: b, api_key_env: TEAM_B}]",
+        "[{name: a, api_key_file: keys/a}, {name: b, api_key_file: keys/../keys/a, region: eu}]",
+    ],
+)
+def test_two_integrations_with_one_key_are_refused_without_it(tmp_path: Path, entries: str) -> None:
+    file = tmp_path / "config.yml"
+    file.write_text(f"integrations: {entries}")
+    environ = {"ISNOTAI_CONFIG_FILE": str(file), "TEAM_A": KEY, "TEAM_B": KEY}
+
+    assert _refusal(environ) == (
+        f"{file}: integrations[0] and {file}: integrations[1] have the same key and so one request "
+        "budget: keep one of them"
+    )
+
+
+def test_several_integrations_are_told_that_they_share_the_rate_limit_of_x_api_key(
+    tmp_path: Path,
+) -> None:
+    file = tmp_path / "config.yml"
+    file.write_text(
+        "{auth_header: x-api-key, "
+        "integrations: [{name: a, api_key_file: a}, {name: b, api_key_file: b}]}"
+    )
+    (warning,) = load([], {"ISNOTAI_CONFIG_FILE": str(file)}).warnings
+
+    assert "the 2 integrations share it too" in warning.message
+
+
+def test_a_limit_of_what_the_api_does_not_meter_is_pointed_out_with_the_nearest_name() -> None:
+    assert _messages({"ISNOTAI_QUOTA_LIMITS": "sesions=5,events=6,zzz=7"}) == [
+        "ISNOTAI_QUOTA_LIMITS: the API is not known to meter 'sesions', did you mean sessions?",
+        "ISNOTAI_QUOTA_LIMITS: the API is not known to meter 'zzz'",
+    ]
+
+
+def test_the_known_limits_are_those_that_usage_meters() -> None:
+    assert {*KNOWN, STORAGE} == set(QUOTA_METRICS)
