@@ -34,15 +34,21 @@ RESOURCE = "sessions"
 LONGEST_SECONDS = 600.0
 """The bound on the reading of one integration; a long range on the free tier takes minutes."""
 
+API_THRESHOLD = 0.7
+"""What the API itself calls a bot: its filter is of no use for lower scores."""
+
 USER_FIELDS = ("userId", "pageUrl")
 
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """Which sessions to list. since: seconds back from the API's time; limit: the newest ones."""
+    """Which sessions to list. since: seconds back from the API's time; limit: the newest ones.
+
+    bot_only: the score from which on to list; None: all.
+    """
 
     since: float
-    bot_only: bool
+    bot_only: float | None
     limit: int
     show_users: bool
 
@@ -86,7 +92,9 @@ class Row:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's own options."""
-    parser.add_argument("--bot-only", action="store_true", help="only scores of 0.7 and above")
+    parser.add_argument(
+        "--bot-only", action="store_true", help="only scores of sessions.bot_threshold and above"
+    )
     parser.add_argument("--since", default="1h", metavar="DURATION", help="how far back [1h]")
     parser.add_argument("--limit", type=int, default=1000, help="the newest so many [1000]")
     parser.add_argument("--json", action="store_true", help="one JSON object a line")
@@ -99,7 +107,7 @@ def run(parsed: argparse.Namespace, environ: Mapping[str, str]) -> int:
     """Print the list; the exit code, 1 where the API could not be read. Raises SettingsError."""
     loaded = load_parsed(parsed, environ)
     configure("error", loaded.settings.log.format)
-    wanted = read_wanted(parsed)
+    wanted = read_wanted(parsed, loaded.settings.sessions.bot_threshold)
     try:
         asyncio.run(_list_all(loaded.settings, wanted, parsed.json, SystemClock()))
     except (ApiError, TimeoutError) as error:
@@ -109,7 +117,7 @@ def run(parsed: argparse.Namespace, environ: Mapping[str, str]) -> int:
     return 0
 
 
-def read_wanted(parsed: argparse.Namespace) -> Wanted:
+def read_wanted(parsed: argparse.Namespace, threshold: float) -> Wanted:
     """What the options ask for. Raises SettingsError that names the bad one."""
     try:
         since = parse_duration(parsed.since)
@@ -119,7 +127,7 @@ def read_wanted(parsed: argparse.Namespace) -> Wanted:
         raise SettingsError("--since: must be above 0")
     if parsed.limit < 1:
         raise SettingsError("--limit: must be at least 1")
-    return Wanted(since, parsed.bot_only, parsed.limit, parsed.show_users)
+    return Wanted(since, threshold if parsed.bot_only else None, parsed.limit, parsed.show_users)
 
 
 def harmless(text: str) -> str:
@@ -170,23 +178,29 @@ async def _read(
 async def find(api: Api, integration: str, wanted: Wanted, clock: Clock) -> list[Row]:
     """All that is wanted, newest first, whatever the list's order, each once. Raises ApiError.
 
-    The filter is the API's, and checked again here, since the API may honour only its date. An item
-    that does not decode is left out, as it is when counting.
+    The filters are the API's, and checked again here, since the API may honour only a date, or its
+    own threshold. An item that does not decode is left out, as it is when counting.
     """
     probe = await api.get(PATH, {"pageSize": "1"}, resource=RESOURCE)
     now = probe.server_time or round(clock.now() * MICROSECONDS)
     start = now - round(wanted.since * MICROSECONDS)
     filters = {"startDate": format_time(start)}
-    if wanted.bot_only:
+    if wanted.bot_only is not None and wanted.bot_only >= API_THRESHOLD:
         filters["botOnly"] = "true"
     rows: dict[str, Row] = {}
     async for page in walk(api, PATH, filters, resource=RESOURCE):
         for item in page.items:
             session = decode_session(item)
-            if isinstance(session, Session) and session.created >= start:
+            if isinstance(session, Session) and _wanted(session, start, wanted.bot_only):
                 user = _user(cast("Mapping[str, object]", item)) if wanted.show_users else {}
                 rows[session.id] = Row(integration, session, user)
     return sorted(rows.values(), key=lambda row: (-row.session.created, row.session.id))
+
+
+def _wanted(session: Session, start: int, threshold: float | None) -> bool:
+    if session.created < start:
+        return False
+    return threshold is None or (session.score is not None and session.score >= threshold)
 
 
 def _user(item: Mapping[str, object]) -> dict[str, str | None]:

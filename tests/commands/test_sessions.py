@@ -76,6 +76,24 @@ async def test_bot_only_lists_nothing_below_the_apis_threshold(
     assert all(row["score"] >= 0.7 for row in shown)
 
 
+@pytest.mark.parametrize("threshold", [0.5, 0.9])
+async def test_bot_only_follows_the_threshold_of_the_settings(
+    capsys: pytest.CaptureFixture[str], threshold: float
+) -> None:
+    variables = {"ISNOTAI_SESSIONS_BOT_THRESHOLD": str(threshold)}
+    async with simulated(rate=0.5, history=HOUR) as api:
+        api.freeze()
+        assert await listed(api, "--json", "--since", "30m") == 0
+        scores = [row["score"] for row in rows(capsys)]
+        assert await listed(api, "--json", "--since", "30m", "--bot-only", **variables) == 0
+        shown = [row["score"] for row in rows(capsys)]
+
+    bots = [score for score in scores if score is not None and score >= threshold]
+    assert shown
+    assert shown == bots
+    assert any(score < 0.7 for score in shown) == (threshold < 0.7)
+
+
 async def test_users_and_pages_are_shown_only_when_asked_for(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
@@ -141,7 +159,7 @@ async def test_a_refused_key_is_one_line_and_exit_code_1(
 def test_a_bad_option_is_named(given: dict[str, Any], named: str) -> None:
     options = {"since": "1h", "limit": 10, "bot_only": False, "show_users": False, **given}
     with pytest.raises(SettingsError, match=named):
-        read_wanted(argparse.Namespace(**options))
+        read_wanted(argparse.Namespace(**options), 0.7)
 
 
 def test_a_session_cannot_drive_the_terminal() -> None:
