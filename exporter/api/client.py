@@ -237,13 +237,25 @@ class Client:
             raise RequestTimeoutError("no whole answer in time") from None
         except (httpx.TransportError, httpx.InvalidURL) as error:
             code = "connection"
-            raise UnreachableError(f"no answer: {type(error).__name__}") from None
+            raise UnreachableError(f"no answer: {_kind(error)}") from None
         except UnreadableBodyError:
             self._telemetry.invalid_responses.inc(resource)
             raise
         finally:
             self._telemetry.requests.inc(resource, code)
             self._telemetry.request_duration.observe(self._clock.monotonic() - sent, resource)
+
+
+def _kind(error: Exception) -> str:
+    """The error's kind, and whether TLS is to blame; its text may hold a URL."""
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, ssl.SSLCertVerificationError):
+            return f"{type(error).__name__}: the certificate was not accepted"
+        if isinstance(cause, ssl.SSLError):
+            return f"{type(error).__name__}: no TLS connection came about"
+        cause = cause.__cause__ or cause.__context__
+    return type(error).__name__
 
 
 async def _read(response: httpx.Response) -> bytes:

@@ -239,7 +239,7 @@ async def test_a_certificate_that_nobody_vouches_for_is_refused() -> None:
     async with listening:
         port = listening.sockets[0].getsockname()[1]
         async with trial(f"https://127.0.0.1:{port}") as api:
-            with pytest.raises(UnreachableError):
+            with pytest.raises(UnreachableError, match="the certificate was not accepted"):
                 await ask(api)
 
             assert api.requests() == {"connection": 3}
