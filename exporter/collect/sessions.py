@@ -49,6 +49,9 @@ REFUSALS_A_POLL = 12
 TOO_LONG = 4
 """A walk of more than so many times the pages it was cut for is broken off and cut again."""
 
+STRAYS = 3
+"""So many sessions where none should be show that a filter is coarse."""
+
 RECENT_INTERVALS = 3
 """A tail reaches back over at most so many intervals; what is longer is a sweep's work."""
 
@@ -245,12 +248,12 @@ class Sessions:
         known = self._recent(now)
         estimate = self._estimate(self._state(), planner.position, now)
         piece = planner.next(now, self._ends, whole=known and estimate <= 2 * planner.target)
-        log = WalkLog(self._ends.doubted)
+        log = WalkLog((piece.start, piece.end), self._ends.doubted)
         began, read = await self._walk(piece, planner, now, log, publish)
         if await self._left_history(piece):
             return
-        self._learn(piece, log)
-        proven = piece.end is not None and (log.last or 0) > midnight_before(piece.end)
+        self._learn(log)
+        proven = piece.end is not None and log.last > midnight_before(piece.end)
         if not planner.walked(piece, read, self._ends, proven=proven):
             return
         current.coverage = current.coverage.extended(piece.end, began, self._ledger.rules)
@@ -291,7 +294,7 @@ class Sessions:
                     raise CursorRefusedError("the walk is too long for its slice")
         except ApiError as error:
             await self._ledger.take(batch, log)
-            self._learn(piece, log)
+            self._learn(log)
             if isinstance(error, CursorRefusedError) or read > 1:
                 planner.refused(piece, now)
             raise
@@ -303,12 +306,13 @@ class Sessions:
     def _can_cut(self, planner: SlicePlanner) -> bool:
         return not self._ends.days_only and not planner.narrowest
 
-    def _learn(self, piece: Slice, log: WalkLog) -> None:
-        """See whether the API honours the time in a filter, or only its date."""
-        early = log.first is not None and log.first < piece.start - MICROSECONDS
-        late = piece.end is not None and (log.last or 0) > piece.end + MICROSECONDS
-        refuted = log.refuted and not self._ends.honoured
-        if (early or late or refuted) and not self._ends.days_only:
+    def _learn(self, log: WalkLog) -> None:
+        """See whether the API honours the time in a filter, or only its date.
+
+        A stray item or two prove nothing; it is only about what walks cost.
+        """
+        refuted = 0 if self._ends.honoured else log.refuted
+        if max(log.outside, refuted) >= STRAYS and not self._ends.days_only:
             self._ends.days_only = True
             _log.info("date_filter_is_coarse")
 

@@ -33,22 +33,28 @@ date of a filter shows it for a day."""
 
 @dataclass(slots=True)
 class WalkLog:
-    """What one walk has shown so far: hashes of unsettled sessions, and the span of createdAt.
+    """What one walk has shown so far: hashes of unsettled sessions, and where their createdAt lie.
 
-    doubted: a window of createdAt that an earlier walk showed empty. refuted: this one did not.
+    window: what was asked for, [start, end]. outside: sessions beyond it, by more than a second.
+    doubted: a window that an earlier walk showed empty. refuted: sessions of it that are there.
+    last: the latest createdAt.
     """
 
+    window: tuple[int, int | None] = (0, None)
     doubted: tuple[int, int] | None = None
     seen: set[bytes] = field(default_factory=set)
-    first: int | None = None
-    last: int | None = None
-    refuted: bool = False
+    last: int = 0
+    outside: int = 0
+    refuted: int = 0
 
-    def span(self, created: int) -> None:
-        self.first = created if self.first is None else min(self.first, created)
-        self.last = created if self.last is None else max(self.last, created)
-        if self.doubted is not None and self.doubted[0] <= created < self.doubted[1]:
-            self.refuted = True
+    def place(self, created: int) -> None:
+        """Take note of one session's createdAt."""
+        self.last = max(self.last, created)
+        start, end = self.window
+        early = created < start - MICROSECONDS
+        self.outside += early or (end is not None and created > end + MICROSECONDS)
+        if self.doubted is not None:
+            self.refuted += self.doubted[0] <= created < self.doubted[1]
 
 
 @dataclass(slots=True)
@@ -178,7 +184,7 @@ class Ledger:
             known = records.load(connection, state.row, {key for key, _, _ in shown})
             changed: dict[bytes, Known] = {}
             for key, session, at in shown:
-                log.span(session.created)
+                log.place(session.created)
                 before = known.get(key)
                 after = rules.read(before, session, at, state.bounds, self.rules, tally)
                 if after is None:

@@ -2,14 +2,14 @@
 
 import json
 import sqlite3
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import date
 from hashlib import blake2b
 from itertools import islice
 
 from exporter.api.schema.session import InvalidSession
-from exporter.ledger.rules import Known
+from exporter.ledger.rules import MINUTE, Known
 from exporter.ledger.state import LedgerState
 
 _CHUNK = 500
@@ -82,9 +82,16 @@ def save(connection: sqlite3.Connection, integration: int, known: Mapping[bytes,
 
 
 def remember_invalid(
-    connection: sqlite3.Connection, integration: int, keys: Iterable[bytes], now: int
+    connection: sqlite3.Connection, integration: int, keys: Sequence[bytes], now: int
 ) -> int:
-    """How many of these invalid items were not counted before; all are remembered from now on."""
+    """How many of these invalid items were not counted before; all are remembered from now on.
+
+    Each is remembered from its last reading on, written anew at most once an hour.
+    """
+    connection.executemany(
+        "UPDATE invalid SET seen = ?3 WHERE integration = ?1 AND id = ?2 AND seen < ?3 - ?4",
+        ((integration, key, now, 60 * MINUTE) for key in keys),
+    )
     before = connection.total_changes
     connection.executemany(
         "INSERT INTO invalid VALUES (?, ?, ?) ON CONFLICT DO NOTHING",

@@ -4,7 +4,7 @@ import asyncio
 import os
 import sqlite3
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, suppress
 from pathlib import Path
 
@@ -212,6 +212,32 @@ def test_an_invalid_item_counts_once_also_over_a_restart(bench: Bench) -> None:
 
     assert bench.telemetry.invalid_items.value("sessions") == 0
     assert "sessions" not in bench.counts()
+
+
+def test_an_item_without_a_time_counts_once_for_as_long_as_it_is_shown(bench: Bench) -> None:
+    page = bench.listing._page
+
+    def with_one_more(params: Mapping[str, str], now: int) -> dict[str, object]:
+        answer = page(params, now)
+        items = answer["data"]
+        assert isinstance(items, list)
+        return {**answer, "data": [*items, {"id": "timeless", "createdAt": None}]}
+
+    bench.listing._page = with_one_more  # type: ignore[method-assign]
+
+    polls(bench, 60, apart=3600)
+
+    assert bench.telemetry.invalid_items.value("sessions") == 1
+
+
+def test_no_sum_of_scores_falls_by_a_score_below_nought(bench: Bench) -> None:
+    add(bench, "good", score=0.9)
+    add(bench, "odd", score=-1.0)
+
+    polls(bench, 4)
+
+    assert bench.scores() == (1, 0.9)
+    assert bench.telemetry.invalid_items.value("sessions") == 1
 
 
 def test_the_state_holds_no_id(bench: Bench) -> None:

@@ -58,7 +58,7 @@ def decode_session(item: object) -> Session | InvalidSession:
         if text is not None and not isinstance(text, str):
             return InvalidSession(identity, created, name)
     score = fields.get("botScore")
-    if score is not None and not _is_finite(score):
+    if score is not None and not _is_score(score):
         return InvalidSession(identity, created, "botScore")
     flags = fields.get("detectionFlags")
     if flags is None:
@@ -84,10 +84,11 @@ def _time(value: object) -> int | None:
         return None
 
 
-def _is_finite(value: object) -> bool:
+def _is_score(value: object) -> bool:
+    """Whether it is a finite number from 0 on; a sum of scores must not fall."""
     if isinstance(value, bool) or not isinstance(value, int | float):
         return False
     try:
-        return math.isfinite(value)
+        return math.isfinite(value) and value >= 0
     except OverflowError:
         return False
