@@ -198,6 +198,8 @@ class Sessions:
         """Set out on a tail or a sweep, where the last ones are done."""
         state = self._state()
         recent = self._recent(now)
+        if not recent:
+            self._tail = None  # what it left unread is a sweep's work by now
         if self._sweep is None and self._sweep_is_due(state, now):
             self._sweep = self._set_out(state.reach, now)
             self._tail = None

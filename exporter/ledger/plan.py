@@ -121,11 +121,12 @@ class SlicePlanner:
             ends.doubted = (self.position, self._empty_to)
             self._forget_refusal(end)
             return False
+        # From what was walked, which a refusal or a midnight may have made narrower than wanted.
+        factor = min(4.0, max(0.25, self.target / max(1, pages_read)))
+        self.width = max(NARROWEST, min(DAY, round((end - done.start) * factor)))
         self.position = end
         self._empty_to = end
-        self._forget_refusal(end)
-        factor = min(4.0, max(0.25, self.target / max(1, pages_read)))
-        self.width = max(NARROWEST, min(DAY, round(self.width * factor)))
+        self._refused_from = None
         return True
 
     def refused(self, tried: Slice, now: int) -> None:

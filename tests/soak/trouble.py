@@ -14,11 +14,16 @@ from tests.e2e.running import Process, Scrape, client_of, process, rounded
 
 ALL_FAULTS = {
     "status_429": 0.03,
-    "retry_after": "none",
+    "edge_429": True,
+    "retry_after": "seconds",
+    "retry_after_seconds": 1.0,
     "status_5xx": 0.03,
     "no_content": 0.01,
     "slow": 0.02,
     "slow_seconds": 0.5,
+    "hang": 0.001,
+    "trickle": 0.002,
+    "trickle_seconds": 0.001,
     "drop_connection": 0.02,
     "cut_body": 0.02,
     "garbage": 0.02,
