@@ -117,6 +117,7 @@ class Sessions:
         self._sweep: _Pass | None = None
         self._next_sweep = 0
         self._margin = HISTORY_MARGIN
+        self._narrowed: int | None = None
 
     async def update(self, publish: Publish) -> None:
         """One poll. Raises ApiError or StateError; what was read before it is committed."""
@@ -171,7 +172,10 @@ class Sessions:
         gap = await self._ledger.clamp(self._history_start(now))
         if gap:
             _log.warning("sessions_gap", seconds=round(gap))
-            self._sweep = None
+            if self._sweep is not None:
+                # What was learnt of the density there keeps the next from being too wide again.
+                self._narrowed = self._sweep.planner.width
+                self._sweep = None
 
     def _history_edge(self, now: int) -> int:
         """From when on the API still serves sessions; an unknown tier counts as free."""
@@ -217,7 +221,9 @@ class Sessions:
         """A pass whose first slice has about as many pages as it should, by the rate of late."""
         target, rate = self._target(), self._rate(self._state(), now)
         fitting = round(target * self._size() / rate * MICROSECONDS) if rate else FIRST_WIDTH
-        planner = SlicePlanner(start, target, min(FIRST_WIDTH, fitting))
+        width = min(FIRST_WIDTH, fitting, self._narrowed or FIRST_WIDTH)
+        self._narrowed = None
+        planner = SlicePlanner(start, target, width)
         return _Pass(planner, Coverage(start, start), now)
 
     def _sweep_is_due(self, state: LedgerState, now: int) -> bool:
