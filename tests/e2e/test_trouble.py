@@ -197,7 +197,9 @@ async def test_one_exporter_serves_several_integrations(tmp_path: Path) -> None:
             f"- {{name: north, base_url: '{first.url}', api_key_env: NORTH_KEY}}\n"
             f"- {{name: south, base_url: '{second.url}', api_key_env: SOUTH_KEY}}\n"
         )
-        variables = {**first.variables, "NORTH_KEY": DEFAULT_KEY, "SOUTH_KEY": DEFAULT_KEY}
+        southern = "aik_v1_" + "s" * 40
+        second.settings(keys=(southern,))
+        variables = {**first.variables, "NORTH_KEY": DEFAULT_KEY, "SOUTH_KEY": southern}
         for name in ("ISNOTAI_API_KEY", "ISNOTAI_BASE_URL"):
             del variables[name]
         async with in_process({**variables, "ISNOTAI_CONFIG_FILE": str(config)}) as exporter:
