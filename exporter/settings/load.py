@@ -210,7 +210,7 @@ def _check_distinct_keys(settings: Settings, origin: str) -> None:
             key = f"file {os.path.realpath(str(entry.api_key_file))}"
         if key in seen:
             raise SettingsError(
-                f"{origin}[{seen[key]}] and {origin}[{index}] have the same key and so one request "
+                f"{origin}[{index}]: has the key of integrations[{seen[key]}], and so its request "
                 "budget: keep one of them"
             )
         seen[key] = index

@@ -430,7 +430,7 @@ def test_two_integrations_with_one_key_are_refused_without_it(tmp_path: Path, en
     environ = {"ISNOTAI_CONFIG_FILE": str(file), "TEAM_A": KEY, "TEAM_B": KEY}
 
     assert _refusal(environ) == (
-        f"{file}: integrations[0] and {file}: integrations[1] have the same key and so one request "
+        f"{file}: integrations[1]: has the key of integrations[0], and so its request "
         "budget: keep one of them"
     )
 
