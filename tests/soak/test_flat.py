@@ -37,7 +37,9 @@ def test_memory_and_state_file_stay_flat_over_a_day(tmp_path: Path) -> None:
     listing, ask = bench.listing, bench.listing.get
     born, made = listing.now(), 0
 
-    async def growing(at: str, params: Mapping[str, str] | None = None, *, resource: str) -> Answer:
+    async def growing(
+        path: str, params: Mapping[str, str] | None = None, *, resource: str
+    ) -> Answer:
         nonlocal born, made
         while born < listing.now():
             name = f"session-{made}"
