@@ -5,8 +5,19 @@ they are new each time, and `make soak` looks at many more.
 """
 
 import os
+from collections.abc import Iterator
 
+import pytest
+import structlog
 from hypothesis import settings
 
 settings.register_profile("ci", derandomize=True, print_blob=True)
 settings.load_profile("ci" if os.environ.get("CI") else "default")
+
+
+@pytest.fixture(autouse=True)
+def _log_level_of_no_other_test() -> Iterator[None]:
+    """A command that ran in this process may have left a level that drops what a test looks for."""
+    structlog.reset_defaults()
+    yield
+    structlog.reset_defaults()
