@@ -13,11 +13,20 @@ from email.utils import parsedate_to_datetime
 
 from exporter.api.times import MICROSECONDS
 
-JUMP_SECONDS = 60.0
-"""A Date further ahead than this of what was expected is believed when a second one agrees."""
+AGREED_SECONDS = 60.0
+"""Two Dates agree that foretell one another this well."""
 
-STRANGE_SECONDS = 24 * 3600.0
-"""So far from our clock, which may be minutes off, the first Date wants a second one as well."""
+LEAST_JUMP_SECONDS = 2.0
+"""A Date is cut to the second, and answers take time: what is closer is no jump."""
+
+
+def jump_seconds(overlap: float) -> float:
+    """How far ahead of what was expected a Date may be, to be believed before a second one agrees.
+
+    overlap: `sessions.overlap`, seconds. The frontier lies that far behind the API's clock, so half
+    of it, and at most a minute, does no harm.
+    """
+    return max(LEAST_JUMP_SECONDS, min(AGREED_SECONDS, overlap / 2))
 
 
 def parse_http_date(text: str) -> int | None:
@@ -47,15 +56,18 @@ class _Anchor:
 class ServerClock:
     """What the API's clock shows, in microseconds since 1970, never more than it really shows.
 
-    A reading more than a minute ahead of what the last one foretells (one wrong Date would move
-    the frontier past sessions that nobody read) is set aside until another confirms it; so is a
-    first one that is a day or more off our own clock.
+    A reading more than `jump` seconds ahead of what the last one foretells (one wrong Date would
+    move the frontier past sessions that nobody read) is set aside until another agrees; so is a
+    first one that is so far off our own clock. Of two that agree, the one that shows less counts.
 
     now: Unix seconds of our clock; without it the first Date is believed.
     """
 
-    def __init__(self, now: Callable[[], float] | None = None) -> None:
+    def __init__(
+        self, now: Callable[[], float] | None = None, jump: float = AGREED_SECONDS
+    ) -> None:
         self._now = now
+        self._jump = round(jump * MICROSECONDS)
         self._anchor: _Anchor | None = None
         self._suspect: _Anchor | None = None
 
@@ -67,21 +79,23 @@ class ServerClock:
         trip = received - sent
         # On average a Date was written half-way, and cut by half a second.
         seen = _Anchor(server - round(trip * MICROSECONDS), sent, trip / 2 + 0.5)
-        limit = round(JUMP_SECONDS * MICROSECONDS)
+        suspect = self._suspect
         if self._anchor is None:
             foreseen = not self._is_strange(server)
         else:
-            foreseen = seen.server - self._anchor.at(sent) <= limit
-        confirmed = self._suspect and abs(seen.server - self._suspect.at(sent)) <= limit
-        if foreseen or confirmed:
+            foreseen = seen.server - self._anchor.at(sent) <= self._jump
+        if foreseen:
             self._anchor, self._suspect = seen, None
+        elif suspect and abs(seen.server - suspect.at(sent)) <= AGREED_SECONDS * MICROSECONDS:
+            lower = min(seen, suspect, key=lambda anchor: anchor.at(sent))
+            self._anchor, self._suspect = lower, None
         else:
             self._suspect = seen
 
     def _is_strange(self, server: int) -> bool:
         if self._now is None:
             return False
-        return abs(server / MICROSECONDS - self._now()) > STRANGE_SECONDS
+        return abs(server - self._now() * MICROSECONDS) > self._jump
 
     def at(self, monotonic: float) -> int | None:
         """The API's time at that moment of ours; None before the first usable Date."""

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exporter.api.serverclock import ServerClock, parse_http_date
+from exporter.api.serverclock import ServerClock, jump_seconds, parse_http_date
 
 NOW = 1_781_092_800.0
 DAY = 86_400.0
@@ -105,8 +105,8 @@ def test_a_date_behind_is_believed_at_once() -> None:
     assert clock.at(20.0) == (NOW - 3600) * 1e6
 
 
-@pytest.mark.parametrize("off", [-400 * DAY, -2 * DAY, 2 * DAY, 400 * DAY])
-def test_a_first_date_days_off_our_clock_waits_for_a_second(off: float) -> None:
+@pytest.mark.parametrize("off", [-400 * DAY, -2 * DAY, -7200, -61, 61, 7200, 2 * DAY, 400 * DAY])
+def test_a_first_date_that_is_off_our_clock_waits_for_a_second(off: float) -> None:
     clock = ServerClock(lambda: NOW)
 
     clock.observe(date(NOW + off), 10.0, 10.0)
@@ -126,14 +126,40 @@ def test_a_first_date_that_nothing_confirms_is_forgotten() -> None:
 
 
 @pytest.mark.parametrize("minutes", [-30, -1, 0, 1, 30])
-def test_a_clock_minutes_off_is_believed_at_once_and_its_skew_is_told(minutes: int) -> None:
+def test_a_clock_minutes_off_is_believed_when_two_dates_agree_and_its_skew_is_told(
+    minutes: int,
+) -> None:
     clock = ServerClock(lambda: NOW)
 
+    clock.observe(date(NOW + 60 * minutes), 10.0, 10.0)
     clock.observe(date(NOW + 60 * minutes), 10.0, 10.0)
 
     skew = clock.skew(10.0, NOW)
     assert skew is not None
     assert abs(skew - 60 * minutes) <= 0.5  # a Date is cut to the second
+
+
+def test_of_two_dates_that_agree_the_one_that_shows_less_counts() -> None:
+    clock = ServerClock(lambda: NOW)
+
+    clock.observe(date(NOW + 3650), 10.0, 10.0)
+    clock.observe(date(NOW + 3610), 20.0, 20.0)
+
+    assert clock.at(20.0) == (NOW + 3610) * 1e6
+
+
+@pytest.mark.parametrize(
+    ("overlap", "jump"), [(0, 2.0), (4, 2.0), (30, 15.0), (120, 60.0), (3600, 60.0)]
+)
+def test_what_counts_as_a_jump_is_far_within_the_overlap(overlap: float, jump: float) -> None:
+    assert jump_seconds(overlap) == jump
+    clock = ServerClock(lambda: NOW, jump)
+    clock.observe(date(NOW), 10.0, 10.0)
+
+    clock.observe(date(NOW + jump), 10.0, 10.0)
+    assert clock.at(10.0) == (NOW + jump) * 1e6
+    clock.observe(date(NOW + 2 * jump + 1), 10.0, 10.0)
+    assert clock.at(10.0) == (NOW + jump) * 1e6
 
 
 def test_the_skew_shown_is_not_pushed_by_the_round_trip() -> None:
