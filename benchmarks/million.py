@@ -71,7 +71,7 @@ async def measure(path: Path | None, total: int, status: str) -> None:
     processor = time.process_time()
     log = WalkLog()
     await ledger.take([(items(total, 100, when, "active"), now)], log)
-    await ledger.finish(Slice(now, None), now, Coverage(now, now), log)
+    await ledger.finish(Slice(now, None), now, Coverage(now, now))
     processor = time.process_time() - processor
     kind = "unsettled" if status == "active" else "settled"
     where = "in memory" if path is None else f"file of {size_mib(path):.0f} MiB"

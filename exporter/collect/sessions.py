@@ -9,7 +9,13 @@ from dataclasses import dataclass, field
 
 from exporter.api import tiers
 from exporter.api.budget import Budget
-from exporter.api.errors import ApiError, CursorRefusedError, InvalidResponseError
+from exporter.api.errors import (
+    ApiError,
+    CursorRefusedError,
+    InvalidResponseError,
+    RequestTimeoutError,
+    StatusError,
+)
 from exporter.api.serverclock import ServerClock
 from exporter.api.times import MICROSECONDS, format_time
 from exporter.api.walk import walk
@@ -126,6 +132,14 @@ class Sessions:
         await self._ledger.begin(now)
         await self._give_up_history(now)
         self._choose(now)
+        try:
+            await self._work(now, publish)
+        finally:
+            self._report()
+        publish(self.resource, ())
+
+    async def _work(self, now: int, publish: Publish) -> None:
+        """Walk slice after slice until all is read, or for as long as a poll may last."""
         intervals = CATCH_UP_INTERVALS if self._behind(now) else WORKING_PART
         deadline = self._clock.monotonic() + self._interval * intervals
         refusals = 0
@@ -140,8 +154,6 @@ class Sessions:
                 self._finished(current)
             if self._clock.monotonic() >= deadline:
                 break
-        publish(self.resource, ())
-        self._report()
 
     async def _api_time(self) -> int:
         """The API's time now; asked for where no answer has told it yet.
@@ -153,14 +165,16 @@ class Sessions:
             self._probed = True
         now = self._server_clock.at(self._clock.monotonic())
         if now is None:
-            raise InvalidResponseError("sessions: no answer has carried a Date")
+            # A first Date that is far off our clock is believed when a second one agrees.
+            await self._probe()
+            now = self._server_clock.at(self._clock.monotonic())
+        if now is None:
+            raise InvalidResponseError("sessions: no answer has carried a Date to be believed")
         return now
 
     async def _probe(self) -> None:
         """The smallest answer there is, for its headers."""
-        answer = await self._api.get(PATH, {"pageSize": "1"}, resource=self.resource)
-        if answer.server_time is None:
-            raise InvalidResponseError("sessions: no answer has carried a Date")
+        await self._api.get(PATH, {"pageSize": "1"}, resource=self.resource)
 
     async def _give_up_history(self, now: int) -> None:
         frontier = self._state().bounds.frontier
@@ -185,6 +199,10 @@ class Sessions:
         """From when on they are read: what is about to leave the history is not begun with."""
         return self._history_edge(now) + self._margin
 
+    def _reach(self, state: LedgerState, now: int) -> int:
+        """From when on a sweep reads; what left the history before it was settled shows no more."""
+        return max(state.reach, self._history_start(now))
+
     async def _left_history(self, piece: Slice) -> bool:
         """Whether the slice's start left the history while it was walked.
 
@@ -205,7 +223,7 @@ class Sessions:
         if not recent:
             self._tail = None  # what it left unread is a sweep's work by now
         if self._sweep is None and self._sweep_is_due(state, now):
-            self._sweep = self._set_out(state.reach, now)
+            self._sweep = self._set_out(self._reach(state, now), now)
             self._tail = None
         elif self._tail is None and recent and self._tip is not None and not self._behind(now):
             self._tail = self._set_out(self._tip, now)
@@ -230,7 +248,8 @@ class Sessions:
         """Whether it is time, or a sweep costs no more than the tail that it would replace."""
         if now >= self._next_sweep or not self._recent(now) or self._tip is None:
             return True
-        return self._estimate(state, state.reach, now) <= self._estimate(state, self._tip, now)
+        reach = self._reach(state, now)
+        return self._estimate(state, reach, now) <= self._estimate(state, self._tip, now)
 
     def _finished(self, done: _Pass) -> None:
         if done is self._tail:
@@ -240,7 +259,7 @@ class Sessions:
         state, now = self._state(), done.began
         interval = self._interval
         period = sweep_period(
-            self._estimate(state, state.reach, now),
+            self._estimate(state, self._reach(state, now), now),
             pages(expected_new(self._rate(state, now), interval), self._size()),
             interval,
             self._ledger.rules.settle_after / MICROSECONDS,
@@ -265,7 +284,7 @@ class Sessions:
         if not planner.walked(piece, read, self._ends, proven=proven):
             return
         current.coverage = current.coverage.extended(piece.end, began, self._ledger.rules)
-        await self._ledger.finish(piece, began, current.coverage, log)
+        await self._ledger.finish(piece, began, current.coverage)
         if piece.end is None:
             current.done = True
             self._tip = max(self._tip or began, began)
@@ -298,13 +317,21 @@ class Sessions:
                 if (full and not page.last) or not self._budget.room():
                     await self._ledger.take(batch, log)
                     batch = []
-                if read >= TOO_LONG * planner.target and not page.last and self._can_cut(planner):
-                    raise CursorRefusedError("the walk is too long for its slice")
+                too_long = read >= TOO_LONG * planner.target and not page.last
+                if too_long and self._can_cut(planner):
+                    await self._ledger.take(batch, log)
+                    batch = []
+                    self._learn(log)
+                    if self._can_cut(planner):
+                        raise CursorRefusedError("the walk is too long for its slice")
         except ApiError as error:
             await self._ledger.take(batch, log)
             self._learn(log)
             if isinstance(error, CursorRefusedError) or read > 1:
                 planner.refused(piece, now)
+            elif _may_be_too_wide(error) and planner.failed():
+                await self._probe()  # which fails as well where it is the API that is down
+                planner.too_wide(piece, now)
             raise
         await self._ledger.take(batch, log)
         if began is None:
@@ -367,3 +394,9 @@ class Sessions:
             done_seconds=round((position - start) / MICROSECONDS),
             total_seconds=round((self._sweep.began - start) / MICROSECONDS),
         )
+
+
+def _may_be_too_wide(error: ApiError) -> bool:
+    """Whether a server may answer so because the window is more than it can read in time."""
+    server_error = isinstance(error, StatusError) and error.status >= 500
+    return server_error or isinstance(error, RequestTimeoutError)

@@ -23,6 +23,10 @@ from exporter.metrics.model import Exemplar, Reading
 from exporter.metrics.telemetry import Telemetry
 
 PRUNED_AT_ONCE = 20_000
+GIVEN_UP_AT_ONCE = 10_000
+"""So many sessions that the list shows no more are settled in one transaction; the next polls go on
+with the rest. That bounds what a poll takes of memory and processor."""
+
 REMEMBERED_MINUTES = 180
 """How far behind the frontier sessions are known by their minute, for coverage."""
 
@@ -33,7 +37,7 @@ date of a filter shows it for a day."""
 
 @dataclass(slots=True)
 class WalkLog:
-    """What one walk has shown so far: hashes of unsettled sessions, and where their createdAt lie.
+    """Where the createdAt of the sessions lie that one walk has shown so far.
 
     window: what was asked for, [start, end]. outside: sessions beyond it, by more than a second.
     doubted: a window that an earlier walk showed empty. refuted: sessions of it that are there.
@@ -42,7 +46,6 @@ class WalkLog:
 
     window: tuple[int, int | None] = (0, None)
     doubted: tuple[int, int] | None = None
-    seen: set[bytes] = field(default_factory=set)
     last: int = 0
     outside: int = 0
     refuted: int = 0
@@ -136,7 +139,8 @@ class Ledger:
     async def clamp(self, history_start: int) -> float:
         """Give up what the tier's history no longer holds; the seconds of it that were not read.
 
-        Raises StateError. What was unsettled there is settled with what was last read.
+        What was unsettled there is settled with what was last read: the oldest GIVEN_UP_AT_ONCE,
+        the rest by the next calls. Raises StateError.
         """
         state = await self.prepare()
         frontier = state.bounds.frontier
@@ -149,8 +153,8 @@ class Ledger:
             connection: sqlite3.Connection, state: LedgerState, effects: _Effects
         ) -> LedgerState:
             tally = Tally()
-            stranded = records.unsettled(connection, state.row, 0, history_start)
-            settled = {key: rules.settle(known, None, tally) for key, known in stranded}
+            oldest = records.unsettled(connection, state.row, 0, history_start, GIVEN_UP_AT_ONCE)
+            settled = {key: rules.settle(known, None, tally) for key, known in oldest}
             records.save(connection, state.row, settled)
             after = self._count(connection, state, tally, effects)
             after = records.raise_count(connection, after, states.GAP, gap, self._clock.now())
@@ -189,8 +193,6 @@ class Ledger:
                 after = rules.read(before, session, at, state.bounds, self.rules, tally)
                 if after is None:
                     continue
-                if not after.settled:
-                    log.seen.add(key)
                 if after is not before:
                     known[key] = changed[key] = after
             records.save(connection, state.row, changed)
@@ -202,23 +204,23 @@ class Ledger:
 
         await self._commit(work)
 
-    async def finish(self, done: Slice, at: int, coverage: Coverage, log: WalkLog) -> None:
+    async def finish(self, done: Slice, at: int, coverage: Coverage) -> None:
         """Note that a walk over `done`, begun at the API's time `at`, reached its last page.
 
-        coverage: what this walk and those before it cover without a hole. Moves the frontier, and
-        forgets what no window reaches any more. Raises StateError.
+        coverage: what this walk and those before it cover without a hole. Moves the frontier,
+        forgets what no window reaches any more, and takes note of old sessions that the walk did
+        not show, the oldest GIVEN_UP_AT_ONCE of them. Raises StateError.
         """
 
         def work(
             connection: sqlite3.Connection, state: LedgerState, effects: _Effects
         ) -> LedgerState:
             tally = Tally()
-            expected = records.unsettled(connection, state.row, done.start, done.end)
-            missed = {
-                key: rules.missed(known, at, self.rules, tally)
-                for key, known in expected
-                if key not in log.seen
-            }
+            # A reading settles what is so old; what is still unsettled there was not shown.
+            old = at - self.rules.settle_after + 1
+            end = old if done.end is None else min(old, done.end)
+            unseen = records.unsettled(connection, state.row, done.start, end, GIVEN_UP_AT_ONCE)
+            missed = {key: rules.missed(known, tally) for key, known in unseen}
             records.save(connection, state.row, missed)
             after = self._count(connection, state, tally, effects)
             after = replace(after, frontier=coverage.frontier(after.bounds.frontier))

@@ -18,6 +18,12 @@ FIRST_WIDTH = 900 * MICROSECONDS
 NARROWEST = MICROSECONDS
 """No slice is narrower: the API's filters are written in whole seconds."""
 
+FAILURES = 3
+"""So many times in a row a slice gives not even its first page, before half of it is tried."""
+
+FAILED_NARROWEST = 60 * MICROSECONDS
+"""No slice is cut narrower for that."""
+
 SWEEP_SECONDS = 300.0
 """The rhythm of sweeps while the budget allows it."""
 
@@ -79,6 +85,8 @@ class SlicePlanner:
         self.width = max(width, NARROWEST)
         self._empty_to = start
         self._refused_from: int | None = None
+        self._failures = 0
+        self._widest = DAY
 
     def next(self, now: int, ends: "EndDates", *, whole: bool) -> Slice:
         """The slice to walk now; the last one has no end.
@@ -111,6 +119,7 @@ class SlicePlanner:
 
         proven: the walk showed a session created after the midnight of its endDate.
         """
+        self._failures = 0
         end = done.end
         if end is None:
             return True
@@ -123,7 +132,7 @@ class SlicePlanner:
             return False
         # From what was walked, which a refusal or a midnight may have made narrower than wanted.
         factor = min(4.0, max(0.25, self.target / max(1, pages_read)))
-        self.width = max(NARROWEST, min(DAY, round((end - done.start) * factor)))
+        self.width = max(NARROWEST, min(self._widest, round((end - done.start) * factor)))
         self.position = end
         self._empty_to = end
         self._refused_from = None
@@ -134,6 +143,16 @@ class SlicePlanner:
         end = now if tried.end is None else tried.end
         self._refused_from = max(end, self.position + 2 * NARROWEST)
         self.width = max(NARROWEST, (end - self.position) // 2)
+
+    def failed(self) -> bool:
+        """The first page of a slice did not come. True where that may be due to its width."""
+        self._failures += 1
+        return self._failures % FAILURES == 0 and self.width > FAILED_NARROWEST
+
+    def too_wide(self, tried: Slice, now: int) -> None:
+        """The server cannot read so wide a window: no slice of this way is as wide any more."""
+        self.refused(tried, now)
+        self._widest = self.width
 
     def _forget_refusal(self, read_to: int) -> None:
         """What was refused has now been read whole."""

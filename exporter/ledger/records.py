@@ -2,7 +2,7 @@
 
 import json
 import sqlite3
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import date
 from hashlib import blake2b
@@ -51,13 +51,13 @@ def load(connection: sqlite3.Connection, integration: int, keys: set[bytes]) -> 
 
 
 def unsettled(
-    connection: sqlite3.Connection, integration: int, start: int, end: int | None
-) -> Iterator[tuple[bytes, Known]]:
-    """The unsettled sessions created in [start, end); without an end, all from start."""
+    connection: sqlite3.Connection, integration: int, start: int, end: int, most: int
+) -> list[tuple[bytes, Known]]:
+    """The unsettled sessions created in [start, end), the oldest first and at most so many."""
     query = f"""SELECT {_COLUMNS} FROM session
-        WHERE integration = ? AND settled = 0 AND created >= ? AND created < ?"""  # noqa: S608 - columns are a constant
-    limit = 1 << 62 if end is None else end
-    return map(_known, connection.execute(query, (integration, start, limit)))
+        WHERE integration = ? AND settled = 0 AND created >= ? AND created < ?
+        ORDER BY created LIMIT ?"""  # noqa: S608 - columns are a constant
+    return list(map(_known, connection.execute(query, (integration, start, end, most))))
 
 
 def save(connection: sqlite3.Connection, integration: int, known: Mapping[bytes, Known]) -> None:

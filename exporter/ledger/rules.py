@@ -123,16 +123,14 @@ def settle(known: Known, identity: str | None, tally: Tally) -> Known:
     return replace(known, settled=True, active=False, flags=frozenset())
 
 
-def missed(before: Known, at: int, rules: Rules, tally: Tally) -> Known:
-    """What becomes of an unsettled session that a whole walk over its createdAt did not show.
+def missed(before: Known, tally: Tally) -> Known:
+    """What becomes of a session that a whole walk over its createdAt should have settled.
 
-    at: the API's time when the walk began. Once several walks in a row have missed it, and it is
-    old enough, it is settled with what was last read.
+    It is unsettled although it is old enough, so that walk did not show it. Once several walks
+    have missed it, it is settled with what was last read.
     """
     after = replace(before, missed=before.missed + 1)
-    if after.missed >= MISSED_WALKS and at - after.created >= rules.settle_after:
-        return settle(after, None, tally)
-    return after
+    return settle(after, None, tally) if after.missed >= MISSED_WALKS else after
 
 
 @dataclass(frozen=True, slots=True)

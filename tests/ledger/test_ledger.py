@@ -6,12 +6,17 @@ import sqlite3
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, suppress
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
 
+from exporter.api.answer import Answer
+from exporter.api.errors import InvalidResponseError, StatusError
 from exporter.api.schema.analytics import HOUR, Hours
-from exporter.api.times import MICROSECONDS
+from exporter.api.serverclock import ServerClock
+from exporter.api.times import MICROSECONDS, parse_time
+from exporter.ledger import ledger
 from exporter.ledger.coverage import Coverage
 from exporter.ledger.ledger import WalkLog
 from exporter.ledger.store import StateError
@@ -155,6 +160,99 @@ def test_an_unsettled_session_that_left_the_history_is_settled_as_last_read(make
 
     assert bench.state.unsettled == 0
     assert bench.scores() == (1, 0.75)
+
+
+def test_many_sessions_that_the_list_no_longer_shows_are_given_up_a_part_a_poll(
+    make: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ledger, "GIVEN_UP_AT_ONCE", 4)
+    bench = make()
+    bench.poll()
+    for number in range(10):
+        add(bench, f"gone-{number}", status="active", score=0.75)
+    polls(bench, 1)
+    bench.listing.sessions.clear()
+
+    left = [bench.state.unsettled]
+    for _ in range(20):
+        polls(bench, 1)
+        left.append(bench.state.unsettled)
+
+    assert {before - after for before, after in pairwise(left)} == {0, 2, 4}
+    assert left[-1] == 0
+    assert bench.scores() == (10, 7.5)
+
+
+def test_many_unsettled_sessions_that_left_the_history_are_given_up_a_part_a_poll(
+    make: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ledger, "GIVEN_UP_AT_ONCE", 4)
+    bench = make(tier="free")
+    bench.poll()
+    for number in range(10):
+        add(bench, f"open-{number}", status="active", score=0.75)
+    polls(bench, 1, apart=5)
+    bench.clock.advance(8 * 86_400)
+    late = add(bench, "late", score=0.25)
+
+    left = []
+    for _ in range(4):
+        polls(bench, 1)
+        left.append(bench.state.unsettled)
+
+    assert left == [6, 2, 0, 0]
+    assert bench.scores() == (11, 7.75)
+    assert bench.state.bounds.frontier > late.created
+
+
+def test_a_window_that_the_server_cannot_read_in_time_is_read_in_narrower_ones(
+    make: Make,
+) -> None:
+    bench = make(lookback=6000, latency=0.5)
+    for number in range(150):
+        add(bench, f"s{number}", ago=40 * number)
+    ask = bench.listing.get
+
+    async def laborious(
+        path: str, params: Mapping[str, str] | None = None, *, resource: str
+    ) -> Answer:
+        if params and "startDate" in params:
+            end = params.get("endDate")
+            until = parse_time(end) if end else bench.listing.now()
+            if until - parse_time(params["startDate"]) > 200 * MICROSECONDS:
+                raise StatusError(504)
+        answer: Answer = await ask(path, params, resource=resource)
+        return answer
+
+    bench.listing.get = laborious  # type: ignore[method-assign]
+    for _ in range(100):
+        bench.clock.advance(10)
+        with suppress(StatusError):
+            bench.poll()
+
+    assert bench.counts()["sessions"] == 150
+    assert bench.state.bounds.frontier > bench.listing.now() - 60 * MICROSECONDS
+
+
+def test_a_first_date_that_is_wrong_does_not_fix_where_counting_begins(make: Make) -> None:
+    bench = make()
+    add(bench, "before", ago=60)
+    bench.listing.server_clock = ServerClock(bench.clock.now)
+    bench.sessions._server_clock = bench.listing.server_clock
+    bench.listing.skew = -7200.0
+
+    def mend() -> None:
+        if bench.listing.requests == 2:
+            bench.listing.skew = 0.0
+
+    bench.listing.on_request = mend
+    with suppress(InvalidResponseError):
+        bench.poll()
+    add(bench, "after")
+
+    polls(bench, 2)
+
+    assert bench.counts()["sessions"] == 1
 
 
 def test_flags_past_the_bound_count_as_other_each_pair_once(make: Make) -> None:
