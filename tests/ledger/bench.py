@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from exporter.api.budget import Budget
-from exporter.api.serverclock import ServerClock
+from exporter.api.serverclock import ServerClock, jump_seconds
 from exporter.api.times import MICROSECONDS
 from exporter.collect.sessions import Sessions
 from exporter.ledger.ledger import Ledger
@@ -29,11 +29,13 @@ class KilledError(BaseException):
 class MortalStore(Store):
     """A store whose process can be killed just before or just after a commit.
 
+    kill, fail: from the commit after the next `spared` on.
     entered: set when a transaction begins; it goes on when `gate` is set.
     """
 
     kill: str | None = None
     fail: sqlite3.Error | None = None
+    spared = 0
     entered = threading.Event()
     gate = threading.Event()
     gate.set()
@@ -41,6 +43,9 @@ class MortalStore(Store):
     def _transact(self, work: Callable[[sqlite3.Connection], T], then: Callable[[T], T]) -> T:
         self.entered.set()
         self.gate.wait(10)
+        if (self.kill or self.fail) and self.spared:
+            self.spared -= 1
+            return super()._transact(work, then)
         if self.kill == "before":
 
             def dying(connection: sqlite3.Connection) -> T:
@@ -107,9 +112,11 @@ class Bench:
         """A process on the state as it lies there."""
         self.store = MortalStore(self.path, self.clock.now)
         self.telemetry = Telemetry(self.clock.now(), ("sessions",), dropped_counter(0.0))
-        self.listing.server_clock = ServerClock()
+        jump = jump_seconds(self.rules.overlap / MICROSECONDS)
+        self.listing.server_clock = ServerClock(self.clock.now, jump)
         self.budget = Budget(self.share, 1, self.clock)
         self.budget.tier = self.tier
+        self.listing.tell = lambda tier: setattr(self.budget, "tier", tier)
         self.ledger = Ledger(
             self.store,
             "test",

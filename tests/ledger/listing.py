@@ -5,6 +5,9 @@ Times are microseconds since 1970 by the API's own clock, which is `skew` off fr
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from email.utils import formatdate
+from zlib import crc32
 
 from exporter.api.answer import Answer
 from exporter.api.errors import StatusError
@@ -42,13 +45,21 @@ class Fake:
 def iso(micros: int) -> str:
     """With seven fractional digits, as the vendor's documentation shows."""
     seconds, rest = divmod(micros, MICROSECONDS)
-    from datetime import UTC, datetime
-
     return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%S") + f".{rest:06d}0Z"
 
 
 class Listing:
-    """Serves `/v1/sessions` to an `Api` caller; each request takes some time of the clock."""
+    """Serves `/v1/sessions` to an `Api` caller; each request takes some time of the clock.
+
+    order: newest, oldest, by_id, updated (the last change first), updated_oldest, or random, which
+        is any order, but the same for a session each time.
+    offsets: cursors are positions in the list; else they are the place of the last item in the
+        order, as it was when the page was made.
+    dates: what startDate and endDate honour: exact, day, or midnight (an endDate's date alone, cut
+        down to its beginning).
+    history: microseconds; what was created before is no longer served.
+    latency: seconds that a request takes.
+    """
 
     def __init__(
         self,
@@ -81,6 +92,17 @@ class Listing:
         self.repeat = False
         """Each page begins with the last item of the one before."""
         self.on_request: Callable[[], None] = lambda: None
+        self.short: Callable[[int], int | None] = lambda _: None
+        """How many items the request of that number gets at most, though there are more."""
+        self.date: Callable[[int, int], int | None] = lambda _, right: right
+        """The Date that the request of that number gets, from the right one; None for none."""
+        self.tier: str | None = None
+        """What the header says; None for no such header."""
+        self.tell: Callable[[str], None] = lambda _: None
+        """Who learns of the header."""
+        self.depth = 0
+        """Pages of the walk under way."""
+        self._places: dict[str, tuple[object, ...]] = {}
 
     def now(self) -> int:
         return round((self.clock.now() + self.skew) * MICROSECONDS)
@@ -92,14 +114,19 @@ class Listing:
         params = params or {}
         sent = self.clock.monotonic()
         self.requests += 1
+        if "cursor" not in params:
+            self.depth = 0
+            self._places.clear()
+        self.depth += 1
         self.on_request()
         self.clock.advance(self.latency / 2)
         now = self.now()
-        date = now // MICROSECONDS
+        date = self.date(self.requests, now // MICROSECONDS)
         self.clock.advance(self.latency / 2)
-        from email.utils import formatdate
-
-        self.server_clock.observe(formatdate(date, usegmt=True), sent, self.clock.monotonic())
+        header = None if date is None else formatdate(date, usegmt=True)
+        self.server_clock.observe(header, sent, self.clock.monotonic())
+        if self.tier is not None:
+            self.tell(self.tier)
         if self.fail(self.requests):
             raise StatusError(503)
         if "cursor" in params and self.refuse(self.requests):
@@ -116,14 +143,21 @@ class Listing:
         rows.sort(key=self._key)
         first = self._position(rows, params.get("cursor"))
         size = min(int(params.get("pageSize", "20")), self.page_size)
-        page = rows[first : first + size]
-        more = first + size < len(rows)
+        short = self.short(self.requests)
+        last = first + (size if short is None else min(size, short))
+        page = rows[first:last]
+        more = last < len(rows)
         items = [it.item() for it in page]
-        if self.repeat and first:
+        if self.repeat and 0 < first <= len(rows):
             items.insert(0, rows[first - 1].item())
         cursor = None
         if more:
-            cursor = str(first + size) if self.offsets else f"after:{page[-1].id}"
+            # Each its own, also where a page was empty: a cursor that comes round again is a fault.
+            cursor = f"{last}:{self.requests}"
+            if page:
+                self._places[cursor] = self._key(page[-1])
+            elif "cursor" in params and not self.offsets:
+                self._places[cursor] = self._places[params["cursor"]]
         return {
             "data": items,
             "pagination": {"nextCursor": cursor, "hasMore": more, "limit": size},
@@ -148,13 +182,18 @@ class Listing:
                 return (it.created, it.id)
             case "by_id":
                 return (it.id,)
+            case "updated":
+                return (-it.updated, it.id)
+            case "updated_oldest":
+                return (it.updated, it.id)
+            case "random":
+                return (crc32(it.id.encode()), it.id)
         raise ValueError(self.order)
 
     def _position(self, rows: list[Fake], cursor: str | None) -> int:
         if cursor is None:
             return 0
         if self.offsets:
-            return int(cursor)
-        last = self.sessions[cursor.removeprefix("after:")]
-        key = self._key(last)
-        return sum(self._key(it) <= key for it in rows)
+            return int(cursor.partition(":")[0])
+        place = self._places.get(cursor)
+        return 0 if place is None else sum(self._key(it) <= place for it in rows)
