@@ -1,0 +1,383 @@
+"""Polls that are killed at one point after another, and what the next process makes of the rest.
+
+Run as a process of its own (`python -m tests.ledger.killing`), which forks once for each point,
+while it has no thread. A point is a line of the exporter's code, or a step of SQLite's virtual
+machine; there the forked process sends itself SIGKILL. What is counted in the end is compared with
+the same history without a kill. Nothing here asserts: it prints a report.
+"""
+
+import json
+import os
+import shutil
+import signal
+import sqlite3
+import sys
+import threading
+import traceback
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass, field
+from functools import partial
+from hashlib import blake2b
+from pathlib import Path
+from time import monotonic
+from types import FrameType
+from typing import Any, Literal, cast
+
+import exporter
+from exporter.api import walk
+from exporter.api.times import MICROSECONDS
+from exporter.collect import sessions
+from tests.clocks import FakeClock
+from tests.ledger import bench as benches
+from tests.ledger.bench import Bench, MortalStore
+from tests.ledger.listing import DAY, Fake
+
+Kind = Literal["line", "step"]
+
+TABLES = ("meta", "integration", "counter", "session", "minute", "invalid")
+TRACED = {
+    *map(str, (Path(exporter.__file__).parent / "ledger").glob("*.py")),
+    sessions.__file__,
+    walk.__file__,
+}
+RESTARTS_AFTER = 45.0
+"""Seconds from the start of the doomed process to that of the next."""
+
+SETTLING_POLLS = 8
+ENDLESS = 1 << 60
+
+BATCH_ITEMS = 12
+"""So few are committed at once, that kills fall between the commits of one slice, too."""
+
+RULES: dict[str, Any] = {
+    "overlap": 20.0,
+    "settle_after": 120.0,
+    "interval": 10.0,
+    "max_flags": 3,
+    "order": "oldest",  # so that the same flags fill the bound, however the way is cut
+}
+
+
+@dataclass
+class Stage:
+    """The list and the clock as they are when the doomed process starts, and the state's file."""
+
+    path: Path
+    clock: float
+    sessions: dict[str, Fake]
+    refused: int
+
+    def bench(self, path: Path, after: float, kind: type[Bench] = Bench, **more: Any) -> Bench:
+        """A process on the state at `path`, so many seconds later."""
+        return kind(path, clock=FakeClock(self.clock + after), **RULES, **more)
+
+
+def fakes(now: int, name: str, ages: Iterator[float] | range, **more: Any) -> Iterator[Fake]:
+    """Sessions created so many seconds ago, each visible and changed at once."""
+    for number, age in enumerate(ages):
+        created = now - round(age * MICROSECONDS)
+        fields = {"visible": created, "updated": created, **more}
+        yield Fake(f"{name}-{number}", created, **fields)
+
+
+def staged(path: Path, outage: float) -> Stage:
+    """A process that ran and stopped well, and an outage with all that can befall its sessions.
+
+    Open sessions change, close, come late or are never listed again; one cannot be read; two flags
+    are new and one is over the bound; what was settled can be forgotten.
+    """
+    bench = Bench(path, clock=FakeClock(), **RULES)
+    here = bench.listing.sessions
+
+    def add(found: Iterator[Fake]) -> None:
+        here.update((it.id, it) for it in found)
+
+    bench.poll()
+    bench.clock.advance(5)
+    add(fakes(bench.listing.now(), "old", range(2), status="closed", score=0.8))
+    bench.clock.advance(1)
+    add(fakes(bench.listing.now(), "open", range(1), score=0.3, flags=["headless"]))
+    add(fakes(bench.listing.now(), "missed", range(1), score=0.75, flags=["headless"]))
+    behind = bench.listing.now() + MICROSECONDS
+    for _ in range(4):
+        bench.clock.advance(10)
+        bench.poll()
+    del here["missed-0"]
+    for _ in range(3):
+        bench.clock.advance(10)
+        bench.poll()
+    bench.clock.advance(outage)
+    now = bench.listing.now()
+    here["late"] = Fake("late", behind, now - 1, now - 1, "closed", 0.9)
+    changed = here["open-0"]
+    changed.score, changed.status, changed.updated = 0.95, "closed", now
+    changed.flags.append("webdriver")
+    reach = range(300, min(round(outage), 5100), 200)
+    add(fakes(now, "backlog", reach, status="closed", score=0.5, flags=["headless"]))
+    add(fakes(now, "bot", range(310, 4000, 1200), status="closed", score=1.0, flags=["no-mouse"]))
+    add(fakes(now, "broken", range(700, 701), broken=True))
+    add(fakes(now, "odd", range(30, 33), score=0.1, flags=["fourth", "no-mouse"]))
+    add(fakes(now, "fresh", range(-12, -8), score=0.7, flags=["webdriver"]))
+    bench.close()
+    return Stage(path, bench.clock.now(), here, refused=5)
+
+
+STAGES: dict[str, Callable[[Path], Stage]] = {
+    "backlog": lambda path: staged(path, 5400.0),
+    "gap": lambda path: staged(path, 7.5 * DAY / MICROSECONDS),
+}
+
+
+def image(connection: sqlite3.Connection) -> str:
+    """A digest of every row."""
+    digest = blake2b(digest_size=12)
+    for table in TABLES:
+        rows = connection.execute(f"SELECT * FROM {table} ORDER BY 1, 2")  # noqa: S608 - a constant
+        digest.update(repr(rows.fetchall()).encode())
+    return digest.hexdigest()
+
+
+def invalid_rows(connection: sqlite3.Connection) -> int:
+    (rows,) = connection.execute("SELECT count(*) FROM invalid").fetchone()
+    return int(rows)
+
+
+def published(bench: Bench) -> dict[str, float]:
+    """What a scrape would show of the ledger now: every count, and the frontier."""
+    state = bench.ledger.state if hasattr(bench, "ledger") else None
+    if state is None:
+        return {}
+    counts = {f"{name}:{label}": value for (name, label), value in state.counts.items()}
+    return {**counts, "frontier:": state.frontier or 0, "horizon:": state.horizon or 0}
+
+
+def invalid_items(bench: Bench) -> float:
+    """What this process has published of items that do not decode; the next starts anew."""
+    return bench.telemetry.invalid_items.value("sessions") if hasattr(bench, "telemetry") else 0.0
+
+
+class Doomed(Bench):
+    """A process that tells what it has published, and dies at a point.
+
+    point: how many lines or steps come before. tell: takes the last words.
+    """
+
+    def __init__(self, kind: Kind, point: int, tell: int, *args: Any, **more: Any) -> None:
+        self.left = point
+        self._tell = tell
+        if kind == "line":
+            threading.settrace(self._trace)
+            sys.settrace(self._trace)
+        else:
+            doomed = self
+
+            class Stepping(MortalStore):
+                def _open_file(self, path: Path) -> sqlite3.Connection:
+                    connection = super()._open_file(path)
+                    connection.set_progress_handler(doomed._pass, 1)
+                    return connection
+
+            setattr(benches, "MortalStore", Stepping)  # noqa: B010 - a name, not its type
+        super().__init__(*args, **more)
+
+    def _trace(self, frame: FrameType, event: str, argument: object) -> Any:
+        if frame.f_code.co_filename not in TRACED:
+            return None
+        if event == "line":
+            self._pass()
+        return self._trace
+
+    def _pass(self) -> int:
+        if self.left == 0:
+            words = {"published": published(self), "invalid": invalid_items(self)}
+            os.write(self._tell, json.dumps(words).encode())
+            os.kill(os.getpid(), signal.SIGKILL)
+        self.left -= 1
+        return 0
+
+
+def doomed_polls(stage: Stage, path: Path, kind: Kind, point: int, tell: int) -> int:
+    """Two polls, the first of which finds all that the outage left; how many points they passed."""
+    setattr(sessions, "BATCH_ITEMS", BATCH_ITEMS)  # noqa: B010 - a constant, for this process only
+    bench = Doomed(kind, point, tell, path, clock=FakeClock(stage.clock), **RULES)
+    bench.listing.sessions = stage.sessions
+    bench.listing.refuse = lambda number: number == stage.refused
+    bench.poll()
+    bench.clock.advance(10)
+    bench.poll()
+    sys.settrace(None)
+    threading.settrace(None)
+    passed = point - bench.left
+    bench.close()
+    return passed
+
+
+def forked(work: Callable[[int], object]) -> tuple[int, bytes]:
+    """Do it in a process of its own, which tells through a pipe; its exit code and what it told."""
+    reading, writing = os.pipe()
+    sys.stdout.flush()
+    child = os.fork()
+    if child == 0:
+        code = 1
+        try:
+            work(writing)
+            code = 0
+        finally:
+            if code:
+                traceback.print_exc()
+            os._exit(code)
+    os.close(writing)
+    with os.fdopen(reading, "rb") as pipe:
+        told = pipe.read()
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), told
+
+
+def copied(stage: Stage, place: Path) -> Path:
+    """The stage's state where the next process is to find it, and nothing else beside it."""
+    shutil.rmtree(place, ignore_errors=True)
+    place.mkdir()
+    return Path(shutil.copy(stage.path, place / "state.db"))
+
+
+def commits(stage: Stage, place: Path, kind: Kind) -> tuple[list[str], int]:
+    """The images that the polls without a kill go through, and how many points they pass."""
+    connection = sqlite3.connect(stage.path)
+    images = [image(connection)]
+    connection.close()
+
+    class Recording(MortalStore):
+        def _transact(self, work: Any, then: Any) -> Any:
+            result = super()._transact(work, then)
+            seen = image(self._open())
+            if seen not in images:
+                images.append(seen)
+            return result
+
+    def record(tell: int) -> None:
+        setattr(benches, "MortalStore", Recording)  # noqa: B010 - a name, not its type
+        doomed_polls(stage, copied(stage, place), "line", ENDLESS, tell)
+        os.write(tell, json.dumps(images).encode())
+
+    def count(tell: int) -> None:
+        passed = doomed_polls(stage, copied(stage, place), kind, ENDLESS, tell)
+        os.write(tell, json.dumps(passed).encode())
+
+    (code, told), (counted, points) = forked(record), forked(count)
+    if code or counted:
+        raise RuntimeError("the polls fail without a kill")
+    return json.loads(told), json.loads(points)
+
+
+@dataclass(frozen=True)
+class Rest:
+    """What the next process finds, and what it ends with once the API was quiet for a while."""
+
+    image: str
+    found: dict[str, float]
+    ended: dict[str, float]
+    invalid: float
+    fell: str
+
+
+def aftermath(stage: Stage, path: Path, known: Callable[[str], Rest | None]) -> Rest:
+    """Start on what lies there and let it settle; the same image as before ends as before."""
+    bench = stage.bench(path, RESTARTS_AFTER)
+    bench.listing.sessions = stage.sessions
+    assert bench.store is not None
+    try:
+        seen = str(bench.run(bench.store.run(image)))
+        before = known(seen)
+        if before is not None:
+            return before
+        found = ended = published(bench)
+        fell = ""
+        for _ in range(SETTLING_POLLS):
+            bench.poll()
+            last, ended = ended, published(bench)
+            fell = fell or ", ".join(key for key in last if ended.get(key, 0) < last[key])
+            bench.clock.advance(RULES["settle_after"])
+        ended["unsettled:"] = bench.state.unsettled
+        ended["remembered as invalid:"] = float(str(bench.run(bench.store.run(invalid_rows))))
+        return Rest(seen, found, ended, invalid_items(bench), fell)
+    finally:
+        bench.close()
+
+
+@dataclass
+class Report:
+    """points: how many there are. kills: at how many of them a process died.
+
+    commits: whole states that the polls go through without a kill. found: how many of them, the
+    first included, the next processes found. ended: the oracle's counters. faults: what was wrong.
+    """
+
+    points: int
+    commits: int
+    kills: int = 0
+    found: int = 0
+    seconds: float = 0.0
+    ended: dict[str, float] = field(default_factory=dict)
+    faults: list[str] = field(default_factory=list)
+
+
+def compared(words: dict[str, Any], rest: Rest, oracle: Rest, late: float) -> Iterator[str]:
+    """What is wrong with what a kill left.
+
+    words: what the dead process had published. late: seconds by which its heir started later than
+    the oracle's polls, in which more may have left the history.
+    """
+    shown = words["published"]
+    fallen = {key: value for key, value in shown.items() if rest.found.get(key, 0) < value}
+    if fallen:
+        yield f"published and not found again: {fallen}"
+    if rest.fell:
+        yield f"fell afterwards: {rest.fell}"
+    for key in {*rest.ended, *oracle.ended} - {"frontier:", "horizon:"}:
+        right, counted = oracle.ended.get(key, 0.0), rest.ended.get(key, 0.0)
+        most = right + (late if key == "gap:" else 0.0)
+        if not right - 1e-9 <= counted <= most + 1e-9:
+            yield f"{key} ended at {counted}, not {right}"
+    if words["invalid"] + rest.invalid > oracle.ended["remembered as invalid:"]:
+        yield "an invalid item was counted twice"
+
+
+def killed(stage: Stage, kind: Kind, place: Path, first: int, stride: int) -> Report:
+    """Kill at each `stride`-th point from `first` on, restart, and compare with no kill at all."""
+    began = monotonic()
+    images, points = commits(stage, place, kind)
+    rests: dict[str, Rest] = {}
+    whole = copied(stage, place)
+    forked(lambda tell: doomed_polls(stage, whole, kind, ENDLESS, tell))
+    oracle = aftermath(stage, whole, rests.get)
+    report = Report(points, len(images), ended=oracle.ended)
+    reached = 0
+    for point in range(first, points, stride):
+        path = copied(stage, place)
+        code, told = forked(partial(doomed_polls, stage, path, kind, point))
+        if code != -signal.SIGKILL:
+            report.faults.append(f"{kind} {point}: ended with {code}")
+            continue
+        report.kills += 1
+        rest = aftermath(stage, path, rests.get)
+        rests[rest.image] = rest
+        faults = list(compared(json.loads(told), rest, oracle, RESTARTS_AFTER))
+        if rest.image not in images[reached:]:
+            faults.append("found another state than the last or the next that was committed")
+        else:
+            reached = images.index(rest.image)
+        report.faults += [f"{kind} {point}: {fault}" for fault in faults]
+    report.found = len(rests)
+    report.seconds = round(monotonic() - began, 1)
+    return report
+
+
+def main(folder: Path, stage: str, kind: Kind, first: int, stride: int) -> None:
+    """Print the report as JSON."""
+    path = folder / "state.db"
+    report = killed(STAGES[stage](path), kind, folder / "place", first, stride)
+    print(json.dumps(asdict(report)))  # noqa: T201 - what the caller waits for
+
+
+if __name__ == "__main__":
+    folder, stage, kind, first, stride = sys.argv[1:]
+    main(Path(folder), stage, cast("Kind", kind), int(first), int(stride))

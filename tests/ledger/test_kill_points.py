@@ -1,0 +1,104 @@
+"""Killed at any line of a poll or any step of SQLite, it loses nothing and counts nothing twice.
+
+The polls read what an outage left: new, changed, settled, late and lost sessions, one that does not
+decode, flags beyond the bound, ids to forget, a refused cursor; and in `gap` a part that fell out
+of the history. Everything is in slices, and each slice in several commits.
+"""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+
+RIGHT = {
+    # 24 of the backlog, 4 bots, 3 odd ones, 4 fresh, 2 old, and the open, missed and late one.
+    "backlog": {
+        "sessions:": 40,
+        "bots:": 13,
+        "late:": 1,
+        "flag:headless": 26,
+        "flag:no-mouse": 7,
+        "flag:webdriver": 5,
+        "flag:other": 3,
+        "score_sum:": 23.3,
+        "remembered as invalid:": 1,
+        "unsettled:": 0,
+    },
+    # The late one, and what became of the open one, lie in the part that can no longer be read.
+    "gap": {
+        "sessions:": 39,
+        "bots:": 11,
+        "flag:headless": 26,
+        "flag:no-mouse": 7,
+        "flag:fourth": 3,
+        "flag:other": 4,
+        "gap:": 43_300.05,
+        "score_sum:": 21.75,
+        "remembered as invalid:": 1,
+        "unsettled:": 0,
+    },
+}
+
+every = pytest.mark.parametrize(
+    ("stage", "kind"), [(stage, kind) for stage in RIGHT for kind in ("line", "step")]
+)
+
+
+def killed(
+    folder: Path, stage: str, kind: str, stride: int, processes: int
+) -> list[dict[str, Any]]:
+    """The reports of processes that together killed others at each `stride`-th point."""
+    running = []
+    for first in range(processes):
+        place = folder / str(first)
+        place.mkdir()
+        numbers = (str(first * stride), str(stride * processes))
+        command = [sys.executable, "-m", "tests.ledger.killing", str(place), stage, kind, *numbers]
+        running.append(subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True))
+    try:
+        told = [process.communicate(timeout=3500)[0] for process in running]
+    finally:
+        for process in running:
+            process.kill()
+    assert [process.returncode for process in running] == [0] * processes
+    return [json.loads(text.splitlines()[-1]) for text in told]
+
+
+def check(report: dict[str, Any], stage: str) -> None:
+    assert report["faults"] == []
+    assert {name: report["ended"].get(name) for name in RIGHT[stage]} == pytest.approx(RIGHT[stage])
+    scored = sum(count for name, count in report["ended"].items() if name.startswith("score:"))
+    assert scored == RIGHT[stage]["sessions:"]
+
+
+@every
+def test_killed_here_and_there_in_a_poll_it_loses_and_doubles_nothing(
+    tmp_path: Path, stage: str, kind: str
+) -> None:
+    (report,) = killed(tmp_path, stage, kind, stride=173, processes=1)
+
+    check(report, stage)
+    assert report["kills"] == report["points"] // 173 + 1 > 30
+    assert report["commits"] >= 10
+    assert report["found"] >= report["commits"] - 2
+
+
+@pytest.mark.soak
+@pytest.mark.timeout(3600)
+@every
+def test_killed_at_every_point_of_a_poll_it_loses_and_doubles_nothing(
+    tmp_path: Path, stage: str, kind: str
+) -> None:
+    reports = killed(tmp_path, stage, kind, stride=1, processes=2)
+
+    for report in reports:
+        check(report, stage)
+        assert report["found"] == report["commits"]
+    kills = sum(report["kills"] for report in reports)
+    assert kills == reports[0]["points"]
+    print(f"{stage}: killed at {kills} of {kind}s, {reports[0]['seconds']} s")  # noqa: T201
