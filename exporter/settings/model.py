@@ -27,6 +27,7 @@ from exporter.settings.values import (
     Level,
     Limits,
     MetricsPath,
+    Overlap,
     PositiveDuration,
     Scale,
     Share,
@@ -158,8 +159,9 @@ class SessionsSettings(Section):
     lookback: Duration = Field(
         default=0.0, description="how far back of its start an exporter without state counts"
     )
-    overlap: Duration = Field(
-        default=120.0, description="how late a session may appear and still be counted"
+    overlap: Overlap = Field(
+        default=120.0,
+        description="how late a session may appear and still be counted; at most 3d",
     )
     settle_after: PositiveDuration = Field(
         default=900.0, description="a session is settled by this age at the latest"

@@ -22,6 +22,8 @@ from exporter.settings.durations import parse_duration
 WINDOWS: Final = ("24h", "7d", "30d", "90d")
 #: What /v1/usage meters, as quota.limits names it.
 QUOTA_METRICS: Final = ("api_calls", "bot_analyses", "events", "sessions", "storage_bytes")
+#: Less than half of the smallest tier's history, so that it stays readable behind the frontier.
+LONGEST_OVERLAP_SECONDS: Final = 3 * 86_400.0
 _KEY_FORM: Final = re.compile(r"aik_v1_[A-Za-z0-9_-]{40}")
 
 
@@ -75,6 +77,13 @@ def _not_bool(value: object) -> object:
     if isinstance(value, bool):
         raise ValueError("must be a number")
     return value
+
+
+def _overlap(seconds: float) -> float:
+    # The frontier lies an overlap behind now; beyond the history it could never be read again.
+    if seconds > LONGEST_OVERLAP_SECONDS:
+        raise ValueError("must be at most 3d, since the smallest tier's history is 7d")
+    return seconds
 
 
 def _interval(seconds: float) -> float:
@@ -221,6 +230,7 @@ _Number = Annotated[float, Field(allow_inf_nan=False), BeforeValidator(_not_bool
 Duration = _Seconds
 PositiveDuration = Annotated[_Seconds, Field(gt=0)]
 Interval = Annotated[_Seconds, _checked(_interval)]
+Overlap = Annotated[_Seconds, _checked(_overlap)]
 Share = Annotated[_Number, _checked(_share)]
 Whole = Annotated[int, Field(ge=1), BeforeValidator(_not_bool)]
 Scale = Annotated[int, _checked(_scale), BeforeValidator(_not_bool)]
