@@ -46,6 +46,9 @@ RESTARTS_AFTER = 45.0
 SETTLING_POLLS = 8
 ENDLESS = 1 << 60
 
+ROUND_A_COMMIT = range(-1, 2)
+"""Points before and after a COMMIT begins, in which what is published may run ahead of it."""
+
 BATCH_ITEMS = 12
 """So few are committed at once, that kills fall between the commits of one slice, too."""
 
@@ -164,20 +167,30 @@ class Doomed(Bench):
 
     def __init__(self, kind: Kind, point: int, tell: int, *args: Any, **more: Any) -> None:
         self.left = point
+        self.at_commit: list[int] = []
         self._tell = tell
+        doomed = self
+
+        class Watched(MortalStore):
+            def _open_file(self, path: Path) -> sqlite3.Connection:
+                connection = super()._open_file(path)
+                changes = connection.total_changes
+
+                def executed(statement: str) -> None:
+                    nonlocal changes
+                    if statement == "COMMIT" and connection.total_changes > changes:
+                        changes = connection.total_changes
+                        doomed.at_commit.append(doomed.left)
+
+                connection.set_trace_callback(executed)
+                if kind == "step":
+                    connection.set_progress_handler(doomed._pass, 1)
+                return connection
+
+        setattr(benches, "MortalStore", Watched)  # noqa: B010 - a name, not its type
         if kind == "line":
             threading.settrace(self._trace)
             sys.settrace(self._trace)
-        else:
-            doomed = self
-
-            class Stepping(MortalStore):
-                def _open_file(self, path: Path) -> sqlite3.Connection:
-                    connection = super()._open_file(path)
-                    connection.set_progress_handler(doomed._pass, 1)
-                    return connection
-
-            setattr(benches, "MortalStore", Stepping)  # noqa: B010 - a name, not its type
         super().__init__(*args, **more)
 
     def _trace(self, frame: FrameType, event: str, argument: object) -> Any:
@@ -196,8 +209,13 @@ class Doomed(Bench):
         return 0
 
 
-def doomed_polls(stage: Stage, path: Path, kind: Kind, point: int, tell: int) -> int:
-    """Two polls, the first of which finds all that the outage left; how many points they passed."""
+def doomed_polls(
+    stage: Stage, path: Path, kind: Kind, point: int, tell: int
+) -> tuple[int, list[int]]:
+    """Two polls, the first of which finds all that the outage left.
+
+    Gives how many points they passed, and how many before each commit.
+    """
     setattr(sessions, "BATCH_ITEMS", BATCH_ITEMS)  # noqa: B010 - a constant, for this process only
     bench = Doomed(kind, point, tell, path, clock=FakeClock(stage.clock), **RULES)
     bench.listing.sessions = stage.sessions
@@ -205,11 +223,11 @@ def doomed_polls(stage: Stage, path: Path, kind: Kind, point: int, tell: int) ->
     bench.poll()
     bench.clock.advance(10)
     bench.poll()
+    passed = point - bench.left
     sys.settrace(None)
     threading.settrace(None)
-    passed = point - bench.left
     bench.close()
-    return passed
+    return passed, [point - left for left in bench.at_commit]
 
 
 def forked(work: Callable[[int], object]) -> tuple[int, bytes]:
@@ -239,22 +257,23 @@ def copied(stage: Stage, place: Path) -> Path:
     return Path(shutil.copy(stage.path, place / "state.db"))
 
 
-def commits(stage: Stage, place: Path, kind: Kind) -> tuple[list[str], int]:
-    """The images that the polls without a kill go through, and how many points they pass."""
+def unharmed(stage: Stage, place: Path, kind: Kind) -> tuple[list[str], int, list[int]]:
+    """The polls without a kill: the images that they go through, and as `doomed_polls`."""
     connection = sqlite3.connect(stage.path)
     images = [image(connection)]
     connection.close()
 
-    class Recording(MortalStore):
-        def _transact(self, work: Any, then: Any) -> Any:
-            result = super()._transact(work, then)
-            seen = image(self._open())
+    def record(tell: int) -> None:
+        whole = MortalStore._transact
+
+        def recorded(store: MortalStore, work: Any, then: Any) -> Any:
+            result = whole(store, work, then)
+            seen = image(store._open())
             if seen not in images:
                 images.append(seen)
             return result
 
-    def record(tell: int) -> None:
-        setattr(benches, "MortalStore", Recording)  # noqa: B010 - a name, not its type
+        setattr(MortalStore, "_transact", recorded)  # noqa: B010 - for this process only
         doomed_polls(stage, copied(stage, place), "line", ENDLESS, tell)
         os.write(tell, json.dumps(images).encode())
 
@@ -265,7 +284,7 @@ def commits(stage: Stage, place: Path, kind: Kind) -> tuple[list[str], int]:
     (code, told), (counted, points) = forked(record), forked(count)
     if code or counted:
         raise RuntimeError("the polls fail without a kill")
-    return json.loads(told), json.loads(points)
+    return json.loads(told), *json.loads(points)
 
 
 @dataclass(frozen=True)
@@ -342,16 +361,24 @@ def compared(words: dict[str, Any], rest: Rest, oracle: Rest, late: float) -> It
 
 
 def killed(stage: Stage, kind: Kind, place: Path, first: int, stride: int) -> Report:
-    """Kill at each `stride`-th point from `first` on, restart, and compare with no kill at all."""
+    """Kill at each `stride`-th point from `first` on, and round each commit; compare the rest.
+
+    No point round a commit is left out where a stride would leave it out.
+    """
     began = monotonic()
-    images, points = commits(stage, place, kind)
+    images, points, at_commit = unharmed(stage, place, kind)
+    chosen = {*range(first, points, stride)}
+    if first == 0:
+        chosen.update(
+            at + near for at in at_commit for near in ROUND_A_COMMIT if at + near < points
+        )
     rests: dict[str, Rest] = {}
     whole = copied(stage, place)
     forked(lambda tell: doomed_polls(stage, whole, kind, ENDLESS, tell))
     oracle = aftermath(stage, whole, rests.get)
     report = Report(points, len(images), ended=oracle.ended)
     reached = 0
-    for point in range(first, points, stride):
+    for point in sorted(chosen):
         path = copied(stage, place)
         code, told = forked(partial(doomed_polls, stage, path, kind, point))
         if code != -signal.SIGKILL:

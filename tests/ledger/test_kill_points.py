@@ -8,7 +8,9 @@ of the history. Everything is in slices, and each slice in several commits.
 import json
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
@@ -49,10 +51,18 @@ every = pytest.mark.parametrize(
 )
 
 
+@pytest.fixture
+def folder(tmp_path: Path) -> Iterator[Path]:
+    """In memory where the system has that: what kill -9 leaves does not depend on any disk."""
+    memory = Path("/dev/shm")  # noqa: S108 - a folder of our own within it
+    with TemporaryDirectory(dir=memory if memory.is_dir() else tmp_path) as name:
+        yield Path(name)
+
+
 def killed(
     folder: Path, stage: str, kind: str, stride: int, processes: int
 ) -> list[dict[str, Any]]:
-    """The reports of processes that together killed others at each `stride`-th point."""
+    """The reports of processes that together kill at each `stride`-th point, and round commits."""
     running = []
     for first in range(processes):
         place = folder / str(first)
@@ -78,27 +88,27 @@ def check(report: dict[str, Any], stage: str) -> None:
 
 @every
 def test_killed_here_and_there_in_a_poll_it_loses_and_doubles_nothing(
-    tmp_path: Path, stage: str, kind: str
+    folder: Path, stage: str, kind: str
 ) -> None:
-    (report,) = killed(tmp_path, stage, kind, stride=173, processes=1)
+    (report,) = killed(folder, stage, kind, stride=601, processes=1)
 
     check(report, stage)
-    assert report["kills"] == report["points"] // 173 + 1 > 30
+    assert report["kills"] >= 30
     assert report["commits"] >= 10
-    assert report["found"] >= report["commits"] - 2
+    assert report["found"] == report["commits"]
 
 
 @pytest.mark.soak
 @pytest.mark.timeout(3600)
 @every
 def test_killed_at_every_point_of_a_poll_it_loses_and_doubles_nothing(
-    tmp_path: Path, stage: str, kind: str
+    folder: Path, stage: str, kind: str
 ) -> None:
-    reports = killed(tmp_path, stage, kind, stride=1, processes=2)
+    reports = killed(folder, stage, kind, stride=1, processes=2)
 
     for report in reports:
         check(report, stage)
         assert report["found"] == report["commits"]
     kills = sum(report["kills"] for report in reports)
-    assert kills == reports[0]["points"]
+    assert kills >= reports[0]["points"]
     print(f"{stage}: killed at {kills} of {kind}s, {reports[0]['seconds']} s")  # noqa: T201
