@@ -73,9 +73,10 @@ class Simulation:
         self.service.world.freeze()
 
     def truth(self) -> Truth:
-        """What must have been counted, of all sessions that ever were."""
+        """What must have been counted, of all sessions that ever were and that the list shows."""
         self.service.now()
-        return self.service.world.truth(BEGINNING)
+        hidden = self.service.faults.hide_sessions
+        return self.service.world.truth(BEGINNING, hidden_share=hidden)
 
     def asked(self, path: str | None = None) -> int:
         """How many requests came, to all paths or to one."""
@@ -95,13 +96,14 @@ async def simulated(
     tier: str = "enterprise",
     lists: dict[str, Any] | None = None,
     skew: float = 0.0,
+    start: datetime | None = None,
     **world: Any,
 ) -> AsyncIterator[Simulation]:
     """A simulated API, LIVELY unless told otherwise, for as long as the block lasts.
 
-    skew: seconds by which its clock is off from ours, from its beginning on.
+    skew: seconds by which its clock is off from `start` (by default ours), from its beginning on.
     """
-    start = datetime.now(UTC)
+    start = start or datetime.now(UTC)
     app = create_app(
         World(seed, WorldSettings(**{**LIVELY, **world}), start + skew * SECOND),
         SimClock(monotonic, start),

@@ -1,35 +1,85 @@
 """All faults at once and kills at random: every counter ends equal to the oracle, and none fell."""
 
+import asyncio
+import contextlib
 import os
 import random
-from dataclasses import replace
-from datetime import timedelta
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from time import monotonic
+from typing import Any
 
 import pytest
 
-from tests.e2e.running import process, rounded
-from tests.e2e.simulation import simulated
-from tests.soak.trouble import ALL_FAULTS, Watch, live_and_die, settle
+from tests.e2e.running import Scrape, client_of, process, rounded
+from tests.e2e.simulation import Simulation, simulated
+from tests.soak.trouble import Lives, remembered_invalid, sampled, settle
+from tests.soak.watch import Watch
+from tests.soak.weather import Weather
 
-SHORT_SECONDS = 15.0
+SECOND = timedelta(seconds=1)
+SHORT_SECONDS = 30.0
+PHASE_SECONDS = float(os.environ.get("SOAK_PHASE_SECONDS", "130"))
 LONG_SECONDS = float(os.environ.get("SOAK_SECONDS", "660"))
+SETTLE_SECONDS = 240.0
 
 
-async def suffer(seconds: float, state: Path, order: str, paging: str, seed: int) -> None:
-    """Trouble for so long, then quiet; asserts that everything was counted exactly once."""
-    chance = random.Random(seed)  # noqa: S311 - reproducible trouble
-    second = timedelta(seconds=1)
-    watch, lives, skew = Watch(), 0, chance.choice([-137.0, 211.0])
+@dataclass(frozen=True)
+class Habits:
+    """What the documentation leaves open, as one API happens to do it.
+
+    seconds: how long the trouble lasts. longest: seconds that one life of the exporter may serve.
+    longest_session: seconds. In a list by the last change a session that changes may hide from
+    a walk; so there it has closed before it is as old as the overlap.
+    """
+
+    seed: int
+    seconds: float
+    longest: float
+    order: str
+    paging: str
+    date_filter: str = "exact"
+    tier: str = "enterprise"
+    longest_session: float = 8.0
+    more: Mapping[str, Any] = field(default_factory=dict)
+    variables: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def lists(self) -> dict[str, Any]:
+        names = {"order": self.order, "paging": self.paging, "date_filter": self.date_filter}
+        return {**names, **self.more}
+
+
+def around_midnight(seconds: float) -> datetime:
+    """A start near to our own time from which so many seconds pass before the next UTC midnight."""
+    now = datetime.now(UTC) + timedelta(hours=12)
+    return now.replace(hour=0, minute=0, second=0, microsecond=0) - seconds * SECOND
+
+
+async def suffer(habits: Habits, folder: Path) -> tuple[Watch, float]:
+    """Trouble for so long, then quiet; asserts that everything was counted exactly once.
+
+    Gives all samples, and the share of the time of trouble in which they were taken.
+    """
+    state = folder / "state" / "state.db"
+    state.parent.mkdir()
+    chance, watch = random.Random(habits.seed), Watch()  # noqa: S311 - reproducible trouble
+    skew = chance.choice([-137.0, 211.0])
+    # Days matter to filters that know only these: one begins in the midst of the trouble.
+    daily = habits.date_filter != "exact"
+    start = around_midnight(habits.seconds / 3 + skew) if daily else None
     async with simulated(
-        seed=seed,
+        seed=habits.seed,
         skew=skew,
-        lists={"order": order, "paging": paging},
+        start=start,
+        tier=habits.tier,
+        lists=habits.lists,
         rate=20.0,
-        lifetime=(second, 8 * second),
+        lifetime=(SECOND, habits.longest_session * SECOND),
         late_share=0.2,
-        late_max=4 * second,
+        late_max=4 * SECOND,
     ) as api:
         variables = {
             **api.variables,
@@ -38,35 +88,96 @@ async def suffer(seconds: float, state: Path, order: str, paging: str, seed: int
             "ISNOTAI_SESSIONS_SETTLE_AFTER": "20s",
             "ISNOTAI_BUDGET_SHARE": "0.9",
             "ISNOTAI_LOG_LEVEL": "info",
+            **habits.variables,
         }
-        api.fail(**ALL_FAULTS, clock_skew=skew)
-        end = monotonic() + seconds
-        while monotonic() < end:
-            await live_and_die(variables, watch, chance, longest=6.0)
-            lives += 1
+        weather = Weather(api, chance, skew)
+        lives = Lives(variables, watch, chance, habits.longest)
+        changing = asyncio.create_task(weather.change())
+        began = monotonic()
+        while monotonic() < began + habits.seconds:
+            await lives.live(began + habits.seconds)
+            assert not changing.done()
+        seconds = monotonic() - began
+        share = watch.watched / seconds
+        changing.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await changing
+        weather.clear()
+        remembered = remembered_invalid(state, folder / "killed")
+        scrape = await quiet(api, variables, watch)
+        last = watch.lives[-1]
+
+        # What the state keeps beside the counters, and the gap and lateness that never were.
+        assert scrape.value("isnotai_late_sessions_total") == 0
+        assert scrape.value("isnotai_session_gap_seconds_total") == 0
+        # The counter of invalid items is each process's own, but no item is counted by two.
+        truth = api.truth()
+        assert last.invalid == truth.invalid_items - remembered
+        assert remembered_invalid(state, folder / "ended") == truth.invalid_items
+        assert watch.invalid <= truth.invalid_items
+        print(  # noqa: T201
+            f"\n{habits.order}/{habits.paging}/{habits.date_filter}/{habits.tier}:"
+            f" {seconds:.0f} s of trouble, {len(watch.lives)} lives, {watch.samples} samples,"
+            f" {share:.1%} of the time watched, {watch.on_time:.2%} of samples on time,"
+            f" {watch.mean_gap:.3f} s apart, at most {watch.longest_gap:.2f} s;"
+            f" {weather.storms} storms, {weather.outages} outages, {weather.jumps} clock jumps;"
+            f" {truth.sessions} sessions, {truth.invalid_items} invalid items, of which seen"
+            f" {watch.invalid:.0f}; {len(watch.falls)} falls"
+        )
+    assert not watch.falls
+    return watch, share
+
+
+async def quiet(api: Simulation, variables: Mapping[str, str], watch: Watch) -> Scrape:
+    """The last life, in which nothing goes wrong any more; what it shows when all is settled."""
+    watch.born()
+    async with process(variables) as daemon:
+        async with client_of(daemon) as exporter, sampled(exporter, watch):
+            await exporter.until(lambda scrape: (polled(scrape) or 0) >= 3)
         api.pause()
-        api.fail(clock_skew=skew)
-        async with process(variables) as daemon:
-            await daemon.until_logged("serving")
-            counted, scrape = await settle(daemon, watch, api.truth(), 120.0)
+        counted, scrape = await settle(daemon, watch, api.truth(), SETTLE_SECONDS)
         shown = "\n".join(line for line in scrape.text.splitlines() if "isnotai_session" in line)
         assert counted == replace(rounded(api.truth()), invalid_items=0), (
             f"{shown}\n{daemon.output}"
         )
         assert scrape.value("isnotai_sessions_unsettled") == 0
-    assert not watch.falls
-    assert watch.samples > seconds / 2
-    print(f"{lives} lives, {watch.samples} samples, {counted.sessions} sessions")  # noqa: T201
+    return scrape
+
+
+def polled(scrape: Scrape) -> float | None:
+    return scrape.value("isnotai_polls_total", resource="sessions", outcome="success")
 
 
 async def test_short_trouble_leaves_every_counter_equal_to_the_oracle(tmp_path: Path) -> None:
-    await suffer(SHORT_SECONDS, tmp_path / "state.db", "random", "keyset", seed=5)
+    habits = Habits(5, SHORT_SECONDS, 4.0, "random", "keyset", "day")
+    watch, _ = await suffer(habits, tmp_path)
+    assert len(watch.lives) > 2
+    assert watch.samples > 20
+
+
+SLOW = {
+    f"ISNOTAI_POLL_{resource}_INTERVAL": "10s"
+    for resource in ("STATS", "ANALYTICS", "USAGE", "INTEGRATION", "HEALTH")
+}
+
+STRICT = {"strict_cursors": True, "cursor_seconds": 5.0, "last_cursor": "null"}
+
+LONG = [
+    Habits(17, LONG_SECONDS, 40.0, "newest", "offset"),
+    Habits(23, PHASE_SECONDS, 40.0, "oldest", "keyset", "day", more=STRICT),
+    Habits(29, PHASE_SECONDS, 40.0, "updated", "keyset", longest_session=5.0),
+    Habits(31, PHASE_SECONDS, 40.0, "random", "offset", "midnight", more={"last_cursor": "empty"}),
+    Habits(37, PHASE_SECONDS, 40.0, "by_id", "keyset", tier="pro", variables=SLOW),
+    Habits(41, PHASE_SECONDS, 40.0, "updated", "offset", "midnight", longest_session=5.0),
+]
 
 
 @pytest.mark.soak
-@pytest.mark.timeout(LONG_SECONDS + 600)
-@pytest.mark.parametrize(("order", "paging"), [("newest", "offset")])
+@pytest.mark.timeout(LONG_SECONDS + SETTLE_SECONDS + 120)
+@pytest.mark.parametrize("habits", LONG, ids=lambda it: f"{it.order}-{it.paging}-{it.date_filter}")
 async def test_long_trouble_leaves_every_counter_equal_to_the_oracle(
-    tmp_path: Path, order: str, paging: str
+    tmp_path: Path, habits: Habits
 ) -> None:
-    await suffer(LONG_SECONDS, tmp_path / "state.db", order, paging, seed=17)
+    watch, share = await suffer(habits, tmp_path)
+    assert share > 0.8
+    assert watch.on_time > 0.99

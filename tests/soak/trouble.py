@@ -1,104 +1,143 @@
-"""A daemon that is killed at random and started again, while its API has every fault at once."""
+"""A daemon that is killed at random and started again, and what it counted once all is quiet."""
 
 import asyncio
 import contextlib
 import random
-from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+import shutil
+import sqlite3
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from pathlib import Path
 from time import monotonic
 
-import httpx
-
 from exporter.simulator.truth import Truth
-from tests.e2e.running import Process, Scrape, client_of, process, rounded
+from tests.e2e.running import Exporter, Process, Scrape, client_of, process, rounded
+from tests.soak.disk import Disk, draw
+from tests.soak.watch import Life, Watch
 
-ALL_FAULTS = {
-    "status_429": 0.03,
-    "edge_429": True,
-    "retry_after": "seconds",
-    "retry_after_seconds": 1.0,
-    "status_5xx": 0.03,
-    "no_content": 0.01,
-    "slow": 0.02,
-    "slow_seconds": 0.5,
-    "hang": 0.001,
-    "trickle": 0.002,
-    "trickle_seconds": 0.001,
-    "drop_connection": 0.02,
-    "cut_body": 0.02,
-    "garbage": 0.02,
-    "oversized": 0.002,
-    "refuse_cursor": 0.05,
-    "repeat_items": 0.2,
-    "short_pages": 0.1,
-    "no_tier_header": 0.1,
-}
-
-SAMPLE_SECONDS = 0.2
-COUNTERS = (
-    "isnotai_sessions_total",
-    "isnotai_bot_sessions_total",
-    "isnotai_late_sessions_total",
-    "isnotai_session_gap_seconds_total",
-    "isnotai_session_bot_score_count",
-    "isnotai_session_bot_score_sum",
-    "isnotai_session_bot_score_bucket",
-    "isnotai_session_flags_total",
-)
+STARTING_SHARE = 0.25
+"""Lives that are ended while they start."""
+SHORT_SHARE = 0.45
+"""Lives that serve for some seconds only; the others may last as long as any."""
+SHORT_SECONDS = 8.0
+STAYS_POLLS = 3
+"""So many more polls of the sessions change nothing in the end."""
 
 
-@dataclass
-class Watch:
-    """Samples every counter of the ledger all the time; none may ever fall, kills or not."""
+class Lives:
+    """One life after another on the same state, each ended at random."""
 
-    highest: dict[tuple[str, frozenset[tuple[str, str]]], float] = field(default_factory=dict)
-    samples: int = 0
-    falls: list[str] = field(default_factory=list)
+    def __init__(
+        self, variables: Mapping[str, str], watch: Watch, chance: random.Random, longest: float
+    ) -> None:
+        """longest: seconds that a life serves at most."""
+        self._variables = variables
+        self._folder = Path(variables["ISNOTAI_STATE_PATH"]).parent
+        self._watch = watch
+        self._chance = chance
+        self._longest = longest
+        self._start_seconds = 1.0
 
-    def look(self, scrape: Scrape) -> None:
-        self.samples += 1
-        for (name, labels), value in scrape.samples.items():
-            if name not in COUNTERS:
-                continue
-            if value < self.highest.get((name, labels), 0.0) - 1e-9:
-                self.falls.append(f"{name}{sorted(labels)} fell to {value}")
-            self.highest[name, labels] = max(value, self.highest.get((name, labels), 0.0))
+    async def live(self, until: float) -> None:
+        """One life: start, be watched, and be killed at a random moment, `until` at the latest.
 
-    async def follow(self, client: httpx.AsyncClient) -> None:
-        """Sample until cancelled, or until the daemon is gone."""
-        tick = monotonic()
-        while True:
-            with contextlib.suppress(httpx.TransportError):
-                self.look(Scrape((await client.get("/metrics")).text))
-            tick += SAMPLE_SECONDS
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(max(0.0, tick - monotonic())):
-                    await asyncio.Event().wait()
+        until: monotonic seconds.
+        """
+        chance, life = self._chance, self._watch.born()
+        disk = draw(chance, self._folder)
+        kind = chance.random()
+        began = monotonic()
+        try:
+            async with process(self._variables, prepare=disk.prepare()) as daemon:
+                if kind < STARTING_SHARE:
+                    deadline = began + chance.uniform(0.0, 1.2 * self._start_seconds)
+                    await self._serve(daemon, min(deadline, until))
+                else:
+                    await daemon.until_logged("serving")
+                    self._start_seconds = monotonic() - began
+                    short = kind < STARTING_SHARE + SHORT_SHARE
+                    most = min(SHORT_SECONDS, self._longest) if short else self._longest
+                    seconds = chance.uniform(0.0, most)
+                    async with self._troubled(daemon, disk, seconds):
+                        await self._serve(daemon, min(monotonic() + seconds, until))
+                await self._end(daemon, life)
+        finally:
+            disk.recover()
 
-
-async def live_and_die(
-    variables: Mapping[str, str], watch: Watch, chance: random.Random, longest: float
-) -> None:
-    """One life: start, be watched, and be killed at a random moment, perhaps while starting."""
-    async with process(variables) as daemon:
-        end = monotonic() + chance.uniform(0.1, longest)
+    async def _serve(self, daemon: Process, deadline: float) -> None:
+        """Watch until the deadline, monotonic seconds."""
         with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout_at(asyncio.get_running_loop().time() + end - monotonic()):
-                async with client_of(daemon) as exporter:
-                    await watch.follow(exporter.client)
+            async with asyncio.timeout(deadline - monotonic()), client_of(daemon) as exporter:
+                await self._watch.follow(exporter)
+
+    @asynccontextmanager
+    async def _troubled(self, daemon: Process, disk: Disk, seconds: float) -> AsyncIterator[None]:
+        """The disk's trouble comes and perhaps goes while the block runs, some `seconds`."""
+        loop = asyncio.get_running_loop()
+        comes, goes = sorted(self._chance.uniform(0, seconds) for _ in range(2))
+        timers = [loop.call_later(comes, disk.strike, daemon.pid)]
+        if disk.recovers:
+            timers.append(loop.call_later(goes, disk.recover, daemon.pid))
+        try:
+            yield
+        finally:
+            for timer in timers:
+                timer.cancel()
+
+    async def _end(self, daemon: Process, life: Life) -> None:
+        """Kill it; or tell it to stop, and kill it at a random moment of that."""
+        # Whatever happens, it stays up until then.
+        assert daemon.process.returncode is None, daemon.output
+        if life.served is not None and self._chance.random() < 0.25:
+            daemon.process.terminate()
+            with contextlib.suppress(TimeoutError):
+                await daemon.ended(self._chance.uniform(0.0, 0.5))
 
 
 async def settle(
     daemon: Process, watch: Watch, truth: Truth, seconds: float
 ) -> tuple[Truth, Scrape]:
-    """What is counted once all is settled, or when the time is over."""
+    """What is counted once it agrees with the truth and some more polls have changed nothing.
+
+    Or what is counted when the time is over. Invalid items are left to `remembered_invalid`.
+    """
     expected = replace(rounded(truth), invalid_items=0)
-    async with client_of(daemon) as exporter:
+    agreed: float | None = None
+    async with client_of(daemon) as exporter, sampled(exporter, watch):
         deadline = monotonic() + seconds
         while True:
             scrape = await exporter.scrape()
-            watch.look(scrape)
             counted = replace(scrape.counted(), invalid_items=0)
-            if counted == expected or monotonic() >= deadline:
+            settled = scrape.value("isnotai_sessions_unsettled") == 0
+            polls = scrape.value("isnotai_polls_total", resource="sessions", outcome="success")
+            if counted == expected and settled:
+                agreed = polls or 0.0 if agreed is None else agreed
+                if (polls or 0.0) >= agreed + STAYS_POLLS:
+                    return counted, scrape
+            elif agreed is not None or monotonic() >= deadline:
                 return counted, scrape
             await exporter.alive.moment()
+
+
+@asynccontextmanager
+async def sampled(exporter: Exporter, watch: Watch) -> AsyncIterator[None]:
+    """The daemon is watched for as long as the block lasts."""
+    following = asyncio.create_task(watch.follow(exporter))
+    try:
+        yield
+    finally:
+        following.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await following
+
+
+def remembered_invalid(state: Path, aside: Path) -> int:
+    """How many invalid items the state of a daemon that is dead remembers.
+
+    aside: a new folder for a copy, so that what a kill left behind is not touched.
+    """
+    shutil.copytree(state.parent, aside)
+    with contextlib.closing(sqlite3.connect(aside / state.name)) as connection:
+        number: int = connection.execute("SELECT count(*) FROM invalid").fetchone()[0]
+    return number
