@@ -94,7 +94,6 @@ async def test_the_coverage_of_the_last_whole_hour_is_the_share_that_the_list_sh
     async with simulated_at(start, clock, hidden) as api:
         variables = {
             **api.variables,
-            "ISNOTAI_POLL_ANALYTICS_INTERVAL": "500ms",
             "ISNOTAI_SESSIONS_LOOKBACK": "0s",
             "ISNOTAI_SESSIONS_OVERLAP": f"{OVERLAP}s",
         }
