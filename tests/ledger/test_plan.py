@@ -19,7 +19,6 @@ from exporter.ledger.plan import (
 )
 
 NOON = 20_000 * DAY + DAY // 2
-PAGE = 4
 
 
 def shown(sessions: list[int], piece: Slice, dates: str) -> list[int]:
@@ -44,7 +43,8 @@ def shown(sessions: list[int], piece: Slice, dates: str) -> list[int]:
     crowd=st.integers(0, 200),
     crowded=st.tuples(st.floats(0, 1), st.sampled_from([0.001, 0.05, 1.0])),
     dates=st.sampled_from(["exact", "day", "midnight"]),
-    target=st.integers(1, 20),
+    target=st.integers(8, 20),
+    page_size=st.integers(1, 4),
     seed=st.integers(0, 1000),
     refusals=st.sampled_from([0.0, 0.3, 0.8]),
     bearable=st.sampled_from([None, 100, 20]),
@@ -56,6 +56,7 @@ def test_every_session_is_shown_by_a_slice_that_counts(
     crowded: tuple[float, float],
     dates: str,
     target: int,
+    page_size: int,
     seed: int,
     refusals: float,
     bearable: int | None,
@@ -79,7 +80,7 @@ def test_every_session_is_shown_by_a_slice_that_counts(
         now += 2 * MICROSECONDS
         piece = planner.next(now, ends, whole=False)
         answer = shown(sessions, piece, dates)
-        count = pages(len(answer), PAGE)
+        count = pages(len(answer), page_size)
         troubled -= 1
         if bearable and len(answer) > bearable:
             if planner.failed():
@@ -89,7 +90,7 @@ def test_every_session_is_shown_by_a_slice_that_counts(
         too_long = count > TOO_LONG * target and cut
         if too_long or (count > 1 and troubled > 0 and chance.random() < refusals):
             # What was read before the walk broke off is no less to be judged by.
-            shuffled = chance.sample(answer, len(answer))[: TOO_LONG * target * PAGE]
+            shuffled = chance.sample(answer, len(answer))[: TOO_LONG * target * page_size]
             judge(shuffled, piece, ends)
             if not too_long or not ends.days_only:
                 planner.refused(piece, now)
