@@ -126,8 +126,9 @@ class History:
                     found[session.id] = session
                 else:
                     invalid.add(session.id)
-            cut = not self._ends.days_only and not self._planner.narrowest
-            if pages >= TOO_LONG * self._planner.target and not page.last and cut:
+            too_long = pages >= TOO_LONG * self._planner.target and not page.last
+            cut = not self._ends.days_only and self._planner.can_cut(piece, self._now)
+            if too_long and cut:
                 raise CursorRefusedError("the walk is too long for its slice")
         proven = piece.end is not None and latest > midnight_before(piece.end)
         if piece.end is not None and not self._planner.walked(

@@ -35,6 +35,7 @@ from exporter.ledger.plan import (
 )
 from exporter.ledger.rules import Coverage
 from exporter.ledger.state import LedgerState
+from exporter.ledger.store import StateError
 from exporter.log import get_logger
 
 PATH = "/v1/sessions"
@@ -65,6 +66,9 @@ LONG_SWEEP = 600 * MICROSECONDS
 """A sweep that lasts longer gets the whole budget."""
 
 RATE_SECONDS = 600
+
+DATES_WANTED = 2
+"""A first Date that is far off our clock is believed when a second one agrees."""
 
 TIER_PROBES = 3
 """So many answers without a tier, before history is given up as that of the smallest tier."""
@@ -134,9 +138,11 @@ class Sessions:
         self._choose(now)
         try:
             await self._work(now, publish)
-        finally:
+        except (ApiError, StateError):
             self._report()
+            raise
         publish(self.resource, ())
+        self._report()
 
     async def _work(self, now: int, publish: Publish) -> None:
         """Walk slice after slice until all is read, or for as long as a poll may last."""
@@ -163,11 +169,10 @@ class Sessions:
         if not self._probed:
             await self._probe()
             self._probed = True
+        for _ in range(DATES_WANTED):
+            if self._server_clock.at(self._clock.monotonic()) is None:
+                await self._probe()
         now = self._server_clock.at(self._clock.monotonic())
-        if now is None:
-            # A first Date that is far off our clock is believed when a second one agrees.
-            await self._probe()
-            now = self._server_clock.at(self._clock.monotonic())
         if now is None:
             raise InvalidResponseError("sessions: no answer has carried a Date to be believed")
         return now
@@ -318,11 +323,11 @@ class Sessions:
                     await self._ledger.take(batch, log)
                     batch = []
                 too_long = read >= TOO_LONG * planner.target and not page.last
-                if too_long and self._can_cut(planner):
+                if too_long and self._can_cut(planner, piece, now):
                     await self._ledger.take(batch, log)
                     batch = []
                     self._learn(log)
-                    if self._can_cut(planner):
+                    if self._can_cut(planner, piece, now):
                         raise CursorRefusedError("the walk is too long for its slice")
         except ApiError as error:
             await self._ledger.take(batch, log)
@@ -338,8 +343,8 @@ class Sessions:
             raise InvalidResponseError("sessions: a walk without a page")
         return began, read
 
-    def _can_cut(self, planner: SlicePlanner) -> bool:
-        return not self._ends.days_only and not planner.narrowest
+    def _can_cut(self, planner: SlicePlanner, piece: Slice, now: int) -> bool:
+        return not self._ends.days_only and planner.can_cut(piece, now)
 
     def _learn(self, log: WalkLog) -> None:
         """See whether the API honours the time in a filter, or only its date.

@@ -144,6 +144,11 @@ class SlicePlanner:
         self._refused_from = max(end, self.position + 2 * NARROWEST)
         self.width = max(NARROWEST, (end - self.position) // 2)
 
+    def can_cut(self, tried: Slice, now: int) -> bool:
+        """Whether there is a slice that ends before this one and is not known to be empty."""
+        least = max(self.position, self._empty_to) + NARROWEST
+        return least + -least % MICROSECONDS < (now if tried.end is None else tried.end)
+
     def failed(self) -> bool:
         """The first page of a slice did not come. True where that may be due to its width."""
         self._failures += 1
@@ -158,11 +163,6 @@ class SlicePlanner:
         """What was refused has now been read whole."""
         if self._refused_from is not None and self._refused_from <= read_to:
             self._refused_from = None
-
-    @property
-    def narrowest(self) -> bool:
-        """Whether slices cannot be made narrower any more."""
-        return self.width <= NARROWEST
 
 
 @dataclass(slots=True)

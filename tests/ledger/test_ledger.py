@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from exporter.api.answer import Answer
-from exporter.api.errors import InvalidResponseError, StatusError
+from exporter.api.errors import CursorRefusedError, InvalidResponseError, StatusError
 from exporter.api.schema.analytics import HOUR, Hours
 from exporter.api.serverclock import ServerClock
 from exporter.api.times import MICROSECONDS, parse_time
@@ -232,6 +232,25 @@ def test_a_window_that_the_server_cannot_read_in_time_is_read_in_narrower_ones(
 
     assert bench.counts()["sessions"] == 150
     assert bench.state.bounds.frontier > bench.listing.now() - 60 * MICROSECONDS
+
+
+def test_a_crowd_of_one_second_is_read_whole_although_it_is_longer_than_a_slice(
+    make: Make,
+) -> None:
+    bench = make(page_size=1, share=0.1, tier="free")
+    bench.poll()
+    bench.clock.advance(3000)
+    for number in range(40):  # a slice is cut for 8 pages here, and broken off at 32
+        add(bench, f"s{number}")
+    bench.clock.advance(3000)
+
+    for _ in range(20):
+        bench.clock.advance(60)
+        with suppress(CursorRefusedError):
+            bench.poll()
+
+    assert bench.counts()["sessions"] == 40
+    assert bench.state.bounds.frontier > bench.listing.now() - 300 * MICROSECONDS
 
 
 def test_a_first_date_that_is_wrong_does_not_fix_where_counting_begins(make: Make) -> None:
