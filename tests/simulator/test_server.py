@@ -174,7 +174,8 @@ async def test_no_answer_waits_for_a_delayed_acknowledgement() -> None:
             began = loop.time()
             await client.get(f"{url}/health")
             took.append(loop.time() - began)
-    assert sorted(took)[10] < 0.03
+    # Such a wait is 40 ms, and befalls each of them; a busy machine only some.
+    assert sorted(took)[2] < 0.03
 
 
 @pytest.mark.parametrize(
