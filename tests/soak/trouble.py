@@ -18,9 +18,9 @@ from tests.soak.watch import Life, Watch
 
 STARTING_SHARE = 0.25
 """Lives that are ended while they start."""
-SHORT_SHARE = 0.45
+SHORT_SHARE = 0.4
 """Lives that serve for some seconds only; the others may last as long as any."""
-SHORT_SECONDS = 8.0
+SHORT_SECONDS = 10.0
 STAYS_POLLS = 3
 """So many more polls of the sessions change nothing in the end."""
 
