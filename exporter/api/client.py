@@ -57,7 +57,7 @@ class _Reply:
     status: int
     headers: httpx.Headers
     body: bytes
-    sent: float
+    server_time: int | None
 
 
 class UnusableVariableError(Exception):
@@ -202,7 +202,7 @@ class Client:
         except UnreadableBodyError:
             self._telemetry.invalid_responses.inc(resource)
             raise
-        return Answer(body, self.server_clock.at(reply.sent))
+        return Answer(body, reply.server_time)
 
     def _learn(self, reply: _Reply, key: str | None) -> None:
         tier = _tier(reply.headers)
@@ -228,10 +228,12 @@ class Client:
                 async with request as response:
                     code = str(response.status_code)
                     received = self._clock.monotonic()
-                    self.server_clock.observe(response.headers.get("date"), sent, received)
+                    date = response.headers.get("date")
+                    # Now, since other answers may set the clock while the body is read.
+                    server_time = self.server_clock.observe(date, sent, received)
                     wanted = 200 <= response.status_code <= 299
                     body = await (_read(response) if wanted else _read_error(response))
-            return _Reply(response.status_code, response.headers, body, sent)
+            return _Reply(response.status_code, response.headers, body, server_time)
         except (httpx.TimeoutException, TimeoutError):
             code = "timeout"
             raise RequestTimeoutError("no whole answer in time") from None

@@ -71,11 +71,21 @@ class ServerClock:
         self._anchor: _Anchor | None = None
         self._suspect: _Anchor | None = None
 
-    def observe(self, date: str | None, sent: float, received: float) -> None:
-        """Learn from an answer's Date; `sent` and `received` are on the monotonic clock."""
+    def observe(self, date: str | None, sent: float, received: float) -> int | None:
+        """Learn from an answer's Date; `sent` and `received` are on the monotonic clock.
+
+        Gives the API's time when that request left, at the latest: what its own Date says, unless
+        the clock shows less; what the clock shows, where the answer has no Date.
+        """
         server = parse_http_date(date) if date else None
         if server is None:
-            return
+            return self.at(sent)
+        own = server - round((received - sent) * MICROSECONDS)
+        self._learn(server, sent, received)
+        shown = self.at(sent)
+        return None if shown is None else min(shown, own)
+
+    def _learn(self, server: int, sent: float, received: float) -> None:
         trip = received - sent
         # On average a Date was written half-way, and cut by half a second.
         seen = _Anchor(server - round(trip * MICROSECONDS), sent, trip / 2 + 0.5)
