@@ -1,0 +1,114 @@
+"""A state that turns out damaged under way: no counter falls, and what comes later is counted."""
+
+import os
+import sqlite3
+
+import pytest
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import (
+    initialize,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
+
+from exporter.api.times import MICROSECONDS
+from tests.ledger.listing import Fake
+from tests.ledger.test_exactly_once import FLAGS, Counting
+
+
+def damage() -> sqlite3.DatabaseError:
+    """What SQLite says of a page that makes no sense."""
+    error = sqlite3.DatabaseError("database disk image is malformed")
+    error.sqlite_errorcode = sqlite3.SQLITE_CORRUPT
+    return error
+
+
+class Damaged(Counting):
+    """The trouble of `Counting`, and a state file that has to be moved aside."""
+
+    damaged_at: int | None = None
+
+    @initialize()
+    def undamaged(self) -> None:
+        self.damaged_at = None
+
+    @precondition(lambda self: self.bench.state.origin is not None)
+    @rule(spared=st.integers(0, 6))
+    def poll_on_a_damaged_state(self, spared: int) -> None:
+        """From one of its commits on; the process lives, and lays a new state."""
+        store = self.bench.store
+        assert store is not None
+        generation = store.generation
+        store.fail, store.spared = damage(), spared
+        self.attempt()
+        store.fail, store.spared = None, 0
+        if store.generation == generation:
+            return  # the poll had no so many commits
+        self.bench.run(self.bench.ledger.prepare())
+        self.watch()
+        self.damaged_at = self.listing.now() + self.back * MICROSECONDS
+        self.horizon = self.bench.state.bounds.horizon
+        self.before, self.scores_before = self.bench.counts(), self.bench.scores()
+        assert self.bench.path is not None
+        assert list(self.bench.path.parent.glob("*.damaged-*"))
+
+    def check(self) -> None:
+        """What was read up to then is forgotten, and is not counted again where it was walked past.
+
+        So of what was created since the horizon of the new state, all that the list shows since
+        then counts, and nothing twice.
+        """
+        if self.damaged_at is None:
+            super().check()
+            return
+        valid = [it for it in self.listing.sessions.values() if not it.broken]
+        again = [it for it in valid if it.created >= self.horizon]
+        new = [it for it in again if it.visible > self.damaged_at]
+        counts, (scored, total) = self.bench.counts(), self.bench.scores()
+        before = self.before
+        for name, counted in [
+            ("sessions", lambda it: True),
+            ("bots", lambda it: (it.score or 0.0) >= 0.7),
+            *((f"flag:{flag}", lambda it, flag=flag: flag in it.flags) for flag in FLAGS),
+        ]:
+            more = counts.get(name, 0) - before.get(name, 0)
+            assert number(new, counted) <= more <= number(again, counted), name
+        count_before, total_before = self.scores_before
+        assert number(new, is_scored) <= scored - count_before <= number(again, is_scored)
+        most = sum(it.score or 0.0 for it in again)
+        assert total - total_before <= most + 0.001
+        assert self.bench.state.unsettled == 0
+
+
+def is_scored(it: Fake) -> bool:
+    return it.score is not None
+
+
+def number(sessions: list[Fake], counted) -> int:  # type: ignore[no-untyped-def]
+    return sum(map(counted, sessions))
+
+
+TestDamaged = Damaged.TestCase
+TestDamaged.settings = settings(
+    max_examples=15,
+    stateful_step_count=30,
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow],
+)
+
+
+@pytest.mark.soak
+@pytest.mark.timeout(3600)
+def test_counting_goes_on_after_damage_in_many_more_histories() -> None:
+    run_state_machine_as_test(
+        Damaged,
+        settings=settings(
+            max_examples=int(os.environ.get("SOAK_EXAMPLES", "1000")) // 2,
+            stateful_step_count=50,
+            deadline=None,
+            derandomize=False,
+            suppress_health_check=list(HealthCheck),
+        ),
+    )

@@ -1,0 +1,299 @@
+"""What fell out of the tier's history is a gap, to the second; all else is counted, once."""
+
+import contextlib
+import os
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    rule,
+    run_state_machine_as_test,
+)
+
+from exporter.api import tiers
+from exporter.api.errors import ApiError
+from exporter.api.times import MICROSECONDS
+from exporter.collect.sessions import HISTORY_MARGIN, LONGEST_MARGIN
+from exporter.ledger.store import StateError
+from tests.ledger.bench import Bench, KilledError
+from tests.ledger.listing import DAY, Fake
+
+OVERLAP = 20
+SETTLE = 120
+HOUR = 3600
+FREE = tiers.FREE.history_days * 24 * HOUR
+"""Seconds of history of the smallest tier."""
+
+
+@dataclass(frozen=True)
+class GivenUp:
+    """A stretch of createdAt that the ledger passed over, [start, end)."""
+
+    start: int
+    end: int
+
+
+class HistoryEdge(RuleBasedStateMachine):
+    """Long outages, tiers that change, walks that are slower than the edge of the history.
+
+    Sessions do not change here, so one that was counted was counted with all that it has.
+    """
+
+    @initialize(
+        order=st.sampled_from(["newest", "oldest", "random"]),
+        offsets=st.booleans(),
+        dates=st.sampled_from(["exact", "day", "midnight"]),
+        page_size=st.integers(1, 4),
+        latency=st.sampled_from([0.05, 2.0, 15.0]),
+        tier=st.sampled_from(["free", "pro"]),
+        lookback=st.sampled_from([0.0, FREE - HOUR, FREE + HOUR]),
+    )
+    def start(
+        self,
+        order: str,
+        offsets: bool,
+        dates: str,
+        page_size: int,
+        latency: float,
+        tier: str,
+        lookback: float,
+    ) -> None:
+        self.folder = tempfile.TemporaryDirectory()
+        self.bench = Bench(
+            Path(self.folder.name) / "state.db",
+            overlap=OVERLAP,
+            settle_after=SETTLE,
+            lookback=lookback,
+            tier=None,
+            order=order,
+            offsets=offsets,
+            dates=dates,
+            page_size=page_size,
+            latency=latency,
+        )
+        self.listing = self.bench.listing
+        self.quick = latency < 1
+        self.number = 0
+        self.rightly = 2
+        self.given_up = list[GivenUp]()
+        self.tried = list[GivenUp]()
+        self.high = dict[str, float]()
+        self.change_tier(tier)
+        self.observe()
+        born = self.listing.now() - round(lookback * MICROSECONDS) + 2 * MICROSECONDS
+        for place in range(20):
+            self.add(born + (self.listing.now() - born) * place // 20, place / 20, "closed")
+
+    def teardown(self) -> None:
+        if hasattr(self, "bench"):
+            try:
+                self.settle_down()
+            finally:
+                self.bench.close()
+                self.folder.cleanup()
+
+    def observe(self) -> None:
+        """Note what the ledger of this process tries to give up."""
+        ledger = self.bench.ledger
+        clamp = ledger.clamp
+
+        async def noted(history_start: int) -> float:
+            assert ledger.state is not None
+            frontier = ledger.state.bounds.frontier
+            if frontier < history_start:
+                edge = self.listing.now() - tiers.limits(self.bench.budget.tier).history_days * DAY
+                margin = HISTORY_MARGIN + 2 * MICROSECONDS if self.quick else LONGEST_MARGIN
+                assert history_start <= edge + margin, "given up too much"
+                self.tried.append(GivenUp(frontier, history_start))
+            return await clamp(history_start)
+
+        ledger.clamp = noted  # type: ignore[method-assign]
+
+    def add(self, created: int, score: float | None, status: str) -> None:
+        self.number += 1
+        identity = f"s{self.number * 7919 % 10007}-{self.number}"
+        self.listing.sessions[identity] = Fake(
+            identity, created, created, created, status, score, ["webdriver"]
+        )
+
+    # -- what the world does
+
+    @rule(
+        copies=st.integers(1, 20),
+        score=st.none() | st.floats(0, 1),
+        status=st.sampled_from(["active", "closed"]),
+    )
+    def insert(self, copies: int, score: float | None, status: str) -> None:
+        for _ in range(copies):
+            self.bench.clock.advance(0.5)
+            self.add(self.listing.now(), score, status)
+
+    @rule(
+        outage=st.sampled_from([HOUR, 24 * HOUR, FREE - HOUR, FREE, FREE + HOUR, 31 * 24 * HOUR]),
+        more=st.integers(-300, 300),
+        copies=st.integers(0, 40),
+        early=st.booleans(),
+        killed=st.booleans(),
+    )
+    def outage(self, outage: int, more: int, copies: int, early: bool, killed: bool) -> None:
+        """No poll for long; sessions all along, or crowded about the edge of the history."""
+        began, seconds = self.listing.now(), outage + more
+        self.bench.clock.advance(seconds)
+        for place in range(copies):
+            part = place / copies * (min(1.0, 600 / seconds) if early else 1.0)
+            created = began + round(part * seconds * MICROSECONDS)
+            self.add(created, place / copies, "closed")
+        if killed:
+            self.restart()
+
+    @rule(seconds=st.sampled_from([1, 10, 60, 600]))
+    def wait(self, seconds: int) -> None:
+        self.bench.clock.advance(seconds)
+
+    @rule(tier=st.sampled_from(["free", "pro"]))
+    def change_tier(self, tier: str) -> None:
+        self.listing.tier = tier
+        self.listing.history = tiers.limits(tier).history_days * DAY
+
+    @rule()
+    def name_no_tier(self) -> None:
+        """The header is missing, until the next change; what is served is as before."""
+        self.listing.tier = None
+
+    # -- what the exporter does, and what befalls it
+
+    @rule()
+    def poll(self) -> None:
+        self.attempt()
+
+    @rule(every=st.integers(1, 4), kind=st.sampled_from(["refuse", "fail"]))
+    def poll_with_faults(self, every: int, kind: str) -> None:
+        setattr(self.listing, kind, lambda number: number % every == 0)
+        self.attempt()
+        setattr(self.listing, kind, lambda _: False)
+
+    @rule(every=st.integers(2, 5), off=st.sampled_from([900, 7200, -900, -7200]))
+    def poll_with_wrong_dates(self, every: int, off: int) -> None:
+        """Never two within three answers: two that agree are believed."""
+
+        def date(number: int, right: int) -> int:
+            if number % every == 0 and self.rightly >= 2:
+                self.rightly = 0
+                return right + off
+            self.rightly += 1
+            return right
+
+        self.listing.date = date
+        self.attempt()
+        self.listing.date = lambda _, right: right
+
+    @rule(seconds=st.sampled_from([20, 50, 100]), times=st.integers(1, 4))
+    def poll_slowly(self, seconds: int, times: int) -> None:
+        """Some of its requests take long, so that the edge moves on meanwhile."""
+        left, self.quick = times, False
+
+        def wait() -> None:
+            nonlocal left
+            if left:
+                left -= 1
+                self.bench.clock.advance(seconds)
+
+        self.listing.on_request = wait
+        self.attempt()
+        self.listing.on_request = lambda: None
+
+    @rule(when=st.sampled_from(["before", "after"]), spared=st.integers(0, 6))
+    def poll_killed_at_commit(self, when: str, spared: int) -> None:
+        assert self.bench.store is not None
+        self.bench.store.kill, self.bench.store.spared = when, spared
+        with contextlib.suppress(KilledError):
+            self.attempt()
+        self.restart()
+
+    @rule()
+    def restart(self) -> None:
+        self.bench.restart()
+        self.observe()
+        self.watch()
+
+    def attempt(self) -> None:
+        with contextlib.suppress(ApiError, StateError):
+            self.bench.poll()
+        self.watch()
+
+    def watch(self) -> None:
+        """No counter falls, and the gap is the sum of what was given up."""
+        counts = self.bench.counts()
+        for name, before in self.high.items():
+            assert counts.get(name, 0.0) >= before, name
+        self.high = counts
+        # Of what was tried since, what was committed before a kill is in the state.
+        while self.tried and counts.get("gap", 0.0) >= self.gap(self.tried[0]) - 0.001:
+            self.given_up.append(self.tried.pop(0))
+        self.tried.clear()
+        assert counts.get("gap", 0.0) == pytest.approx(self.gap())
+
+    def gap(self, *more: GivenUp) -> float:
+        """The seconds of all that was given up."""
+        return sum(it.end - it.start for it in [*self.given_up, *more]) / MICROSECONDS
+
+    # -- the promise
+
+    def settle_down(self) -> None:
+        self.listing.latency = 0.05
+        self.attempt()
+        for _ in range(12):
+            self.bench.clock.advance(SETTLE)
+            self.bench.poll()
+            self.watch()
+        every = list(self.listing.sessions.values())
+        kept = [it for it in every if not any(g.start <= it.created < g.end for g in self.given_up)]
+        counts, (scored, total) = self.bench.counts(), self.bench.scores()
+        for count, least, most in [
+            (counts.get("sessions", 0), len(kept), len(every)),
+            (counts.get("flag:webdriver", 0), len(kept), len(every)),
+            (counts.get("bots", 0), bots(kept), bots(every)),
+            (scored, len(scores(kept)), len(scores(every))),
+            (total, sum(scores(kept)) - 0.001, sum(scores(every)) + 0.001),
+        ]:
+            assert least <= count <= most
+        assert self.bench.state.unsettled == 0
+        assert self.listing.now() - self.bench.state.bounds.frontier < 3 * SETTLE * MICROSECONDS
+
+
+def scores(sessions: list[Fake]) -> list[float]:
+    return [it.score for it in sessions if it.score is not None]
+
+
+def bots(sessions: list[Fake]) -> int:
+    return sum(score >= 0.7 for score in scores(sessions))
+
+
+TestHistoryEdge = HistoryEdge.TestCase
+TestHistoryEdge.settings = settings(
+    max_examples=25,
+    stateful_step_count=20,
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow],
+)
+
+
+@pytest.mark.soak
+@pytest.mark.timeout(3600)
+def test_the_edge_of_the_history_holds_for_many_more_histories() -> None:
+    run_state_machine_as_test(
+        HistoryEdge,
+        settings=settings(
+            max_examples=int(os.environ.get("SOAK_EXAMPLES", "1000")) // 2,
+            stateful_step_count=30,
+            deadline=None,
+            derandomize=False,
+            suppress_health_check=list(HealthCheck),
+        ),
+    )
