@@ -117,7 +117,8 @@ async def suffer(habits: Habits, folder: Path) -> tuple[Watch, float]:
         assert watch.invalid <= truth.invalid_items
         print(  # noqa: T201
             f"\n{habits.order}/{habits.paging}/{habits.date_filter}/{habits.tier}:"
-            f" {seconds:.0f} s of trouble, {len(watch.lives)} lives, {watch.samples} samples,"
+            f" {seconds:.0f} s of trouble, {len(watch.lives)} lives,"
+            f" {lives.unwritable} of them without a disk to write, {watch.samples} samples,"
             f" {share:.1%} of the time watched, {watch.on_time:.2%} of samples on time,"
             f" {watch.mean_gap:.3f} s apart, at most {watch.longest_gap:.2f} s;"
             f" {weather.storms} storms, {weather.outages} outages, {weather.jumps} clock jumps;"

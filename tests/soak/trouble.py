@@ -38,6 +38,8 @@ class Lives:
         self._chance = chance
         self._longest = longest
         self._start_seconds = 1.0
+        self.unwritable = 0
+        """Lives that said that their state could not be opened or committed."""
 
     async def live(self, until: float) -> None:
         """One life: start, be watched, and be killed at a random moment, `until` at the latest.
@@ -89,6 +91,8 @@ class Lives:
         """Kill it; or tell it to stop, and kill it at a random moment of that."""
         # Whatever happens, it stays up until then.
         assert daemon.process.returncode is None, daemon.output
+        errors = [str(event.get("error")) for event in daemon.events()]
+        self.unwritable += any("the state" in error for error in errors)
         if life.served is not None and self._chance.random() < 0.25:
             daemon.process.terminate()
             with contextlib.suppress(TimeoutError):
