@@ -1,11 +1,23 @@
-"""The daemon and its state file: kept over restarts, and survived where it cannot be written."""
+"""The daemon and its state file: kept over restarts, survived where it cannot be written, moved
+aside where it is damaged, left alone where it is another's."""
 
+# ruff: noqa: ASYNC240 - a test may wait for its own disk
+
+import asyncio
 import ctypes
+import os
 import resource
 import signal
-from collections.abc import Callable
+import sqlite3
+import sys
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from time import monotonic
 
+import pytest
+
+from exporter.ledger import statefile
+from exporter.ledger.store import LOCK_SECONDS
 from tests.e2e.running import Scrape, client_of, in_process, process
 from tests.e2e.simulation import simulated
 
@@ -102,3 +114,167 @@ async def test_a_state_that_may_not_be_written_is_no_reason_to_exit(tmp_path: Pa
             api.pause()
 
             await exporter.until_counted(api.truth)
+
+
+# -- two on one file
+
+HASTY = """
+import sys
+from exporter.ledger import store
+store.LOCK_SECONDS = 1.0
+from exporter.cli import main
+sys.exit(main())
+"""
+
+
+async def hasty(variables: Mapping[str, str]) -> tuple[int | None, str]:
+    """Exit code and stderr of a daemon that waits a second for the lock."""
+    started = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", HASTY, env=dict(variables), stderr=asyncio.subprocess.PIPE
+    )
+    try:
+        async with asyncio.timeout(30):
+            _, errors = await started.communicate()
+    finally:
+        if started.returncode is None:
+            started.kill()
+            await started.communicate()
+    return started.returncode, errors.decode()
+
+
+async def test_a_second_daemon_on_the_file_gives_up_with_1_and_the_first_counts_on(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "state.db"
+    async with simulated() as api:
+        variables = {**api.variables, "ISNOTAI_STATE_PATH": str(path)}
+        async with process(variables) as first, client_of(first) as exporter:
+            await exporter.until(more_sessions_than(0))
+
+            code, errors = await hasty(variables)
+
+            line = f"isnotai-exporter: state.path: another exporter holds {path}"
+            assert (code, errors.splitlines()[-1]) == (1, line)
+            api.pause()
+            await exporter.until_counted(api.truth)
+
+
+@pytest.mark.soak
+async def test_a_second_daemon_waits_half_a_minute_before_it_gives_up(tmp_path: Path) -> None:
+    path = tmp_path / "state.db"
+    async with simulated(rate=1.0) as api:
+        variables = {**api.variables, "ISNOTAI_STATE_PATH": str(path)}
+        async with process(variables) as first, client_of(first) as exporter:
+            await exporter.until(more_sessions_than(0))
+            async with process(variables) as second, client_of(second) as waiting:
+                began = monotonic()
+                assert await waiting.healthy()
+
+                assert await second.ended(LOCK_SECONDS + 15) == 1
+
+                assert monotonic() - began >= LOCK_SECONDS - 3
+                assert f"another exporter holds {path}" in second.output
+            assert await exporter.healthy()
+
+
+async def test_a_second_daemon_takes_over_when_the_first_ends(tmp_path: Path) -> None:
+    async with simulated(invalid_share=0.0) as api:
+        variables = {**api.variables, "ISNOTAI_STATE_PATH": str(tmp_path / "state.db")}
+        async with (
+            process(variables) as first,
+            client_of(first) as exporter,
+            process(variables) as second,
+            client_of(second) as heir,
+        ):
+            before = await exporter.until(more_sessions_than(api.truth().sessions))
+            waiting = await heir.scrape()
+            assert waiting.value("isnotai_sessions_total") is None
+            assert not waiting.value("isnotai_polls_total")
+            first.process.terminate()
+            assert await first.ended() == 0
+
+            after = await heir.until(more_sessions_than(0))
+
+            assert after.counted().sessions >= before.counted().sessions
+            api.pause()
+            await heir.until_counted(api.truth)
+
+
+# -- files that are damaged, and files of others
+
+
+def harm_pages(content: bytes) -> bytes:
+    return content[:4096] + os.urandom(len(content) - 4096)
+
+
+def harm_header(content: bytes) -> bytes:
+    return bytes(60) + content[60:]
+
+
+def cut(content: bytes) -> bytes:
+    return content[:5000]
+
+
+@pytest.mark.parametrize("harm", [harm_pages, harm_header, cut])
+async def test_a_damaged_state_of_ours_is_moved_aside_and_counting_goes_on(
+    tmp_path: Path, harm: Callable[[bytes], bytes]
+) -> None:
+    path = tmp_path / "state.db"
+    async with simulated() as api:
+        variables = {**api.variables, "ISNOTAI_STATE_PATH": str(path)}
+        async with in_process(variables) as exporter:
+            await exporter.until(more_sessions_than(0))
+        damaged = harm(path.read_bytes())
+        path.write_bytes(damaged)
+
+        async with process(variables) as daemon, client_of(daemon) as exporter:
+            entry = await daemon.until_logged("state_damaged")
+            await exporter.until(more_sessions_than(0))
+            api.pause()
+            # It begins anew, and all that it had counted is still within its lookback.
+            await exporter.until_counted(api.truth)
+
+        assert (entry["level"], entry["path"]) == ("error", str(path))
+        aside = Path(entry["moved_to"])
+        assert aside.parent == tmp_path
+        assert aside.name.startswith("state.db.damaged-")
+        assert aside.read_bytes() == damaged
+
+
+def notes(path: Path) -> str:
+    path.write_text("somebody's notes, longer than a header\n" * 10)
+    return "not a state file of this exporter"
+
+
+def other_database(path: Path) -> str:
+    connection = sqlite3.connect(path)
+    connection.execute("CREATE TABLE theirs (x)")
+    connection.close()
+    return "another program's database"
+
+
+def newer_schema(path: Path) -> str:
+    statefile.create(path)
+    connection = sqlite3.connect(path)
+    connection.execute(f"PRAGMA user_version = {statefile.VERSION + 1}")
+    connection.close()
+    return f"newer version (schema {statefile.VERSION + 1}, ours {statefile.VERSION})"
+
+
+@pytest.mark.parametrize("lay", [notes, other_database, newer_schema])
+async def test_a_file_that_is_not_ours_to_write_ends_it_with_2_and_is_not_touched(
+    tmp_path: Path, lay: Callable[[Path], str]
+) -> None:
+    path = tmp_path / "state.db"
+    said = lay(path)
+    before = path.read_bytes(), path.stat().st_mtime_ns, path.stat().st_mode
+    async with simulated(rate=1.0) as api:
+        async with process({**api.variables, "ISNOTAI_STATE_PATH": str(path)}) as daemon:
+            code = await daemon.ended(30)
+
+        assert code == 2
+        assert daemon.lines[-1].startswith("isnotai-exporter: state.path: ")
+        assert said in daemon.lines[-1]
+        assert api.asked() == 0
+    assert (path.read_bytes(), path.stat().st_mtime_ns, path.stat().st_mode) == before
+    assert [file.name for file in tmp_path.iterdir()] == ["state.db"]
