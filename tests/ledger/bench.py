@@ -3,10 +3,12 @@
 import asyncio
 import sqlite3
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TypeVar
 
+from exporter.api.answer import Answer
 from exporter.api.budget import Budget
 from exporter.api.serverclock import ServerClock, jump_seconds
 from exporter.api.times import MICROSECONDS
@@ -71,7 +73,10 @@ class MortalStore(Store):
 
 
 class Bench:
-    """Runs polls; `restart` gives up the process and starts another on the same state."""
+    """Runs polls; `restart` gives up the process and starts another on the same state.
+
+    budgeted: whether requests wait until the budget has room for them, as the client's do.
+    """
 
     def __init__(
         self,
@@ -85,6 +90,7 @@ class Bench:
         tier: str | None = "free",
         clock: FakeClock | None = None,
         share: float = 1.0,
+        budgeted: bool = False,
         **listing: object,
     ) -> None:
         self.path = path
@@ -95,6 +101,7 @@ class Bench:
         self.max_flags = max_flags
         self.tier = tier
         self.share = share
+        self.budgeted = budgeted
         self.runner = asyncio.Runner()
         self.listing = Listing(self.clock, ServerClock(), **listing)  # type: ignore[arg-type]
         self.store: MortalStore | None = None
@@ -129,7 +136,7 @@ class Bench:
             telemetry=self.telemetry,
         )
         self.sessions = Sessions(
-            api=self.listing,
+            api=self,
             ledger=self.ledger,
             budget=self.budget,
             server_clock=self.listing.server_clock,
@@ -145,6 +152,13 @@ class Bench:
     def poll(self) -> None:
         """One poll. Raises what it raises."""
         self.run(self.sessions.update(lambda part, readings: None))
+
+    async def get(
+        self, path: str, params: Mapping[str, str] | None = None, *, resource: str
+    ) -> Answer:
+        """As the client asks: the listing, through the budget where that is wanted."""
+        async with self.budget.request(resource) if self.budgeted else nullcontext():
+            return await self.listing.get(path, params, resource=resource)
 
     def close(self) -> None:
         if self.store is not None:

@@ -89,6 +89,8 @@ class Listing:
         """Whether the request of that number is refused its cursor."""
         self.fail: Callable[[int], bool] = lambda _: False
         """Whether the request of that number gives a 503."""
+        self.bearable: int | None = None
+        """A window of more sessions than that gives a 503 in place of its first page."""
         self.repeat = False
         """Each page begins with the last item of the one before."""
         self.on_request: Callable[[], None] = lambda: None
@@ -140,6 +142,8 @@ class Listing:
         rows = [it for it in rows if start <= it.created <= end]
         if "startDate" in params and parse_time(params["startDate"]) < now - self.history:
             rows = []
+        if self.bearable is not None and len(rows) > self.bearable and "cursor" not in params:
+            raise StatusError(503)
         rows.sort(key=self._key)
         first = self._position(rows, params.get("cursor"))
         size = min(int(params.get("pageSize", "20")), self.page_size)

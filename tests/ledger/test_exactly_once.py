@@ -55,6 +55,7 @@ class Counting(RuleBasedStateMachine):
         lookback=st.sampled_from([0.0, 300.0]),
         latency=st.sampled_from([0.05, 0.05, 0.5, 2.0]),
         share=st.sampled_from([1.0, 0.1]),
+        budgeted=st.sampled_from([False, False, True]),
     )
     def start(
         self,
@@ -70,6 +71,7 @@ class Counting(RuleBasedStateMachine):
         lookback: float,
         latency: float,
         share: float,
+        budgeted: bool,
     ) -> None:
         self.folder = tempfile.TemporaryDirectory()
         self.bench = Bench(
@@ -80,6 +82,7 @@ class Counting(RuleBasedStateMachine):
             tier=None,
             clock=FakeClock(began),
             share=share,
+            budgeted=budgeted,
             order=order,
             offsets=offsets,
             dates=dates,
@@ -240,6 +243,14 @@ class Counting(RuleBasedStateMachine):
         self.attempt()
         self.listing.refuse = lambda _: False
 
+    @rule(most=st.integers(3, 60))
+    def polls_of_a_weak_server(self, most: int) -> None:
+        """It gives up on windows that hold more than so many sessions."""
+        self.listing.bearable = most
+        for _ in range(4):
+            self.attempt()
+        self.listing.bearable = None
+
     @rule(every=st.integers(2, 4), items=st.integers(0, 3))
     def poll_with_short_pages(self, every: int, items: int) -> None:
         """Pages with fewer items than asked for, or none, though there are more."""
@@ -365,7 +376,7 @@ class Counting(RuleBasedStateMachine):
 
     def settle_down(self) -> None:
         """The API is quiet, and a few polls pass."""
-        self.listing.latency = 0.05
+        self.listing.latency, self.bench.budgeted = 0.05, False
         # The first one may still lack a second Date that agrees with the first.
         self.attempt()
         for _ in range(8):
