@@ -65,7 +65,7 @@ async def suffer(habits: Habits, folder: Path) -> tuple[Watch, float]:
     """
     state = folder / "state" / "state.db"
     state.parent.mkdir()
-    chance, watch = random.Random(habits.seed), Watch()  # noqa: S311 - reproducible trouble
+    chance, watch = random.Random(habits.seed), Watch()  # noqa: S311 - reproducible weather
     skew = chance.choice([-137.0, 211.0])
     # Days matter to filters that know only these: one begins in the midst of the trouble.
     daily = habits.date_filter != "exact"
@@ -91,7 +91,7 @@ async def suffer(habits: Habits, folder: Path) -> tuple[Watch, float]:
             **habits.variables,
         }
         weather = Weather(api, chance, skew)
-        lives = Lives(variables, watch, chance, habits.longest)
+        lives = Lives(variables, watch, habits.seed, habits.longest)
         changing = asyncio.create_task(weather.change())
         began = monotonic()
         while monotonic() < began + habits.seconds:
@@ -150,7 +150,7 @@ def polled(scrape: Scrape) -> float | None:
 
 
 async def test_short_trouble_leaves_every_counter_equal_to_the_oracle(tmp_path: Path) -> None:
-    habits = Habits(5, SHORT_SECONDS, 4.0, "random", "keyset", "day")
+    habits = Habits(1938, SHORT_SECONDS, 4.0, "random", "keyset", "day")
     watch, _ = await suffer(habits, tmp_path)
     assert len(watch.lives) > 2
     assert watch.samples > 20

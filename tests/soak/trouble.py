@@ -29,13 +29,13 @@ class Lives:
     """One life after another on the same state, each ended at random."""
 
     def __init__(
-        self, variables: Mapping[str, str], watch: Watch, chance: random.Random, longest: float
+        self, variables: Mapping[str, str], watch: Watch, seed: int, longest: float
     ) -> None:
         """longest: seconds that a life serves at most."""
         self._variables = variables
         self._folder = Path(variables["ISNOTAI_STATE_PATH"]).parent
         self._watch = watch
-        self._chance = chance
+        self._seed = seed
         self._longest = longest
         self._start_seconds = 1.0
         self.unwritable = 0
@@ -46,9 +46,10 @@ class Lives:
 
         until: monotonic seconds.
         """
-        chance, life = self._chance, self._watch.born()
-        disk = draw(chance, self._folder)
+        life = self._watch.born()
+        chance = random.Random(f"{self._seed} life {len(self._watch.lives)}")  # noqa: S311 - reproducible
         kind = chance.random()
+        disk = draw(chance, self._folder)
         began = monotonic()
         try:
             async with process(self._variables, prepare=disk.prepare()) as daemon:
@@ -61,9 +62,9 @@ class Lives:
                     short = kind < STARTING_SHARE + SHORT_SHARE
                     most = min(SHORT_SECONDS, self._longest) if short else self._longest
                     seconds = chance.uniform(0.0, most)
-                    async with self._troubled(daemon, disk, seconds):
+                    async with _troubled(daemon, disk, chance, seconds):
                         await self._serve(daemon, min(monotonic() + seconds, until))
-                await self._end(daemon, life)
+                await self._end(daemon, life, chance)
         finally:
             disk.recover()
 
@@ -73,30 +74,33 @@ class Lives:
             async with asyncio.timeout(deadline - monotonic()), client_of(daemon) as exporter:
                 await self._watch.follow(exporter)
 
-    @asynccontextmanager
-    async def _troubled(self, daemon: Process, disk: Disk, seconds: float) -> AsyncIterator[None]:
-        """The disk's trouble comes and perhaps goes while the block runs, some `seconds`."""
-        loop = asyncio.get_running_loop()
-        comes, goes = sorted(self._chance.uniform(0, seconds) for _ in range(2))
-        timers = [loop.call_later(comes, disk.strike, daemon.pid)]
-        if disk.recovers:
-            timers.append(loop.call_later(goes, disk.recover, daemon.pid))
-        try:
-            yield
-        finally:
-            for timer in timers:
-                timer.cancel()
-
-    async def _end(self, daemon: Process, life: Life) -> None:
+    async def _end(self, daemon: Process, life: Life, chance: random.Random) -> None:
         """Kill it; or tell it to stop, and kill it at a random moment of that."""
         # Whatever happens, it stays up until then.
         assert daemon.process.returncode is None, daemon.output
         errors = [str(event.get("error")) for event in daemon.events()]
         self.unwritable += any("the state" in error for error in errors)
-        if life.served is not None and self._chance.random() < 0.25:
+        if life.served is not None and chance.random() < 0.25:
             daemon.process.terminate()
             with contextlib.suppress(TimeoutError):
-                await daemon.ended(self._chance.uniform(0.0, 0.5))
+                await daemon.ended(chance.uniform(0.0, 0.5))
+
+
+@asynccontextmanager
+async def _troubled(
+    daemon: Process, disk: Disk, chance: random.Random, seconds: float
+) -> AsyncIterator[None]:
+    """The disk's trouble comes and perhaps goes while the block runs, some `seconds`."""
+    loop = asyncio.get_running_loop()
+    comes, goes = sorted(chance.uniform(0, seconds) for _ in range(2))
+    timers = [loop.call_later(comes, disk.strike, daemon.pid)]
+    if disk.recovers:
+        timers.append(loop.call_later(goes, disk.recover, daemon.pid))
+    try:
+        yield
+    finally:
+        for timer in timers:
+            timer.cancel()
 
 
 async def settle(
