@@ -25,12 +25,12 @@ from typing import Any, Literal, cast
 
 import exporter
 from exporter.api import walk
-from exporter.api.times import MICROSECONDS
 from exporter.collect import sessions
+from exporter.ledger import statefile
 from tests.clocks import FakeClock
 from tests.ledger import bench as benches
 from tests.ledger.bench import Bench, MortalStore
-from tests.ledger.listing import DAY, Fake
+from tests.ledger.stages import RULES, STAGES, Stage
 
 Kind = Literal["line", "step"]
 
@@ -45,90 +45,13 @@ RESTARTS_AFTER = 45.0
 
 SETTLING_POLLS = 8
 ENDLESS = 1 << 60
+ABSENT = "no state"
 
 ROUND_A_COMMIT = range(-1, 2)
 """Points before and after a COMMIT begins, in which what is published may run ahead of it."""
 
 BATCH_ITEMS = 12
 """So few are committed at once, that kills fall between the commits of one slice, too."""
-
-RULES: dict[str, Any] = {
-    "overlap": 20.0,
-    "settle_after": 120.0,
-    "interval": 10.0,
-    "max_flags": 3,
-    "order": "oldest",  # so that the same flags fill the bound, however the way is cut
-}
-
-
-@dataclass
-class Stage:
-    """The list and the clock as they are when the doomed process starts, and the state's file."""
-
-    path: Path
-    clock: float
-    sessions: dict[str, Fake]
-    refused: int
-
-    def bench(self, path: Path, after: float, kind: type[Bench] = Bench, **more: Any) -> Bench:
-        """A process on the state at `path`, so many seconds later."""
-        return kind(path, clock=FakeClock(self.clock + after), **RULES, **more)
-
-
-def fakes(now: int, name: str, ages: Iterator[float] | range, **more: Any) -> Iterator[Fake]:
-    """Sessions created so many seconds ago, each visible and changed at once."""
-    for number, age in enumerate(ages):
-        created = now - round(age * MICROSECONDS)
-        fields = {"visible": created, "updated": created, **more}
-        yield Fake(f"{name}-{number}", created, **fields)
-
-
-def staged(path: Path, outage: float) -> Stage:
-    """A process that ran and stopped well, and an outage with all that can befall its sessions.
-
-    Open sessions change, close, come late or are never listed again; one cannot be read; two flags
-    are new and one is over the bound; what was settled can be forgotten.
-    """
-    bench = Bench(path, clock=FakeClock(), **RULES)
-    here = bench.listing.sessions
-
-    def add(found: Iterator[Fake]) -> None:
-        here.update((it.id, it) for it in found)
-
-    bench.poll()
-    bench.clock.advance(5)
-    add(fakes(bench.listing.now(), "old", range(2), status="closed", score=0.8))
-    bench.clock.advance(1)
-    add(fakes(bench.listing.now(), "open", range(1), score=0.3, flags=["headless"]))
-    add(fakes(bench.listing.now(), "missed", range(1), score=0.75, flags=["headless"]))
-    behind = bench.listing.now() + MICROSECONDS
-    for _ in range(4):
-        bench.clock.advance(10)
-        bench.poll()
-    del here["missed-0"]
-    for _ in range(3):
-        bench.clock.advance(10)
-        bench.poll()
-    bench.clock.advance(outage)
-    now = bench.listing.now()
-    here["late"] = Fake("late", behind, now - 1, now - 1, "closed", 0.9)
-    changed = here["open-0"]
-    changed.score, changed.status, changed.updated = 0.95, "closed", now
-    changed.flags.append("webdriver")
-    reach = range(300, min(round(outage), 5100), 200)
-    add(fakes(now, "backlog", reach, status="closed", score=0.5, flags=["headless"]))
-    add(fakes(now, "bot", range(310, 4000, 1200), status="closed", score=1.0, flags=["no-mouse"]))
-    add(fakes(now, "broken", range(700, 701), broken=True))
-    add(fakes(now, "odd", range(30, 33), score=0.1, flags=["fourth", "no-mouse"]))
-    add(fakes(now, "fresh", range(-12, -8), score=0.7, flags=["webdriver"]))
-    bench.close()
-    return Stage(path, bench.clock.now(), here, refused=5)
-
-
-STAGES: dict[str, Callable[[Path], Stage]] = {
-    "backlog": lambda path: staged(path, 5400.0),
-    "gap": lambda path: staged(path, 7.5 * DAY / MICROSECONDS),
-}
 
 
 def image(connection: sqlite3.Connection) -> str:
@@ -138,6 +61,23 @@ def image(connection: sqlite3.Connection) -> str:
         rows = connection.execute(f"SELECT * FROM {table} ORDER BY 1, 2")  # noqa: S608 - a constant
         digest.update(repr(rows.fetchall()).encode())
     return digest.hexdigest()
+
+
+def image_at(path: Path, place: Path) -> str:
+    """The image of a state file as it lies there, which is left as it is."""
+    if not path.exists():
+        return ABSENT
+    place.mkdir(exist_ok=True)
+    seen = Path(shutil.copy(path, place))
+    log = path.with_name(f"{path.name}-wal")
+    if log.exists():
+        shutil.copy(log, place)
+    connection = sqlite3.connect(seen)
+    try:
+        return image(connection)
+    finally:
+        connection.close()
+        shutil.rmtree(place)
 
 
 def invalid_rows(connection: sqlite3.Connection) -> int:
@@ -157,6 +97,16 @@ def published(bench: Bench) -> dict[str, float]:
 def invalid_items(bench: Bench) -> float:
     """What this process has published of items that do not decode; the next starts anew."""
     return bench.telemetry.invalid_items.value("sessions") if hasattr(bench, "telemetry") else 0.0
+
+
+class Predictable:
+    """The module `os`, of which two processes get the same random bytes."""
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(os, name)
+
+    def urandom(self, size: int) -> bytes:
+        return bytes(size)
 
 
 class Doomed(Bench):
@@ -217,17 +167,18 @@ def doomed_polls(
     Gives how many points they passed, and how many before each commit.
     """
     setattr(sessions, "BATCH_ITEMS", BATCH_ITEMS)  # noqa: B010 - a constant, for this process only
-    bench = Doomed(kind, point, tell, path, clock=FakeClock(stage.clock), **RULES)
+    setattr(statefile, "os", Predictable())  # noqa: B010 - the salt, for this process only
+    clock = FakeClock(stage.clock)
+    bench = Doomed(kind, point, tell, path, clock=clock, lookback=stage.lookback, **RULES)
     bench.listing.sessions = stage.sessions
     bench.listing.refuse = lambda number: number == stage.refused
     bench.poll()
     bench.clock.advance(10)
     bench.poll()
-    passed = point - bench.left
+    bench.close()
     sys.settrace(None)
     threading.settrace(None)
-    bench.close()
-    return passed, [point - left for left in bench.at_commit]
+    return point - bench.left, [point - left for left in bench.at_commit]
 
 
 def forked(work: Callable[[int], object]) -> tuple[int, bytes]:
@@ -254,25 +205,35 @@ def copied(stage: Stage, place: Path) -> Path:
     """The stage's state where the next process is to find it, and nothing else beside it."""
     shutil.rmtree(place, ignore_errors=True)
     place.mkdir()
-    return Path(shutil.copy(stage.path, place / "state.db"))
+    path = place / "state.db"
+    if stage.path.exists():
+        shutil.copy(stage.path, path)
+    return path
 
 
 def unharmed(stage: Stage, place: Path, kind: Kind) -> tuple[list[str], int, list[int]]:
     """The polls without a kill: the images that they go through, and as `doomed_polls`."""
-    connection = sqlite3.connect(stage.path)
-    images = [image(connection)]
-    connection.close()
+    images = [image_at(stage.path, place.with_name("seen"))]
+
+    def note(connection: sqlite3.Connection) -> None:
+        seen = image(connection)
+        if seen not in images:
+            images.append(seen)
 
     def record(tell: int) -> None:
-        whole = MortalStore._transact
+        whole, opened = MortalStore._transact, MortalStore._open_file
 
         def recorded(store: MortalStore, work: Any, then: Any) -> Any:
             result = whole(store, work, then)
-            seen = image(store._open())
-            if seen not in images:
-                images.append(seen)
+            note(store._open())
             return result
 
+        def noted(store: MortalStore, path: Path) -> sqlite3.Connection:
+            connection = opened(store, path)
+            note(connection)
+            return connection
+
+        setattr(MortalStore, "_open_file", noted)  # noqa: B010 - for this process only
         setattr(MortalStore, "_transact", recorded)  # noqa: B010 - for this process only
         doomed_polls(stage, copied(stage, place), "line", ENDLESS, tell)
         os.write(tell, json.dumps(images).encode())
@@ -300,14 +261,14 @@ class Rest:
 
 def aftermath(stage: Stage, path: Path, known: Callable[[str], Rest | None]) -> Rest:
     """Start on what lies there and let it settle; the same image as before ends as before."""
+    seen = image_at(path, path.parent.with_name("seen"))
+    before = known(seen)
+    if before is not None:
+        return before
     bench = stage.bench(path, RESTARTS_AFTER)
     bench.listing.sessions = stage.sessions
     assert bench.store is not None
     try:
-        seen = str(bench.run(bench.store.run(image)))
-        before = known(seen)
-        if before is not None:
-            return before
         found = ended = published(bench)
         fell = ""
         for _ in range(SETTLING_POLLS):
