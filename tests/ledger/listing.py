@@ -142,7 +142,8 @@ class Listing:
         rows = [it for it in rows if start <= it.created <= end]
         if "startDate" in params and parse_time(params["startDate"]) < now - self.history:
             rows = []
-        if self.bearable is not None and len(rows) > self.bearable and "cursor" not in params:
+        wide = self.bearable is not None and len(rows) > self.bearable
+        if wide and "startDate" in params and "cursor" not in params:
             raise StatusError(503)
         rows.sort(key=self._key)
         first = self._position(rows, params.get("cursor"))
