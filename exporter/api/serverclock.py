@@ -21,7 +21,7 @@ LEAST_JUMP_SECONDS = 2.0
 
 
 def jump_seconds(overlap: float) -> float:
-    """How far ahead of what was expected a Date may be, to be believed before a second one agrees.
+    """How far off what was expected a Date may be, to be believed before a second one agrees.
 
     overlap: `sessions.overlap`, seconds. The frontier lies that far behind the API's clock, so half
     of it, and at most a minute, does no harm.
@@ -54,11 +54,13 @@ class _Anchor:
 
 
 class ServerClock:
-    """What the API's clock shows, in microseconds since 1970, never more than it really shows.
+    """What the API's clock shows, in microseconds since 1970, and never more than it really shows,
+    save that it follows a step back one answer late; `observe` gives that answer its own time.
 
-    A reading more than `jump` seconds ahead of what the last one foretells (one wrong Date would
-    move the frontier past sessions that nobody read) is set aside until another agrees; so is a
-    first one that is so far off our own clock. Of two that agree, the one that shows less counts.
+    A reading more than `jump` seconds off what the last one foretells is set aside until another
+    agrees: one wrong Date ahead would move the frontier past sessions that nobody read, and one
+    behind would take for readable what left the history. So is a first one that is so far off our
+    own clock. Of two that agree, the one that shows less counts.
 
     now: Unix seconds of our clock; without it the first Date is believed.
     """
@@ -93,7 +95,7 @@ class ServerClock:
         if self._anchor is None:
             foreseen = not self._is_strange(server)
         else:
-            foreseen = seen.server - self._anchor.at(sent) <= self._jump
+            foreseen = abs(seen.server - self._anchor.at(sent)) <= self._jump
         if foreseen:
             self._anchor, self._suspect = seen, None
         elif suspect and abs(seen.server - suspect.at(sent)) <= AGREED_SECONDS * MICROSECONDS:

@@ -96,13 +96,15 @@ def test_two_dates_far_ahead_that_disagree_are_not() -> None:
     assert clock.at(30.0) == (NOW + 20) * 1e6
 
 
-def test_a_date_behind_is_believed_at_once() -> None:
+def test_a_date_far_behind_is_that_of_its_answer_but_the_clock_waits_for_a_second() -> None:
     clock = ServerClock()
     clock.observe(date(NOW), 10.0, 10.0)
 
-    clock.observe(date(NOW - 3600), 20.0, 20.0)
+    assert clock.observe(date(NOW - 3600), 20.0, 20.0) == (NOW - 3600) * 1e6
+    assert clock.at(20.0) == (NOW + 10) * 1e6
+    assert clock.observe(date(NOW - 3590), 30.0, 30.0) == (NOW - 3590) * 1e6
 
-    assert clock.at(20.0) == (NOW - 3600) * 1e6
+    assert clock.at(30.0) == (NOW - 3590) * 1e6
 
 
 @pytest.mark.parametrize("off", [-400 * DAY, -2 * DAY, -7200, -61, 61, 7200, 2 * DAY, 400 * DAY])
