@@ -153,4 +153,4 @@ def test_so_it_does_where_each_poll_brings_several_pages(tier: str, pages: float
     """Pages of ten, which the API says and the collector goes by, so that it is fast."""
     size = 10
 
-    judge(Load(tier, size, pages * size / INTERVAL), f"{tier} {pages} pages a poll", 2400)
+    judge(Load(tier, size, pages * size / INTERVAL), f"{tier} {pages} pages a poll", 1800)

@@ -277,7 +277,7 @@ def bots(sessions: list[Fake]) -> int:
 
 TestHistoryEdge = HistoryEdge.TestCase
 TestHistoryEdge.settings = settings(
-    max_examples=25,
+    max_examples=15,
     stateful_step_count=20,
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow],
