@@ -284,6 +284,33 @@ TestHistoryEdge.settings = settings(
 )
 
 
+def test_one_date_far_behind_before_an_outage_hides_nothing_of_the_gap() -> None:
+    """The walk that follows would begin before the history, and its empty page look whole."""
+    bench = Bench(None, page_size=4, tier="free", overlap=OVERLAP, settle_after=SETTLE)
+    listing = bench.listing
+    bench.poll()
+    for number in range(120):  # slices of this backlog show that endDates are honoured
+        bench.clock.advance(60)
+        at = listing.now()
+        listing.sessions[f"s{number}"] = Fake(f"s{number}", at, at, at, "closed", 0.5)
+    for _ in range(10):
+        bench.clock.advance(60)
+        bench.poll()
+    listing.date = lambda _, right: right - 2 * HOUR
+    bench.poll()
+    listing.date = lambda _, right: right
+    frontier = bench.state.bounds.frontier
+    bench.clock.advance(FREE + 5 * HOUR)
+    lost = (listing.now() - listing.history - frontier) / MICROSECONDS
+
+    for _ in range(8):
+        bench.poll()
+        bench.clock.advance(60)
+
+    assert lost <= bench.counts()["gap"] < lost + 120
+    bench.close()
+
+
 @pytest.mark.soak
 @pytest.mark.timeout(3600)
 def test_the_edge_of_the_history_holds_for_many_more_histories() -> None:
