@@ -129,14 +129,14 @@ class Listing:
         date = self.date(self.requests, now // MICROSECONDS)
         self.clock.advance(self.latency / 2)
         header = None if date is None else formatdate(date, usegmt=True)
-        self.server_clock.observe(header, sent, self.clock.monotonic())
+        at = self.server_clock.observe(header, sent, self.clock.monotonic())
         if self.tier is not None:
             self.tell(self.tier)
         if self.fail(self.requests):
             raise StatusError(503)
         if "cursor" in params and self.refuse(self.requests):
             raise StatusError(400)
-        return Answer(self._page(params, now), self.server_clock.at(sent))
+        return Answer(self._page(params, now), at)
 
     def _page(self, params: Mapping[str, str], now: int) -> dict[str, object]:
         start, end = self._window(params, now)
