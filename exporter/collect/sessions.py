@@ -21,9 +21,9 @@ from exporter.api.times import MICROSECONDS, format_time
 from exporter.api.walk import walk
 from exporter.clock import Clock
 from exporter.collect.protocol import Api, Publish
+from exporter.collect.served import Served
 from exporter.ledger.ledger import Ledger, WalkLog
 from exporter.ledger.plan import (
-    DAY,
     FIRST_WIDTH,
     EndDates,
     Slice,
@@ -67,17 +67,6 @@ LONG_SWEEP = 600 * MICROSECONDS
 
 RATE_SECONDS = 600
 
-DATES_WANTED = 2
-"""A first Date that is far off our clock is believed when a second one agrees."""
-
-TIER_PROBES = 3
-"""So many answers without a tier, before history is given up as that of the smallest tier."""
-
-HISTORY_MARGIN = 60 * MICROSECONDS
-LONGEST_MARGIN = 3600 * MICROSECONDS
-"""How near to the end of the history a walk begins: a minute, and twice as far each time that was
-too near."""
-
 _log = get_logger(__name__)
 
 
@@ -113,26 +102,31 @@ class Sessions:
         interval: float,
     ) -> None:
         self._api = api
+        self._served = Served(
+            api,
+            PATH,
+            resource=self.resource,
+            budget=budget,
+            server_clock=server_clock,
+            clock=clock,
+        )
         self._ledger = ledger
         self._budget = budget
-        self._server_clock = server_clock
         self._clock = clock
         self._interval = interval
         self._ends = EndDates()
         self._page_size: int | None = None
-        self._probed = False
         self._tip: int | None = None
         """The API's time up to which tails have read; None before the first whole pass."""
         self._tail: _Pass | None = None
         self._sweep: _Pass | None = None
         self._next_sweep = 0
-        self._margin = HISTORY_MARGIN
         self._narrowed: int | None = None
 
     async def update(self, publish: Publish) -> None:
         """One poll. Raises ApiError or StateError; what was read before it is committed."""
         await self._ledger.prepare()
-        now = await self._api_time()
+        now = await self._served.now()
         await self._ledger.begin(now)
         await self._give_up_history(now)
         self._choose(now)
@@ -161,34 +155,9 @@ class Sessions:
             if self._clock.monotonic() >= deadline:
                 break
 
-    async def _api_time(self) -> int:
-        """The API's time now; asked for where no answer has told it yet.
-
-        The same answer tells the tier, on which the history depends.
-        """
-        if not self._probed:
-            await self._probe()
-            self._probed = True
-        for _ in range(DATES_WANTED):
-            if self._server_clock.at(self._clock.monotonic()) is None:
-                await self._probe()
-        now = self._server_clock.at(self._clock.monotonic())
-        if now is None:
-            raise InvalidResponseError("sessions: no answer has carried a Date to be believed")
-        return now
-
-    async def _probe(self) -> None:
-        """The smallest answer there is, for its headers."""
-        await self._api.get(PATH, {"pageSize": "1"}, resource=self.resource)
-
     async def _give_up_history(self, now: int) -> None:
-        frontier = self._state().bounds.frontier
-        for _ in range(TIER_PROBES):
-            if self._budget.tier is not None or frontier >= self._history_start(now):
-                break
-            # What is given up is lost; one answer without the tier is no reason for that.
-            await self._probe()
-        gap = await self._ledger.clamp(self._history_start(now))
+        start = await self._served.sure_start(now, self._state().bounds.frontier)
+        gap = await self._ledger.clamp(start)
         if gap:
             _log.warning("sessions_gap", seconds=round(gap))
             if self._sweep is not None:
@@ -196,17 +165,9 @@ class Sessions:
                 self._narrowed = self._sweep.planner.width
                 self._sweep = None
 
-    def _history_edge(self, now: int) -> int:
-        """From when on the API still serves sessions; an unknown tier counts as free."""
-        return now - tiers.limits(self._budget.tier).history_days * DAY
-
-    def _history_start(self, now: int) -> int:
-        """From when on they are read: what is about to leave the history is not begun with."""
-        return self._history_edge(now) + self._margin
-
     def _reach(self, state: LedgerState, now: int) -> int:
         """From when on a sweep reads; what left the history before it was settled shows no more."""
-        return max(state.reach, self._history_start(now))
+        return max(state.reach, self._served.start(now))
 
     async def _left_history(self, piece: Slice) -> bool:
         """Whether the slice's start left the history while it was walked.
@@ -214,10 +175,10 @@ class Sessions:
         A startDate before the history gives empty pages, so the walk may have shown too little.
         The next one starts further within.
         """
-        now = await self._api_time()
-        if piece.start - MICROSECONDS >= self._history_edge(now):
+        now = await self._served.now()
+        if piece.start - MICROSECONDS >= self._served.edge(now):
             return False
-        self._margin = min(2 * self._margin, LONGEST_MARGIN)
+        self._served.retreat()
         await self._give_up_history(now)
         return True
 
@@ -275,7 +236,7 @@ class Sessions:
 
     async def _step(self, current: _Pass, publish: Publish) -> None:
         """Walk one slice of the pass, commit what it shows, and note what it covers."""
-        now = await self._api_time()
+        now = await self._served.now()
         planner = current.planner
         known = self._recent(now)
         estimate = self._estimate(self._state(), planner.position, now)
@@ -335,7 +296,7 @@ class Sessions:
             if isinstance(error, CursorRefusedError) or read > 1:
                 planner.refused(piece, now)
             elif _may_be_too_wide(error) and planner.failed():
-                await self._probe()  # which fails as well where it is the API that is down
+                await self._served.probe()  # which fails as well where it is the API that is down
                 planner.too_wide(piece, now)
             raise
         await self._ledger.take(batch, log)

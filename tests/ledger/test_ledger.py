@@ -14,7 +14,6 @@ import pytest
 from exporter.api.answer import Answer
 from exporter.api.errors import CursorRefusedError, InvalidResponseError, StatusError
 from exporter.api.schema.analytics import HOUR, Hours
-from exporter.api.serverclock import ServerClock
 from exporter.api.times import MICROSECONDS, parse_time
 from exporter.ledger import ledger
 from exporter.ledger.coverage import Coverage
@@ -256,8 +255,6 @@ def test_a_crowd_of_one_second_is_read_whole_although_it_is_longer_than_a_slice(
 def test_a_first_date_that_is_wrong_does_not_fix_where_counting_begins(make: Make) -> None:
     bench = make()
     add(bench, "before", ago=60)
-    bench.listing.server_clock = ServerClock(bench.clock.now)
-    bench.sessions._server_clock = bench.listing.server_clock
     bench.listing.skew = -7200.0
 
     def mend() -> None:
