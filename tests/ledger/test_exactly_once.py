@@ -29,6 +29,9 @@ SETTLE = 120
 MOST = 250
 """So many sessions at most, so that a history is told in a second."""
 
+OFF = [120, 900, 7200, 100 * 3600, -90, -900, -7200, -100 * 3600]
+"""So many seconds are wrong Dates off."""
+
 FLAGS = ("headless", "no-mouse", "webdriver", "fast-typing")
 AFTERNOON, BEFORE_MIDNIGHT = 1_790_000_000.0, 1_790_035_000.0
 ORDERS = ["newest", "oldest", "by_id", "updated", "updated_oldest", "random"]
@@ -51,6 +54,8 @@ class Counting(RuleBasedStateMachine):
         skew=st.sampled_from([0.0, -400.0, 517.3]),
         steady=st.booleans(),
         repeat=st.booleans(),
+        short=st.sampled_from([None, None, (2, 0), (2, 1), (3, 0)]),
+        off=st.sampled_from([0, 0, *OFF]),
         overlap=st.sampled_from([OVERLAP, 2 * SETTLE]),
         lookback=st.sampled_from([0.0, 300.0]),
         latency=st.sampled_from([0.05, 0.05, 0.5, 2.0]),
@@ -67,6 +72,8 @@ class Counting(RuleBasedStateMachine):
         skew: float,
         steady: bool,
         repeat: bool,
+        short: tuple[int, int] | None,
+        off: int,
         overlap: int,
         lookback: float,
         latency: float,
@@ -92,6 +99,10 @@ class Counting(RuleBasedStateMachine):
         )
         self.listing = self.bench.listing
         self.listing.repeat = repeat
+        if short is not None:
+            # Fewer items than asked for, or none, though there are more.
+            every, items = short
+            self.listing.short = lambda number: items if number % every == 0 else None
         self.listing.tier = "free"
         self.number = 0
         self.high = dict[str, float]()
@@ -108,6 +119,8 @@ class Counting(RuleBasedStateMachine):
             created = self.first_start - (90 + 30 * number**2) * MICROSECONDS
             old = Fake(f"old{number}", created, created, created, "closed", 0.9, ["headless"])
             self.listing.sessions[old.id] = old
+        if off:
+            self.poll_with_wrong_dates(0, off, False)
 
     def teardown(self) -> None:
         if hasattr(self, "bench"):
@@ -173,12 +186,15 @@ class Counting(RuleBasedStateMachine):
             self.bench.restart()
 
     @rule(
-        pick=st.randoms(use_true_random=False), score=st.floats(0, 1), flag=st.sampled_from(FLAGS)
+        pick=st.randoms(use_true_random=False),
+        many=st.integers(1, 20),
+        score=st.floats(0, 1),
+        flag=st.sampled_from(FLAGS),
     )
-    def change(self, pick, score: float, flag: str) -> None:  # type: ignore[no-untyped-def]
-        """A session changes: its score rises, a flag is added.
+    def change(self, pick, many: int, score: float, flag: str) -> None:  # type: ignore[no-untyped-def]
+        """Sessions change: their score rises, a flag is added.
 
-        It is active, or its last change is not yet an overlap ago by any clock so far.
+        They are active, or their last change is not yet an overlap ago by any clock so far.
         """
         now = self.listing.now() + self.back * MICROSECONDS
         fresh = now - self.latest * MICROSECONDS
@@ -188,19 +204,21 @@ class Counting(RuleBasedStateMachine):
             if it.status == "active" or it.updated > fresh
             if now - it.created < (SETTLE // 2) * MICROSECONDS
         ]
-        if young:
-            it = pick.choice(young)
+        for it in pick.sample(young, min(many, len(young))):
             it.score = max(score, it.score or 0.0)
             if flag not in it.flags:
                 it.flags.append(flag)
             it.updated = self.listing.now()
 
-    @rule(pick=st.randoms(use_true_random=False), status=st.sampled_from(["closed", None]))
-    def close(self, pick, status: str | None) -> None:  # type: ignore[no-untyped-def]
-        """A session ends."""
+    @rule(
+        pick=st.randoms(use_true_random=False),
+        many=st.integers(1, 20),
+        status=st.sampled_from(["closed", None]),
+    )
+    def close(self, pick, many: int, status: str | None) -> None:  # type: ignore[no-untyped-def]
+        """Sessions end."""
         active = [it for it in self.listing.sessions.values() if it.status == "active"]
-        if active:
-            it = pick.choice(active)
+        for it in pick.sample(active, min(many, len(active))):
             it.status = status
             it.updated = self.listing.now()
 
@@ -251,28 +269,21 @@ class Counting(RuleBasedStateMachine):
             self.attempt()
         self.listing.bearable = None
 
-    @rule(every=st.integers(2, 4), items=st.integers(0, 3))
-    def poll_with_short_pages(self, every: int, items: int) -> None:
-        """Pages with fewer items than asked for, or none, though there are more."""
-        self.listing.short = lambda number: items if number % every == 0 else None
-        self.attempt()
-        self.listing.short = lambda _: None
-
     @rule(every=st.integers(1, 4))
     def poll_without_dates(self, every: int) -> None:
         self.listing.date = lambda number, right: None if number % every == 0 else right
         self.attempt()
         self.listing.date = lambda _, right: right
 
-    @rule(
-        every=st.integers(2, 5),
-        off=st.sampled_from([120, 900, 7200, 100 * 3600, -90, -900, -7200, -100 * 3600]),
-    )
-    def poll_with_wrong_dates(self, every: int, off: int) -> None:
-        """Dates that are wrong, but never two within three answers: two that agree are believed."""
+    @rule(at=st.integers(0, 5), off=st.sampled_from(OFF), restarted=st.booleans())
+    def poll_with_wrong_dates(self, at: int, off: int, restarted: bool) -> None:
+        """From its answer number `at` on, but never two within three: two that agree count."""
+        if restarted:
+            self.bench.restart()
+        first = self.listing.requests + 1
 
         def date(number: int, right: int) -> int:
-            if number % every == 0 and self.rightly >= 2:
+            if number - first >= at and self.rightly >= 2:
                 self.rightly = 0
                 return right + off
             self.rightly += 1
@@ -283,12 +294,15 @@ class Counting(RuleBasedStateMachine):
         self.listing.date = lambda _, right: right
 
     @rule(
-        what=st.sampled_from(["insert", "burst", "change", "close", "wait"]),
+        what=st.sampled_from(["insert", "burst", "change", "close"]),
         every=st.integers(1, 4),
         times=st.integers(1, 5),
+        pause=st.sampled_from([0, 0, 10, 30]),
         pick=st.randoms(use_true_random=False),
     )
-    def poll_amid(self, what: str, every: int, times: int, pick) -> None:  # type: ignore[no-untyped-def]
+    def poll_amid(  # type: ignore[no-untyped-def]
+        self, what: str, every: int, times: int, pause: int, pick
+    ) -> None:
         """The world goes on between the pages of a walk.
 
         Where the list is ordered by the last change, no session changes meanwhile: that can hide
@@ -308,11 +322,10 @@ class Counting(RuleBasedStateMachine):
                 case "burst":
                     self.burst(10, 0.3)
                 case "change":
-                    self.change(pick, 0.9, FLAGS[0])
-                case "close":
-                    self.close(pick, "closed")
+                    self.change(pick, 5, 0.9, FLAGS[0])
                 case _:
-                    self.wait(30)
+                    self.close(pick, 5, "closed")
+            self.bench.clock.advance(pause)
 
         self.listing.on_request = move
         self.attempt()

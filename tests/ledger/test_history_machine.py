@@ -138,11 +138,17 @@ class HistoryEdge(RuleBasedStateMachine):
         outage=st.sampled_from([HOUR, 24 * HOUR, FREE - HOUR, FREE, FREE + HOUR, 31 * 24 * HOUR]),
         more=st.integers(-300, 300),
         copies=st.integers(0, 40),
-        early=st.booleans(),
+        early=st.sampled_from([True, True, False]),
         killed=st.booleans(),
+        slow=st.sampled_from([0, 0, 50, 100]),
     )
-    def outage(self, outage: int, more: int, copies: int, early: bool, killed: bool) -> None:
-        """No poll for long; sessions all along, or crowded about the edge of the history."""
+    def outage(
+        self, outage: int, more: int, copies: int, early: bool, killed: bool, slow: int
+    ) -> None:
+        """No poll for long; sessions all along, or crowded about the edge of the history.
+
+        slow: so many seconds does each request of the next poll take, where there is to be one.
+        """
         began, seconds = self.listing.now(), outage + more
         self.bench.clock.advance(seconds)
         for place in range(copies):
@@ -151,6 +157,8 @@ class HistoryEdge(RuleBasedStateMachine):
             self.add(created, place / copies, "closed")
         if killed:
             self.restart()
+        if slow:
+            self.poll_slowly(slow, 20)
 
     @rule(seconds=st.sampled_from([1, 10, 60, 600]))
     def wait(self, seconds: int) -> None:
