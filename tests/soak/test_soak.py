@@ -164,12 +164,12 @@ SLOW = {
 STRICT = {"strict_cursors": True, "cursor_seconds": 5.0, "last_cursor": "null"}
 
 LONG = [
-    Habits(17, LONG_SECONDS, 60.0, "newest", "offset"),
-    Habits(23, PHASE_SECONDS, 60.0, "oldest", "keyset", "day", more=STRICT),
-    Habits(29, PHASE_SECONDS, 60.0, "updated", "keyset", longest_session=5.0),
-    Habits(31, PHASE_SECONDS, 60.0, "random", "offset", "midnight", more={"last_cursor": "empty"}),
-    Habits(37, PHASE_SECONDS, 60.0, "by_id", "keyset", tier="pro", variables=SLOW),
-    Habits(41, PHASE_SECONDS, 60.0, "updated", "offset", "midnight", longest_session=5.0),
+    Habits(140, LONG_SECONDS, 40.0, "newest", "offset"),
+    Habits(232, PHASE_SECONDS, 40.0, "oldest", "keyset", "day", more=STRICT),
+    Habits(162, PHASE_SECONDS, 40.0, "updated", "keyset", longest_session=5.0),
+    Habits(238, PHASE_SECONDS, 40.0, "random", "offset", "midnight", more={"last_cursor": "empty"}),
+    Habits(193, PHASE_SECONDS, 40.0, "by_id", "keyset", tier="pro", variables=SLOW),
+    Habits(111, PHASE_SECONDS, 40.0, "updated", "offset", "midnight", longest_session=5.0),
 ]
 
 
