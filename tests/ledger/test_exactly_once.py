@@ -132,7 +132,14 @@ class Counting(RuleBasedStateMachine):
 
     # -- what the world does
 
-    def add(self, created: int, late: float, score: float | None, broken: bool = False) -> None:
+    def add(
+        self,
+        created: int,
+        late: float,
+        score: float | None,
+        status: str = "active",
+        broken: bool = False,
+    ) -> None:
         """One session; `late`: seconds after its createdAt from which the list shows it."""
         if len(self.listing.sessions) >= MOST:
             return
@@ -144,6 +151,7 @@ class Counting(RuleBasedStateMachine):
             created,
             visible=created + round(late * MICROSECONDS),
             updated=self.listing.now(),
+            status=status,
             score=score,
             broken=broken,
         )
@@ -152,24 +160,29 @@ class Counting(RuleBasedStateMachine):
         late=st.floats(0, 1),
         ago=st.floats(0, 5),
         score=st.none() | st.floats(0, 1),
+        status=st.sampled_from(["active", "closed"]),
         broken=st.sampled_from([False, False, False, True]),
         copies=st.integers(1, 4),
     )
     def insert(
-        self, late: float, ago: float, score: float | None, broken: bool, copies: int
+        self, late: float, ago: float, score: float | None, status: str, broken: bool, copies: int
     ) -> None:
         """New sessions, some of which show up late; none reaches past the overlap."""
         created = self.listing.now() - round(ago * MICROSECONDS)
         for _ in range(copies):
-            self.add(created, late * self.latest, score, broken)
+            self.add(created, late * self.latest, score, status, broken)
 
-    @rule(copies=st.integers(10, 60), score=st.none() | st.floats(0, 1))
-    def burst(self, copies: int, score: float | None) -> None:
+    @rule(
+        copies=st.integers(10, 60),
+        score=st.none() | st.floats(0, 1),
+        status=st.sampled_from(["active", "closed"]),
+    )
+    def burst(self, copies: int, score: float | None, status: str) -> None:
         """Many pages of sessions, created over as long as may pass before the list shows them."""
         now = self.listing.now()
         for place in range(copies):
             late = self.latest * place / copies
-            self.add(now - round(late * MICROSECONDS), late, score)
+            self.add(now - round(late * MICROSECONDS), late, score, status)
 
     @rule(
         minutes=st.sampled_from([2, 20, 200]),
@@ -181,7 +194,7 @@ class Counting(RuleBasedStateMachine):
         """No poll while the world goes on."""
         for _ in range(copies):
             self.bench.clock.advance(minutes * 60 / copies)
-            self.add(self.listing.now(), 0, score)
+            self.add(self.listing.now(), 0, score, "closed")
         if killed:
             self.bench.restart()
 
@@ -318,9 +331,9 @@ class Counting(RuleBasedStateMachine):
             left -= 1
             match what:
                 case "insert":
-                    self.insert(0.0, 0.5, 0.8, False, 3)
+                    self.insert(0.0, 0.5, 0.8, "closed", False, 3)
                 case "burst":
-                    self.burst(10, 0.3)
+                    self.burst(10, 0.3, "closed")
                 case "change":
                     self.change(pick, 5, 0.9, FLAGS[0])
                 case _:
