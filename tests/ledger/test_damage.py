@@ -15,7 +15,8 @@ from hypothesis.stateful import (
 
 from exporter.api.times import MICROSECONDS
 from tests.ledger.listing import Fake
-from tests.ledger.test_exactly_once import FLAGS, Counting
+from tests.ledger.test_exactly_once import Counting
+from tests.ledger.world import FLAGS
 
 
 def damage() -> sqlite3.DatabaseError:
