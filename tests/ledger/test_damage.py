@@ -93,7 +93,7 @@ def number(sessions: list[Fake], counted) -> int:  # type: ignore[no-untyped-def
 
 TestDamaged = Damaged.TestCase
 TestDamaged.settings = settings(
-    max_examples=8,
+    max_examples=7,
     stateful_step_count=30,
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow],

@@ -207,7 +207,7 @@ class Counting(World):
 
 TestCounting = Counting.TestCase
 TestCounting.settings = settings(
-    max_examples=30,
+    max_examples=24,
     stateful_step_count=30,
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow],
