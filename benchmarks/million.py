@@ -2,7 +2,7 @@
 
 Prints, with the state in a file and in memory, the peak of resident memory of a process whose
 ledger holds them, and the processor time of the work that polls do on it: a page of new sessions
-with a finished walk; a walk that shows none of them although they are old; giving up history.
+with a finished walk; settling what several walks no longer showed; giving up history.
 Ends with 1 where a bound is not kept: 300 MiB, a second of processor time.
 
     python benchmarks/million.py [sessions]
@@ -20,7 +20,7 @@ from exporter.api.times import MICROSECONDS
 from exporter.clock import SystemClock
 from exporter.ledger.ledger import Ledger, WalkLog
 from exporter.ledger.plan import Slice
-from exporter.ledger.rules import Coverage, Rules
+from exporter.ledger.rules import MISSED_PASSES, Coverage, Passes, Rules
 from exporter.ledger.store import Store
 from exporter.metrics.telemetry import Telemetry, dropped_counter
 
@@ -90,10 +90,8 @@ async def measure(path: Path | None, total: int, status: str) -> bool:
         await ledger.finish(Slice(start, None), now, Coverage(now, now))
 
     costs = {"a poll": await processor_seconds(poll())}
-    for walk in ("first", "second", "third"):
-        at = now + SETTLE_AFTER
-        work = ledger.finish(Slice(start, None), at, Coverage(now, now))
-        costs[f"a {walk} walk that shows none"] = await processor_seconds(work)
+    unseen = Passes(((start, now + SETTLE_AFTER),) * MISSED_PASSES)
+    costs["settling what is shown no more"] = await processor_seconds(ledger.settle_unseen(unseen))
     costs["giving up history"] = await processor_seconds(ledger.clamp(now))
     kind = "unsettled" if status == "active" else "settled"
     where = "in memory" if path is None else f"file of {size_mib(path):.0f} MiB"

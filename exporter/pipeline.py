@@ -13,7 +13,7 @@ from exporter.api.budget import Budget
 from exporter.api.client import Client, UnusableVariableError, http_client
 from exporter.api.key import FixedKey, KeyFile, KeyGate, KeySource
 from exporter.api.retry import RetryPolicy
-from exporter.api.serverclock import ServerClock, jump_seconds
+from exporter.api.serverclock import ServerClock
 from exporter.api.times import MICROSECONDS
 from exporter.clock import Clock
 from exporter.collect.analytics import Analytics
@@ -95,8 +95,7 @@ class Pipeline:
         self.gate: KeyGate = (
             same.gate if same else KeyGate(_key_source(account), clock, random.random)
         )
-        jump = jump_seconds(settings.sessions.overlap)
-        self.server_clock: ServerClock = same.server_clock if same else ServerClock(clock.now, jump)
+        self.server_clock: ServerClock = same.server_clock if same else ServerClock(clock.now)
         try:
             self._http = http_client(account.base_url)
         except UnusableVariableError as error:

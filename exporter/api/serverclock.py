@@ -13,20 +13,18 @@ from email.utils import parsedate_to_datetime
 
 from exporter.api.times import MICROSECONDS
 
+JUMP_SECONDS = 2.0
+"""A Date further off than this what was expected is not believed at once."""
+
 AGREED_SECONDS = 60.0
-"""Two Dates agree that foretell one another this well."""
+"""Two Dates agree that foretell one another this well, however long their answers took."""
 
-LEAST_JUMP_SECONDS = 2.0
-"""A Date is cut to the second, and answers take time: what is closer is no jump."""
+HELD_SECONDS = 120.0
+"""So long have Dates to agree before the clock is set by them: a server that is wrong alone is
+seldom the only one that answers for so long."""
 
-
-def jump_seconds(overlap: float) -> float:
-    """How far off what was expected a Date may be, to be believed before a second one agrees.
-
-    overlap: `sessions.overlap`, seconds. The frontier lies that far behind the API's clock, so half
-    of it, and at most a minute, does no harm.
-    """
-    return max(LEAST_JUMP_SECONDS, min(AGREED_SECONDS, overlap / 2))
+FIRST_DATES = 4
+"""After so many first Dates of which no two agree, the one that shows least is believed."""
 
 
 def parse_http_date(text: str) -> int | None:
@@ -49,29 +47,34 @@ class _Anchor:
     monotonic: float
     late: float
 
+    @property
+    def spread(self) -> int:
+        """By so much the truth may lie past `server`, in microseconds."""
+        return round(2 * self.late * MICROSECONDS)
+
     def at(self, monotonic: float) -> int:
         return self.server + round((monotonic - self.monotonic) * MICROSECONDS)
 
 
 class ServerClock:
     """What the API's clock shows, in microseconds since 1970, and never more than it really shows,
-    save that it follows a step back one answer late; `observe` gives that answer its own time.
+    save that it follows a step back late; `observe` gives each answer its own time meanwhile.
 
-    A reading more than `jump` seconds off what the last one foretells is set aside until another
-    agrees: one wrong Date ahead would move the frontier past sessions that nobody read, and one
-    behind would take for readable what left the history. So is a first one that is so far off our
-    own clock. Of two that agree, the one that shows less counts.
+    A Date that is off what the ones before foretell is set aside until others have agreed with it
+    for a while: a wrong one ahead would move the frontier past sessions that nobody read, and one
+    behind would take for readable what left the history. A first one that is off our own clock is
+    believed when a second agrees. Of those that agree, the one that shows least counts.
 
     now: Unix seconds of our clock; without it the first Date is believed.
     """
 
-    def __init__(
-        self, now: Callable[[], float] | None = None, jump: float = AGREED_SECONDS
-    ) -> None:
+    def __init__(self, now: Callable[[], float] | None = None) -> None:
         self._now = now
-        self._jump = round(jump * MICROSECONDS)
         self._anchor: _Anchor | None = None
-        self._suspect: _Anchor | None = None
+        self._suspects: list[_Anchor] = []
+        """Before the first Date is believed all of them; then the one that waits to be."""
+        self._suspected = 0.0
+        """Since when there has been that one, on the monotonic clock."""
 
     def observe(self, date: str | None, sent: float, received: float) -> int | None:
         """Learn from an answer's Date; `sent` and `received` are on the monotonic clock.
@@ -82,32 +85,44 @@ class ServerClock:
         server = parse_http_date(date) if date else None
         if server is None:
             return self.at(sent)
-        own = server - round((received - sent) * MICROSECONDS)
-        self._learn(server, sent, received)
-        shown = self.at(sent)
-        return None if shown is None else min(shown, own)
-
-    def _learn(self, server: int, sent: float, received: float) -> None:
         trip = received - sent
         # On average a Date was written half-way, and cut by half a second.
         seen = _Anchor(server - round(trip * MICROSECONDS), sent, trip / 2 + 0.5)
-        suspect = self._suspect
         if self._anchor is None:
-            foreseen = not self._is_strange(server)
+            self._begin(seen, trip)
         else:
-            foreseen = abs(seen.server - self._anchor.at(sent)) <= self._jump
-        if foreseen:
-            self._anchor, self._suspect = seen, None
-        elif suspect and abs(seen.server - suspect.at(sent)) <= AGREED_SECONDS * MICROSECONDS:
-            lower = min(seen, suspect, key=lambda anchor: anchor.at(sent))
-            self._anchor, self._suspect = lower, None
-        else:
-            self._suspect = seen
+            self._follow(self._anchor, seen)
+        shown = self.at(sent)
+        return None if shown is None else min(shown, seen.server)
 
-    def _is_strange(self, server: int) -> bool:
-        if self._now is None:
-            return False
-        return abs(server - self._now() * MICROSECONDS) > self._jump
+    def _begin(self, seen: _Anchor, trip: float) -> None:
+        wall = None if self._now is None else round((self._now() - trip) * MICROSECONDS)
+        if wall is None or not _is_off(seen, wall, wall):
+            self._set(seen)
+            return
+        agreeing = [one for one in self._suspects if _agree(one, seen)]
+        self._suspects.append(seen)
+        if agreeing:
+            self._set(_lowest([*agreeing, seen]))
+        elif len(self._suspects) >= FIRST_DATES:
+            self._set(_lowest(self._suspects))
+
+    def _follow(self, anchor: _Anchor, seen: _Anchor) -> None:
+        expected = anchor.at(seen.monotonic)
+        if not _is_off(seen, expected, expected + anchor.spread):
+            # Both are no more than the truth, so the higher is nearer to it.
+            self._set(seen if seen.server >= expected else anchor)
+        elif self._suspects and _agree(self._suspects[0], seen):
+            lowest = _lowest([*self._suspects, seen])
+            if seen.monotonic - self._suspected >= HELD_SECONDS:
+                self._set(lowest)
+            else:
+                self._suspects = [lowest]
+        else:
+            self._suspects, self._suspected = [seen], seen.monotonic
+
+    def _set(self, anchor: _Anchor) -> None:
+        self._anchor, self._suspects = anchor, []
 
     def at(self, monotonic: float) -> int | None:
         """The API's time at that moment of ours; None before the first usable Date."""
@@ -121,3 +136,22 @@ class ServerClock:
         if self._anchor is None:
             return None
         return self._anchor.at(monotonic) / MICROSECONDS + self._anchor.late - wall
+
+
+def _is_off(seen: _Anchor, least: int, most: int) -> bool:
+    """Whether what an answer says of the time when it left lies surely outside of [least, most].
+
+    Its Date, cut to the second, was written at some moment of its trip.
+    """
+    jump = round(JUMP_SECONDS * MICROSECONDS)
+    return seen.server > most + jump or seen.server + seen.spread < least - jump
+
+
+def _agree(one: _Anchor, other: _Anchor) -> bool:
+    apart = one.at(other.monotonic) - other.server
+    return abs(apart) <= AGREED_SECONDS * MICROSECONDS
+
+
+def _lowest(anchors: list[_Anchor]) -> _Anchor:
+    last = max(anchor.monotonic for anchor in anchors)
+    return min(anchors, key=lambda anchor: anchor.at(last))

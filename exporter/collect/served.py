@@ -25,6 +25,10 @@ LONGEST_MARGIN = 3600 * MICROSECONDS
 too near."""
 
 
+def _doubled(margin: int) -> int:
+    return min(2 * margin, LONGEST_MARGIN)
+
+
 class Served:
     """What one key may read of a list.
 
@@ -48,7 +52,7 @@ class Served:
         self._server_clock = server_clock
         self._clock = clock
         self._probed = False
-        self._margin = HISTORY_MARGIN
+        self._margin = self._lost_margin = HISTORY_MARGIN
 
     async def now(self) -> int:
         """The API's time, Unix microseconds; asked for where no answer has told it yet.
@@ -78,18 +82,27 @@ class Served:
         """From when on they are read: what is about to leave the history is not begun with."""
         return self.edge(now) + self._margin
 
-    async def sure_start(self, now: int, reached: int) -> int:
-        """As `start`, before all up to it is given up that lies behind `reached`.
+    def lost(self, now: int) -> int:
+        """Before when all is given up that was never read."""
+        return self.edge(now) + self._lost_margin
+
+    async def surely_lost(self, now: int, reached: int) -> int:
+        """As `lost`, where that may lie past `reached`.
 
         What is given up is lost, and one answer without the tier is no reason for that; so a few
         more are asked for. Raises ApiError.
         """
         for _ in range(TIER_PROBES):
-            if self._budget.tier is not None or reached >= self.start(now):
+            if self._budget.tier is not None or reached >= self.lost(now):
                 break
             await self.probe()
-        return self.start(now)
+        return self.lost(now)
 
-    def retreat(self) -> None:
-        """Begin further within the history from now on; a walk was overtaken by its edge."""
-        self._margin = min(2 * self._margin, LONGEST_MARGIN)
+    def retreat(self, *, unread: bool) -> None:
+        """Begin further within the history from now on; a walk was overtaken by its edge.
+
+        unread: it began with what was never read, so that what is given up begins further on, too.
+        """
+        if unread:
+            self._lost_margin = _doubled(self._lost_margin)
+        self._margin = max(_doubled(self._margin), self._lost_margin)

@@ -5,7 +5,7 @@ is not settled and moves the frontier. Both go slice by slice, each committed on
 nothing that a restart would miss: a new process sweeps from the committed frontier.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from exporter.api import tiers
 from exporter.api.budget import Budget
@@ -33,7 +33,7 @@ from exporter.ledger.plan import (
     pages,
     sweep_period,
 )
-from exporter.ledger.rules import Coverage
+from exporter.ledger.rules import Coverage, Passes
 from exporter.ledger.state import LedgerState
 from exporter.ledger.store import StateError
 from exporter.log import get_logger
@@ -62,6 +62,9 @@ STRAYS = 3
 RECENT_INTERVALS = 3
 """A tail reaches back over at most so many intervals; what is longer is a sweep's work."""
 
+STUCK_POLLS = 3
+"""So many polls in a row cannot read on with a sweep, before tails go on beside it."""
+
 LONG_SWEEP = 600 * MICROSECONDS
 """A sweep that lasts longer gets the whole budget."""
 
@@ -74,13 +77,16 @@ _log = get_logger(__name__)
 class _Pass:
     """One way from a start to now: the slices still to walk, and what was covered so far.
 
-    began: the API's time when it set out.
+    began: the API's time when it set out. earliest: of the readings on it.
+    failures: polls in a row that could not read on.
     """
 
     planner: SlicePlanner
     coverage: Coverage
     began: int
-    done: bool = field(default=False)
+    earliest: int
+    done: bool = False
+    failures: int = 0
 
 
 class Sessions:
@@ -120,8 +126,11 @@ class Sessions:
         """The API's time up to which tails have read; None before the first whole pass."""
         self._tail: _Pass | None = None
         self._sweep: _Pass | None = None
-        self._next_sweep = 0
+        self._next_sweep = self._period = 0
+        self._unread = False
+        """Whether a tail left out time that only the sweep will read."""
         self._narrowed: int | None = None
+        self._passes = Passes()
 
     async def update(self, publish: Publish) -> None:
         """One poll. Raises ApiError or StateError; what was read before it is committed."""
@@ -129,12 +138,14 @@ class Sessions:
         now = await self._served.now()
         await self._ledger.begin(now)
         await self._give_up_history(now)
+        self._follow_back(now)
         self._choose(now)
         try:
             await self._work(now, publish)
         except (ApiError, StateError):
             self._report()
             raise
+        await self._ledger.settle_unseen(self._passes)
         publish(self.resource, ())
         self._report()
 
@@ -146,30 +157,43 @@ class Sessions:
         while (current := self._tail or self._sweep) is not None:
             try:
                 await self._step(current, publish)
-            except CursorRefusedError:
+                current.failures = 0
+            except ApiError as error:
                 refusals += 1
-                if refusals > REFUSALS_A_POLL:
+                if not isinstance(error, CursorRefusedError) or refusals > REFUSALS_A_POLL:
+                    current.failures += 1
                     raise
             if current.done:
                 self._finished(current)
             if self._clock.monotonic() >= deadline:
                 break
 
+    def _follow_back(self, now: int) -> None:
+        """Where the API's clock was set back, what lies ahead of it now was not read."""
+        if self._tip is not None:
+            self._tip = min(self._tip, now)
+        self._next_sweep = min(self._next_sweep, now + self._period)
+
     async def _give_up_history(self, now: int) -> None:
-        start = await self._served.sure_start(now, self._state().bounds.frontier)
-        gap = await self._ledger.clamp(start)
+        lost = await self._served.surely_lost(now, self._state().bounds.frontier)
+        gap = await self._ledger.clamp(lost)
         if gap:
             _log.warning("sessions_gap", seconds=round(gap))
-            if self._sweep is not None:
-                # What was learnt of the density there keeps the next from being too wide again.
-                self._narrowed = self._sweep.planner.width
-                self._sweep = None
+        sweep = self._sweep
+        if sweep is not None and (gap or sweep.planner.position < self._served.edge(now)):
+            self._drop(sweep)
+
+    def _drop(self, sweep: _Pass) -> None:
+        """Give up a sweep whose start the API serves no more; the next sets out within."""
+        # What was learnt of the density there keeps the next from being too wide again.
+        self._narrowed = sweep.planner.width
+        self._sweep = None
 
     def _reach(self, state: LedgerState, now: int) -> int:
         """From when on a sweep reads; what left the history before it was settled shows no more."""
-        return max(state.reach, self._served.start(now))
+        return max(state.reach, min(self._served.start(now), state.bounds.frontier))
 
-    async def _left_history(self, piece: Slice) -> bool:
+    async def _left_history(self, piece: Slice, current: _Pass) -> bool:
         """Whether the slice's start left the history while it was walked.
 
         A startDate before the history gives empty pages, so the walk may have shown too little.
@@ -178,7 +202,11 @@ class Sessions:
         now = await self._served.now()
         if piece.start - MICROSECONDS >= self._served.edge(now):
             return False
-        self._served.retreat()
+        self._served.retreat(unread=piece.start >= self._state().bounds.frontier)
+        if current is self._sweep:
+            self._drop(current)
+        else:
+            self._tail = None
         await self._give_up_history(now)
         return True
 
@@ -193,13 +221,22 @@ class Sessions:
             self._tail = None
         elif self._tail is None and recent and self._tip is not None and not self._behind(now):
             self._tail = self._set_out(self._tip, now)
+        elif self._tail is None and self._is_stuck():
+            self._unread = True
+            self._tail = self._set_out(now - self._recent_micros(), now)
 
     def _behind(self, now: int) -> bool:
         """Whether the sweep lasts so long that tails must leave it the whole budget.
 
         It reads each session that is old enough once; with tails beside it, it would never end.
         """
-        return self._sweep is not None and now - self._sweep.began > LONG_SWEEP
+        if self._sweep is None or self._is_stuck():
+            return False
+        return now - self._sweep.began > LONG_SWEEP
+
+    def _is_stuck(self) -> bool:
+        """Whether the sweep comes no further, so that tails go on without it."""
+        return self._sweep is not None and self._sweep.failures >= STUCK_POLLS
 
     def _set_out(self, start: int, now: int) -> _Pass:
         """A pass whose first slice has about as many pages as it should, by the rate of late."""
@@ -208,7 +245,7 @@ class Sessions:
         width = min(FIRST_WIDTH, fitting, self._narrowed or FIRST_WIDTH)
         self._narrowed = None
         planner = SlicePlanner(start, target, width)
-        return _Pass(planner, Coverage(start, start), now)
+        return _Pass(planner, Coverage(start, start), began=now, earliest=now)
 
     def _sweep_is_due(self, state: LedgerState, now: int) -> bool:
         """Whether it is time, or a sweep costs no more than the tail that it would replace."""
@@ -222,6 +259,8 @@ class Sessions:
             self._tail = None
             return
         self._sweep = None
+        self._unread = False
+        self._passes = self._passes.extended(done.coverage.start, done.earliest)
         state, now = self._state(), done.began
         interval = self._interval
         period = sweep_period(
@@ -232,23 +271,25 @@ class Sessions:
             self._budget.per_minute,
         )
         # A poll that comes a moment early must not put the sweep off by a whole interval.
-        self._next_sweep = done.began + round((period - interval / 10) * MICROSECONDS)
+        self._period = round((period - interval / 10) * MICROSECONDS)
+        self._next_sweep = done.began + self._period
 
     async def _step(self, current: _Pass, publish: Publish) -> None:
         """Walk one slice of the pass, commit what it shows, and note what it covers."""
         now = await self._served.now()
         planner = current.planner
-        known = self._recent(now)
+        known = self._recent(now) and not self._unread
         estimate = self._estimate(self._state(), planner.position, now)
         piece = planner.next(now, self._ends, whole=known and estimate <= 2 * planner.target)
         log = WalkLog((piece.start, piece.end), self._ends.doubted)
         began, read = await self._walk(piece, planner, now, log, publish)
-        if await self._left_history(piece):
+        if await self._left_history(piece, current):
             return
         self._learn(log)
         proven = piece.end is not None and log.last > midnight_before(piece.end)
         if not planner.walked(piece, read, self._ends, proven=proven):
             return
+        current.earliest = min(current.earliest, began if log.earliest is None else log.earliest)
         current.coverage = current.coverage.extended(piece.end, began, self._ledger.rules)
         await self._ledger.finish(piece, began, current.coverage)
         if piece.end is None:
@@ -293,7 +334,7 @@ class Sessions:
         except ApiError as error:
             await self._ledger.take(batch, log)
             self._learn(log)
-            if isinstance(error, CursorRefusedError) or read > 1:
+            if isinstance(error, CursorRefusedError) or read > 0:
                 planner.refused(piece, now)
             elif _may_be_too_wide(error) and planner.failed():
                 await self._served.probe()  # which fails as well where it is the API that is down
@@ -327,7 +368,10 @@ class Sessions:
         """Whether the last whole pass was so lately that what is new since then is little."""
         if self._tip is None:
             return False
-        return now - self._tip <= RECENT_INTERVALS * self._interval * MICROSECONDS
+        return now - self._tip <= self._recent_micros()
+
+    def _recent_micros(self) -> int:
+        return round(RECENT_INTERVALS * self._interval * MICROSECONDS)
 
     def _size(self) -> int:
         return self._page_size or tiers.limits(self._budget.tier).page_size
@@ -358,7 +402,7 @@ class Sessions:
         _log.info(
             "catching_up",
             done_seconds=round((position - start) / MICROSECONDS),
-            total_seconds=round((self._sweep.began - start) / MICROSECONDS),
+            total_seconds=round((max(self._sweep.began, position) - start) / MICROSECONDS),
         )
 
 

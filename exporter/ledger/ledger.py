@@ -15,7 +15,7 @@ from exporter.clock import Clock
 from exporter.ledger import records, rules
 from exporter.ledger import state as states
 from exporter.ledger.plan import Slice
-from exporter.ledger.rules import Coverage, Known, Rules, Tally
+from exporter.ledger.rules import Coverage, Known, Passes, Rules, Tally
 from exporter.ledger.state import LedgerState
 from exporter.ledger.store import StateError, Store
 from exporter.metrics import catalogue
@@ -28,7 +28,10 @@ GIVEN_UP_AT_ONCE = 10_000
 with the rest. That bounds what a poll takes of memory and processor."""
 
 REMEMBERED_MINUTES = 180
-"""How far behind the frontier sessions are known by their minute, for coverage."""
+"""How far behind the frontier sessions are known by their minute at least, for coverage."""
+
+MOST_MINUTES = 7 * 1440
+"""And at most, while sweeps reach so far back: what they cost is told from it."""
 
 INVALID_SECONDS = 26 * 3600
 """How long after it was first read an invalid item is remembered: an API that honours only the
@@ -41,12 +44,13 @@ class WalkLog:
 
     window: what was asked for, [start, end]. outside: sessions beyond it, by more than a second.
     doubted: a window that an earlier walk showed empty. refuted: sessions of it that are there.
-    last: the latest createdAt.
+    last: the latest createdAt. earliest: the earliest time of a reading.
     """
 
     window: tuple[int, int | None] = (0, None)
     doubted: tuple[int, int] | None = None
     last: int = 0
+    earliest: int | None = None
     outside: int = 0
     refuted: int = 0
 
@@ -152,11 +156,7 @@ class Ledger:
         def work(
             connection: sqlite3.Connection, state: LedgerState, effects: _Effects
         ) -> LedgerState:
-            tally = Tally()
-            oldest = records.unsettled(connection, state.row, 0, history_start, GIVEN_UP_AT_ONCE)
-            settled = {key: rules.settle(known, None, tally) for key, known in oldest}
-            records.save(connection, state.row, settled)
-            after = self._count(connection, state, tally, effects)
+            after = self._settle(connection, state, (0, history_start), effects)
             after = records.raise_count(connection, after, states.GAP, gap, self._clock.now())
             frontier = max(after.bounds.frontier, history_start)
             after = replace(after, frontier=frontier)
@@ -178,6 +178,7 @@ class Ledger:
             invalid: list[bytes] = []
             shown: list[tuple[bytes, Session, int]] = []
             for items, at in pages:
+                log.earliest = at if log.earliest is None else min(at, log.earliest)
                 for item in items:
                     session = decode_session(item)
                     if isinstance(session, Session):
@@ -207,24 +208,15 @@ class Ledger:
     async def finish(self, done: Slice, at: int, coverage: Coverage) -> None:
         """Note that a walk over `done`, begun at the API's time `at`, reached its last page.
 
-        coverage: what this walk and those before it cover without a hole. Moves the frontier,
-        forgets what no window reaches any more, and takes note of old sessions that the walk did
-        not show, the oldest GIVEN_UP_AT_ONCE of them. Raises StateError.
+        coverage: what this walk and those before it cover without a hole. Moves the frontier, and
+        forgets what no window reaches any more. Raises StateError.
         """
 
         def work(
             connection: sqlite3.Connection, state: LedgerState, effects: _Effects
         ) -> LedgerState:
-            tally = Tally()
-            # A reading settles what is so old; what is still unsettled there was not shown.
-            old = at - self.rules.settle_after + 1
-            end = old if done.end is None else min(old, done.end)
-            unseen = records.unsettled(connection, state.row, done.start, end, GIVEN_UP_AT_ONCE)
-            missed = {key: rules.missed(known, tally) for key, known in unseen}
-            records.save(connection, state.row, missed)
-            after = self._count(connection, state, tally, effects)
-            after = replace(after, frontier=coverage.frontier(after.bounds.frontier))
-            after = self._forget(connection, after)
+            frontier = coverage.frontier(state.bounds.frontier)
+            after = self._forget(connection, replace(state, frontier=frontier))
             records.prune(
                 connection,
                 after.row,
@@ -237,6 +229,23 @@ class Ledger:
         await self._commit(work)
         if done.end is None:
             self._walked_to = max(self._walked_to, at)
+
+    async def settle_unseen(self, passes: Passes) -> None:
+        """Settle, with what was last read, sessions that whole passes should have shown.
+
+        The oldest GIVEN_UP_AT_ONCE; the rest by the next calls. Raises StateError.
+        """
+        window = passes.unseen(self.rules)
+        state = await self.prepare()
+        if window is None or state.oldest is None or state.oldest >= window[1]:
+            return
+
+        def work(
+            connection: sqlite3.Connection, state: LedgerState, effects: _Effects
+        ) -> LedgerState:
+            return self._settle(connection, state, window, effects)
+
+        await self._commit(work)
 
     def readings(self, *, gauges: bool) -> Iterator[Reading]:
         """The series of what was last committed; none before the state could be opened.
@@ -278,6 +287,20 @@ class Ledger:
             before, horizon=resumed, frontier=resumed, unsettled=0, active=0, oldest=None
         )
 
+    def _settle(
+        self,
+        connection: sqlite3.Connection,
+        state: LedgerState,
+        window: tuple[int, int],
+        effects: _Effects,
+    ) -> LedgerState:
+        """Settle, with what was last read, the oldest of what is unsettled there."""
+        tally = Tally()
+        oldest = records.unsettled(connection, state.row, *window, GIVEN_UP_AT_ONCE)
+        settled = {key: rules.settle(known, None, tally) for key, known in oldest}
+        records.save(connection, state.row, settled)
+        return self._count(connection, state, tally, effects)
+
     def _count(
         self, connection: sqlite3.Connection, state: LedgerState, tally: Tally, effects: _Effects
     ) -> LedgerState:
@@ -294,7 +317,9 @@ class Ledger:
     def _forget(self, connection: sqlite3.Connection, state: LedgerState) -> LedgerState:
         """Move the horizon up to where windows reach, and drop minutes that nobody asks for."""
         bounds = state.bounds
-        first = bounds.frontier // rules.MINUTE - REMEMBERED_MINUTES
+        last = bounds.frontier // rules.MINUTE
+        reach = state.reach // rules.MINUTE
+        first = min(last - REMEMBERED_MINUTES, max(reach, last - MOST_MINUTES))
         after = replace(
             state,
             horizon=max(bounds.horizon, state.reach),

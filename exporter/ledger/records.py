@@ -13,7 +13,7 @@ from exporter.ledger.rules import MINUTE, Known
 from exporter.ledger.state import LedgerState
 
 _CHUNK = 500
-_COLUMNS = "id, created, settled, bot, active, score, flags, missed"
+_COLUMNS = "id, created, settled, bot, active, score, flags"
 
 
 def hash_id(identity: str, salt: bytes) -> bytes:
@@ -63,7 +63,7 @@ def unsettled(
 def save(connection: sqlite3.Connection, integration: int, known: Mapping[bytes, Known]) -> None:
     """Write what is now known of these sessions."""
     connection.executemany(
-        "INSERT OR REPLACE INTO session VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        "INSERT OR REPLACE INTO session VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
         (
             (
                 integration,
@@ -74,7 +74,6 @@ def save(connection: sqlite3.Connection, integration: int, known: Mapping[bytes,
                 value.active,
                 None if value.settled else value.score,
                 json.dumps(sorted(value.flags)) if value.flags else None,
-                value.missed,
             )
             for key, value in known.items()
         ),
@@ -266,8 +265,8 @@ def remember_usage_day(
 
 
 def _known(
-    row: tuple[bytes, int, int, int, int, float | None, str | None, int],
+    row: tuple[bytes, int, int, int, int, float | None, str | None],
 ) -> tuple[bytes, Known]:
-    key, created, settled, bot, active, score, flags, missed = row
+    key, created, settled, bot, active, score, flags = row
     names = frozenset(json.loads(flags)) if flags else frozenset[str]()
-    return key, Known(created, bool(settled), bool(bot), bool(active), score, names, missed)
+    return key, Known(created, bool(settled), bool(bot), bool(active), score, names)

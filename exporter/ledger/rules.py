@@ -12,8 +12,8 @@ from exporter.api.schema.session import Session
 MINUTE = 60_000_000
 """In microseconds."""
 
-MISSED_WALKS = 3
-"""Whole walks that do not show an old enough session, before it is settled as last read."""
+MISSED_PASSES = 3
+"""Whole passes that do not show an old enough session, before it is settled as last read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +38,6 @@ class Known:
     """What is remembered of a session.
 
     bot: whether it was counted as one. flags: those counted. score: the last that was read.
-    missed: whole walks in a row that should have shown it and did not.
     """
 
     created: int
@@ -47,7 +46,6 @@ class Known:
     active: bool = False
     score: float | None = None
     flags: frozenset[str] = frozenset()
-    missed: int = 0
 
 
 @dataclass(slots=True)
@@ -123,14 +121,28 @@ def settle(known: Known, identity: str | None, tally: Tally) -> Known:
     return replace(known, settled=True, active=False, flags=frozenset())
 
 
-def missed(before: Known, tally: Tally) -> Known:
-    """What becomes of a session that a whole walk over its createdAt should have settled.
+@dataclass(frozen=True, slots=True)
+class Passes:
+    """The last whole ways from a start to now, as (start, the earliest time of a reading on it).
 
-    It is unsettled although it is old enough, so that walk did not show it. Once several walks
-    have missed it, it is settled with what was last read.
+    A reading settles a session that is old enough. What is unsettled all the same was not shown.
     """
-    after = replace(before, missed=before.missed + 1)
-    return settle(after, None, tally) if after.missed >= MISSED_WALKS else after
+
+    last: tuple[tuple[int, int], ...] = ()
+
+    def extended(self, start: int, earliest: int) -> "Passes":
+        """With one more."""
+        return Passes((*self.last, (start, earliest))[-MISSED_PASSES:])
+
+    def unseen(self, rules: Rules) -> tuple[int, int] | None:
+        """Where a session was created, [start, end), that is unsettled although it was old enough
+        for each of several passes: it is settled with what was last read. None where nowhere.
+        """
+        if len(self.last) < MISSED_PASSES:
+            return None
+        start = max(start for start, _ in self.last)
+        end = min(earliest for _, earliest in self.last) - rules.settle_after + 1
+        return (start, end) if start < end else None
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,10 @@ from typing import Literal
 APPLICATION_ID = 0x4E414958
 """Marks a database as ours (bytes 68 to 71 of an SQLite file): NAIX."""
 
-VERSION = 1
+VERSION = 2
+
+UPGRADES = {1: "ALTER TABLE session DROP COLUMN missed"}
+"""What leads from each version to the next."""
 
 BESIDE = ("-wal", "-shm", "-journal")
 """What SQLite keeps beside a database, and would replay into another of the same name."""
@@ -44,7 +47,6 @@ CREATE TABLE session (
     active INTEGER NOT NULL,
     score REAL,
     flags TEXT,
-    missed INTEGER NOT NULL,
     PRIMARY KEY (integration, id)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX session_settled ON session (integration, created) WHERE settled = 1;
@@ -131,13 +133,23 @@ def initialise(connection: sqlite3.Connection) -> None:
     connection.execute("INSERT INTO meta VALUES ('salt', ?)", (os.urandom(16),))
 
 
+def upgrade(connection: sqlite3.Connection) -> None:
+    """Bring an older state to our version, in one transaction. Raises sqlite3.Error."""
+    version = connection.execute("PRAGMA user_version").fetchone()[0]
+    if version == VERSION:
+        return
+    steps = "; ".join(UPGRADES[older] for older in range(version, VERSION))
+    connection.executescript(f"BEGIN; {steps}; PRAGMA user_version = {VERSION}; COMMIT;")
+
+
 def intact(connection: sqlite3.Connection) -> bool:
-    """Whether SQLite finds no fault, and every table is there, and the salt. Raises sqlite3.Error.
+    """Whether SQLite finds no fault, and all of a version is there. Raises sqlite3.Error.
 
     Reads the whole file.
     """
     tables = {name for (name,) in connection.execute("SELECT name FROM sqlite_master")}
-    if _TABLES - tables:
+    version = connection.execute("PRAGMA user_version").fetchone()[0]
+    if _TABLES - tables or version not in {VERSION, *UPGRADES}:
         return False
     verdict = connection.execute("PRAGMA quick_check(1)").fetchone()
     salt = connection.execute("SELECT value FROM meta WHERE key = 'salt'").fetchone()

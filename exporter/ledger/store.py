@@ -180,6 +180,8 @@ class Store:
             connection.execute("PRAGMA synchronous = FULL")
             connection.execute("PRAGMA journal_size_limit = 4194304")
             intact = statefile.intact(connection)
+            if intact:
+                statefile.upgrade(connection)
         except sqlite3.Error:
             connection.close()
             raise

@@ -10,7 +10,7 @@ from typing import TypeVar
 
 from exporter.api.answer import Answer
 from exporter.api.budget import Budget
-from exporter.api.serverclock import ServerClock, jump_seconds
+from exporter.api.serverclock import ServerClock
 from exporter.api.times import MICROSECONDS
 from exporter.collect.sessions import Sessions
 from exporter.ledger.ledger import Ledger
@@ -119,8 +119,7 @@ class Bench:
         """A process on the state as it lies there."""
         self.store = MortalStore(self.path, self.clock.now)
         self.telemetry = Telemetry(self.clock.now(), ("sessions",), dropped_counter(0.0))
-        jump = jump_seconds(self.rules.overlap / MICROSECONDS)
-        self.listing.server_clock = ServerClock(self.clock.now, jump)
+        self.listing.server_clock = ServerClock(self.clock.now)
         self.budget = Budget(self.share, 1, self.clock)
         self.budget.tier = self.tier
         self.listing.tell = lambda tier: setattr(self.budget, "tier", tier)

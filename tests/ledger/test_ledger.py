@@ -5,7 +5,7 @@ import os
 import sqlite3
 import threading
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack, closing, suppress
 from itertools import pairwise
 from pathlib import Path
 
@@ -15,7 +15,7 @@ from exporter.api.answer import Answer
 from exporter.api.errors import CursorRefusedError, InvalidResponseError, StatusError
 from exporter.api.schema.analytics import HOUR, Hours
 from exporter.api.times import MICROSECONDS, parse_time
-from exporter.ledger import ledger
+from exporter.ledger import ledger, statefile
 from exporter.ledger.coverage import Coverage
 from exporter.ledger.ledger import WalkLog
 from exporter.ledger.store import StateError
@@ -233,6 +233,79 @@ def test_a_window_that_the_server_cannot_read_in_time_is_read_in_narrower_ones(
     assert bench.state.bounds.frontier > bench.listing.now() - 60 * MICROSECONDS
 
 
+def test_what_is_new_is_counted_also_while_a_moment_of_the_past_cannot_be_read(
+    make: Make,
+) -> None:
+    bench = make(interval=60, page_size=50, latency=0.1)
+    bench.poll()
+    bench.clock.advance(600)
+    poison = bench.listing.now() - 300 * MICROSECONDS
+    ask = bench.listing.get
+
+    async def poisoned(
+        path: str, params: Mapping[str, str] | None = None, *, resource: str
+    ) -> Answer:
+        if params and "startDate" in params and parse_time(params["startDate"]) <= poison:
+            end = params.get("endDate")
+            if end is None or parse_time(end) >= poison:
+                raise StatusError(500)
+        answer: Answer = await ask(path, params, resource=resource)
+        return answer
+
+    bench.listing.get = poisoned  # type: ignore[method-assign]
+    for number in range(30):
+        add(bench, f"s{number}")
+        bench.clock.advance(60)
+        with suppress(StatusError):
+            bench.poll()
+
+    assert bench.counts()["sessions"] >= 25
+    assert bench.state.bounds.frontier <= poison
+
+    bench.listing.get = ask  # type: ignore[method-assign]
+    polls(bench, 20)
+
+    assert bench.counts()["sessions"] == 30
+    assert bench.state.bounds.frontier > bench.listing.now() - 300 * MICROSECONDS
+
+
+def test_a_sweep_whose_start_left_the_history_neither_stands_nor_makes_a_gap(make: Make) -> None:
+    """The oldest unsettled session is at the history's edge, the frontier minutes within it."""
+    bench = make(interval=60, tier="free", page_size=50, latency=1.0, overlap=120, settle_after=900)
+    bench.poll()
+    start = bench.listing.now()
+    for number in range(3600):
+        created = start + number * MICROSECONDS
+        it = Fake(f"s{number}", created, created, created, "active", 0.1)
+        bench.listing.sessions[it.id] = it
+    polls(bench, 40)
+    oldest = bench.state.oldest
+    assert oldest is not None
+    edge = oldest + 7 * DAY - 62 * MICROSECONDS
+    bench.clock.advance((edge - bench.listing.now()) / MICROSECONDS)
+    bench.restart()
+
+    polls(bench, 15)
+
+    assert bench.counts().get("gap", 0) == 0
+    assert bench.counts()["sessions"] == 3600
+    assert bench.state.bounds.frontier > bench.listing.now() - 300 * MICROSECONDS
+
+
+def test_after_a_step_back_of_the_apis_clock_counting_goes_on_within_minutes(make: Make) -> None:
+    bench = make(interval=60, overlap=3600, settle_after=900)
+    for number in range(40):
+        add(bench, f"s{number}")
+        polls(bench, 1)
+    bench.listing.skew = -1800.0
+    polls(bench, 4)
+    add(bench, "new")
+
+    polls(bench, 2)
+
+    assert bench.counts()["sessions"] == 41
+
+
 def test_a_crowd_of_one_second_is_read_whole_although_it_is_longer_than_a_slice(
     make: Make,
 ) -> None:
@@ -352,6 +425,26 @@ def test_no_sum_of_scores_falls_by_a_score_below_nought(bench: Bench) -> None:
 
     assert bench.scores() == (1, 0.9)
     assert bench.telemetry.invalid_items.value("sessions") == 1
+
+
+def test_a_state_of_the_first_version_is_counted_on(bench: Bench) -> None:
+    add(bench, "before")
+    polls(bench, 1)
+    assert bench.path is not None
+    assert bench.store is not None
+    bench.run(bench.store.close())
+    with closing(sqlite3.connect(bench.path)) as older:
+        older.execute("ALTER TABLE session ADD COLUMN missed INTEGER NOT NULL DEFAULT 0")
+        older.execute("PRAGMA user_version = 1")
+        older.commit()
+
+    bench.start()
+    add(bench, "after")
+    polls(bench, 1)
+
+    assert bench.counts()["sessions"] == 2
+    with closing(sqlite3.connect(bench.path)) as newer:
+        assert newer.execute("PRAGMA user_version").fetchone() == (statefile.VERSION,)
 
 
 def test_the_state_holds_no_id(bench: Bench) -> None:

@@ -180,9 +180,15 @@ def test_a_pipe_a_device_and_a_folder_are_not_taken_for_a_file(tmp_path: Path) -
 
 
 @pytest.mark.parametrize(
-    "harm", ["DROP TABLE counter", "DROP TABLE meta", "DELETE FROM meta WHERE key = 'salt'"]
+    "harm",
+    [
+        "DROP TABLE counter",
+        "DROP TABLE meta",
+        "DELETE FROM meta WHERE key = 'salt'",
+        "PRAGMA user_version = 0",
+    ],
 )
-def test_a_state_without_a_table_or_its_salt_is_not_intact(tmp_path: Path, harm: str) -> None:
+def test_a_state_without_a_table_salt_or_version_is_not_intact(tmp_path: Path, harm: str) -> None:
     path = tmp_path / "state.db"
     statefile.create(path)
     connection = sqlite3.connect(path, isolation_level=None)
