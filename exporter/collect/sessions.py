@@ -7,7 +7,6 @@ nothing that a restart would miss: a new process sweeps from the committed front
 
 from dataclasses import dataclass
 
-from exporter.api import tiers
 from exporter.api.budget import Budget
 from exporter.api.errors import (
     ApiError,
@@ -20,18 +19,15 @@ from exporter.api.serverclock import ServerClock
 from exporter.api.times import MICROSECONDS, format_time
 from exporter.api.walk import walk
 from exporter.clock import Clock
+from exporter.collect.pace import Pace
 from exporter.collect.protocol import Api, Publish
 from exporter.collect.served import Served
 from exporter.ledger.ledger import Ledger, WalkLog
 from exporter.ledger.plan import (
-    FIRST_WIDTH,
     EndDates,
     Slice,
     SlicePlanner,
-    expected_new,
     midnight_before,
-    pages,
-    sweep_period,
 )
 from exporter.ledger.rules import Coverage, Passes
 from exporter.ledger.state import LedgerState
@@ -67,8 +63,6 @@ STUCK_POLLS = 3
 
 LONG_SWEEP = 600 * MICROSECONDS
 """A sweep that lasts longer gets the whole budget."""
-
-RATE_SECONDS = 600
 
 _log = get_logger(__name__)
 
@@ -121,7 +115,12 @@ class Sessions:
         self._clock = clock
         self._interval = interval
         self._ends = EndDates()
-        self._page_size: int | None = None
+        self._pace = Pace(
+            budget,
+            self._ends,
+            interval=interval,
+            settle_after=ledger.rules.settle_after / MICROSECONDS,
+        )
         self._tip: int | None = None
         """The API's time up to which tails have read; None before the first whole pass."""
         self._tail: _Pass | None = None
@@ -240,11 +239,9 @@ class Sessions:
 
     def _set_out(self, start: int, now: int) -> _Pass:
         """A pass whose first slice has about as many pages as it should, by the rate of late."""
-        target, rate = self._target(), self._rate(self._state(), now)
-        fitting = round(target * self._size() / rate * MICROSECONDS) if rate else FIRST_WIDTH
-        width = min(FIRST_WIDTH, fitting, self._narrowed or FIRST_WIDTH)
+        width = self._pace.first_width(self._state(), now)
+        planner = SlicePlanner(start, self._pace.target(), min(width, self._narrowed or width))
         self._narrowed = None
-        planner = SlicePlanner(start, target, width)
         return _Pass(planner, Coverage(start, start), began=now, earliest=now)
 
     def _sweep_is_due(self, state: LedgerState, now: int) -> bool:
@@ -262,17 +259,9 @@ class Sessions:
         self._unread = False
         self._passes = self._passes.extended(done.coverage.start, done.earliest)
         state, now = self._state(), done.began
-        interval = self._interval
-        period = sweep_period(
-            self._estimate(state, self._reach(state, now), now),
-            pages(expected_new(self._rate(state, now), interval), self._size()),
-            interval,
-            self._ledger.rules.settle_after / MICROSECONDS,
-            self._budget.per_minute,
-        )
-        # A poll that comes a moment early must not put the sweep off by a whole interval.
-        self._period = round((period - interval / 10) * MICROSECONDS)
-        self._next_sweep = done.began + self._period
+        next_pages = self._estimate(state, self._reach(state, now), now)
+        self._period = self._pace.sweep_period(state, next_pages, now)
+        self._next_sweep = now + self._period
 
     async def _step(self, current: _Pass, publish: Publish) -> None:
         """Walk one slice of the pass, commit what it shows, and note what it covers."""
@@ -318,7 +307,7 @@ class Sessions:
                 began = page.server_time if began is None else began
                 read += 1
                 publish(self.resource, ())
-                self._page_size = page.size or self._page_size
+                self._pace.page_size = page.size or self._pace.page_size
                 batch.append((page.items, page.server_time))
                 full = sum(len(items) for items, _ in batch) >= BATCH_ITEMS
                 if (full and not page.last) or not self._budget.room():
@@ -373,26 +362,9 @@ class Sessions:
     def _recent_micros(self) -> int:
         return round(RECENT_INTERVALS * self._interval * MICROSECONDS)
 
-    def _size(self) -> int:
-        return self._page_size or tiers.limits(self._budget.tier).page_size
-
-    def _target(self) -> int:
-        """Pages that a slice should have: a third of a minute's budget, between 8 and 100."""
-        return max(8, min(100, int(self._budget.per_minute) // 3))
-
-    def _rate(self, state: LedgerState, now: int) -> float:
-        """Sessions a second, of late."""
-        since = max(now - RATE_SECONDS * MICROSECONDS, state.origin or 0)
-        return state.sessions_since(since) / max(60.0, (now - since) / MICROSECONDS)
-
     def _estimate(self, state: LedgerState, start: int, now: int) -> int:
         """Pages that a walk from `start` to now will take."""
-        tip = now if self._tip is None else max(start, self._tip)
-        if self._ends.days_only:
-            start = midnight_before(start)
-        known = state.sessions_since(start) if start < tip else 0
-        unread = max(0, now - tip) / MICROSECONDS
-        return pages(known + expected_new(self._rate(state, now), unread), self._size())
+        return self._pace.estimate(state, start, self._tip, now)
 
     def _report(self) -> None:
         """Say how far a catch-up has come, once a poll while it lasts."""

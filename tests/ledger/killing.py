@@ -25,7 +25,7 @@ from typing import Any, Literal, cast
 
 import exporter
 from exporter.api import walk
-from exporter.collect import served, sessions
+from exporter.collect import pace, served, sessions
 from exporter.ledger import statefile
 from tests.clocks import FakeClock
 from tests.ledger import bench as benches
@@ -37,6 +37,7 @@ Kind = Literal["line", "step"]
 TABLES = ("meta", "integration", "counter", "session", "minute", "invalid")
 TRACED = {
     *map(str, (Path(exporter.__file__).parent / "ledger").glob("*.py")),
+    pace.__file__,
     served.__file__,
     sessions.__file__,
     walk.__file__,

@@ -1,0 +1,80 @@
+"""How much there is to read, how fast the budget allows it, and so how wide and how often to read.
+
+All of it is an estimate, on which only the cost depends. Pure but for the budget that it looks at.
+"""
+
+from exporter.api import tiers
+from exporter.api.budget import Budget
+from exporter.api.times import MICROSECONDS
+from exporter.ledger.plan import (
+    FIRST_WIDTH,
+    EndDates,
+    expected_new,
+    midnight_before,
+    pages,
+    sweep_period,
+)
+from exporter.ledger.state import LedgerState
+
+RATE_SECONDS = 600
+"""The rate of late is that of so many seconds."""
+
+
+class Pace:
+    """Numbers of pages and seconds. Times are microseconds since 1970 by the API's clock.
+
+    interval, settle_after: seconds.
+    ends: what is known of the API's date filters; where only dates count, walks begin at midnight.
+    """
+
+    def __init__(
+        self, budget: Budget, ends: EndDates, *, interval: float, settle_after: float
+    ) -> None:
+        self._budget = budget
+        self._ends = ends
+        self._interval = interval
+        self._settle_after = settle_after
+        self.page_size: int | None = None
+        """What the API said that it really uses; before that it is the tier's cap."""
+
+    def target(self) -> int:
+        """Pages that a slice should have: a third of a minute's budget, between 8 and 100."""
+        return max(8, min(100, int(self._budget.per_minute) // 3))
+
+    def first_width(self, state: LedgerState, now: int) -> int:
+        """How wide the first slice of a way should be, by the rate of late."""
+        rate = self._rate(state, now)
+        fitting = round(self.target() * self._size() / rate * MICROSECONDS) if rate else FIRST_WIDTH
+        return min(FIRST_WIDTH, fitting)
+
+    def estimate(self, state: LedgerState, start: int, tip: int | None, now: int) -> int:
+        """Pages that a walk from `start` to now will take.
+
+        tip: the time up to which all was read; None where that is not known.
+        """
+        tip = now if tip is None else max(start, tip)
+        if self._ends.days_only:
+            start = midnight_before(start)
+        known = state.sessions_since(start) if start < tip else 0
+        unread = max(0, now - tip) / MICROSECONDS
+        return pages(known + expected_new(self._rate(state, now), unread), self._size())
+
+    def sweep_period(self, state: LedgerState, sweep_pages: int, now: int) -> int:
+        """Microseconds from one sweep of so many pages to the next, chosen from the budget."""
+        seconds = sweep_period(
+            sweep_pages,
+            pages(expected_new(self._rate(state, now), self._interval), self._size()),
+            self._interval,
+            self._settle_after,
+            self._budget.per_minute,
+        )
+        # A poll that comes a moment early must not put the sweep off by a whole interval.
+        return round((seconds - self._interval / 10) * MICROSECONDS)
+
+    def _size(self) -> int:
+        return self.page_size or tiers.limits(self._budget.tier).page_size
+
+    def _rate(self, state: LedgerState, now: int) -> float:
+        """Sessions a second, of late."""
+        since = max(now - RATE_SECONDS * MICROSECONDS, state.origin or 0)
+        return state.sessions_since(since) / max(60.0, (now - since) / MICROSECONDS)
