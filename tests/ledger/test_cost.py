@@ -154,3 +154,37 @@ def test_so_it_does_where_each_poll_brings_several_pages(tier: str, pages: float
     size = 10
 
     judge(Load(tier, size, pages * size / INTERVAL), f"{tier} {pages} pages a poll", 1800)
+
+
+def test_sessions_that_stay_open_for_hours_do_not_make_a_sweep_of_each_poll() -> None:
+    """What sweeps cost is known although they reach further back than coverage asks for."""
+    day, every = 86_400, 240
+    bench = Bench(
+        None,
+        interval=INTERVAL,
+        tier="free",
+        share=0.25,
+        page_size=50,
+        settle_after=day,
+        lookback=day,
+    )
+    listing = bench.listing
+    start = listing.now() - day * MICROSECONDS
+    for number in range(round(1.2 * day / every)):
+        created = start + number * every * MICROSECONDS
+        status = "closed" if number % 10 else "active"
+        listing.sessions[f"s{number}"] = Fake(f"s{number}", created, created, created, status)
+
+    def hour() -> int:
+        requests = listing.requests
+        for _ in range(3600 // INTERVAL):
+            bench.poll()
+            bench.clock.advance(INTERVAL - bench.clock.now() % INTERVAL)
+        return listing.requests - requests
+
+    hour()
+    spent = hour()
+    window = ceil(day / every / 50)
+    bench.close()
+
+    assert spent <= 1.2 * (3600 / INTERVAL + 3600 / SWEEP_PERIOD * window)
