@@ -19,7 +19,7 @@ from exporter.ledger.state import LedgerState
 from exporter.ledger.store import Store
 from exporter.metrics.telemetry import Telemetry, dropped_counter
 from tests.clocks import FakeClock
-from tests.ledger.listing import Listing
+from tests.ledger.listing import Fake, Listing
 
 T = TypeVar("T")
 
@@ -182,3 +182,21 @@ class Bench:
         counts = self.state.counts
         total = sum(value for (name, _), value in counts.items() if name == "score")
         return int(total), counts.get(("score_sum", ""), 0.0)
+
+
+Make = Callable[..., Bench]
+"""Makes a bench, of the options given."""
+
+
+def add(bench: Bench, name: str, ago: float = 0.0, **fields: object) -> Fake:
+    created = bench.listing.now() - round(ago * MICROSECONDS)
+    values = {"visible": created, "updated": created, "status": "closed", "score": 0.1, **fields}
+    it = Fake(name, created, **values)  # type: ignore[arg-type]
+    bench.listing.sessions[name] = it
+    return it
+
+
+def polls(bench: Bench, count: int, apart: float = 60.0) -> None:
+    for _ in range(count):
+        bench.clock.advance(apart)
+        bench.poll()

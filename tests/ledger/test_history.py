@@ -1,7 +1,10 @@
 """The edge of the tier's history moves on while a walk is under way; nothing is lost in silence."""
 
+import pytest
+
 from exporter.api.times import MICROSECONDS
-from tests.ledger.bench import Bench
+from exporter.ledger import ledger
+from tests.ledger.bench import Bench, Make, add, polls
 from tests.ledger.listing import DAY, Fake
 
 RATE = 1.5
@@ -37,3 +40,104 @@ def test_a_slice_that_leaves_the_history_while_it_is_walked_is_a_gap_not_a_loss(
     assert counts["sessions"] > count / 2
     assert bench.state.bounds.frontier > now - 7 * DAY + 3600 * MICROSECONDS
     bench.close()
+
+
+def test_what_fell_out_of_history_is_a_gap_and_never_silent(make: Make) -> None:
+    bench = make(tier="free")
+    bench.poll()
+    frontier = bench.state.bounds.frontier
+    bench.clock.advance(9 * 86_400)
+    add(bench, "kept", ago=6 * 86_400)
+
+    polls(bench, 3)
+
+    lost = bench.counts()["gap"]
+    assert lost == pytest.approx(2 * 86_400, rel=0.01)
+    assert bench.counts()["sessions"] == 1
+    assert bench.state.bounds.frontier > frontier + 8 * DAY
+
+
+def test_one_answer_without_a_tier_gives_up_no_history(make: Make) -> None:
+    bench = make(tier=None, history=30 * DAY)
+    bench.poll()
+    requests = bench.listing.requests
+    bench.clock.advance(20 * 86_400)
+    add(bench, "kept", ago=15 * 86_400)
+
+    def tell() -> None:
+        if bench.listing.requests > requests + 1:
+            bench.budget.tier = "pro"
+
+    bench.listing.on_request = tell
+    polls(bench, 3)
+
+    assert bench.counts().get("gap", 0) == 0
+    assert bench.counts()["sessions"] == 1
+
+
+def test_an_unsettled_session_that_left_the_history_is_settled_as_last_read(make: Make) -> None:
+    bench = make(tier="free")
+    bench.poll()
+    add(bench, "open", status="active", score=0.75)
+    polls(bench, 1, apart=5)
+    assert bench.state.unsettled == 1
+
+    bench.clock.advance(8 * 86_400)
+    bench.poll()
+
+    assert bench.state.unsettled == 0
+    assert bench.scores() == (1, 0.75)
+
+
+def test_many_unsettled_sessions_that_left_the_history_are_given_up_a_part_a_poll(
+    make: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ledger, "GIVEN_UP_AT_ONCE", 4)
+    bench = make(tier="free")
+    bench.poll()
+    for number in range(10):
+        add(bench, f"open-{number}", status="active", score=0.75)
+    polls(bench, 1, apart=5)
+    bench.clock.advance(8 * 86_400)
+    late = add(bench, "late", score=0.25)
+
+    left = []
+    for _ in range(4):
+        polls(bench, 1)
+        left.append(bench.state.unsettled)
+
+    assert left == [6, 2, 0, 0]
+    assert bench.scores() == (11, 7.75)
+    assert bench.state.bounds.frontier > late.created
+
+
+def test_sweeps_that_begin_at_the_edge_of_the_history_neither_stand_nor_make_a_gap(
+    make: Make,
+) -> None:
+    """What is open there is read again by each sweep, which its edge overtakes; all was counted."""
+    lookback = 7 * 86_400.0 - 600
+    bench = make(
+        interval=60,
+        tier="free",
+        page_size=5,
+        latency=8.0,
+        lookback=lookback,
+        overlap=120,
+        settle_after=8 * 86_400.0,
+    )
+    start = bench.listing.now() - round(lookback * MICROSECONDS)
+    for number in range(1, 600):
+        created = start + 10 * number * MICROSECONDS
+        it = Fake(f"s{number}", created, created, created, "active", 0.1)
+        bench.listing.sessions[it.id] = it
+    until = bench.clock.now() + 8000
+    worst = 0.0
+    while bench.clock.now() < until:
+        bench.clock.advance(10)
+        bench.poll()
+        if bench.counts().get("sessions") == 599:
+            worst = max(worst, (bench.listing.now() - bench.state.bounds.frontier) / MICROSECONDS)
+
+    assert bench.counts()["sessions"] == 599
+    assert bench.counts().get("gap", 0) == 0
+    assert worst < 3000

@@ -1,0 +1,30 @@
+"""Benches on a state file, closed after the test."""
+
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+
+from tests.ledger.bench import Bench, Make
+
+
+@pytest.fixture
+def make(tmp_path: Path) -> Iterator[Make]:
+    """Makes a bench on a state file; it is closed after the test."""
+    with ExitStack() as stack:
+
+        def one(**options: object) -> Bench:
+            made = Bench(tmp_path / "state.db", **options)  # type: ignore[arg-type]
+            stack.callback(made.close)
+            return made
+
+        yield one
+
+
+@pytest.fixture
+def bench(make: Make) -> Bench:
+    """A bench that has polled once."""
+    made = make()
+    made.poll()
+    return made
