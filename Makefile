@@ -74,7 +74,7 @@ test-cluster: $(VENV)/.dev tools ## install the chart into a real API server, bu
 	$(PYTEST) tests/tools/cluster.py $(ARGS)
 
 .PHONY: soak
-soak: $(VENV)/.dev ## more than an hour of trouble, kills at every point, many more histories
+soak: $(VENV)/.dev ## about an hour of trouble, kills at every point, many more histories
 	$(PYTEST) -m soak -s $(ARGS)
 
 .PHONY: docs
