@@ -127,8 +127,7 @@ class History:
                 else:
                     invalid.add(session.id)
             too_long = pages >= TOO_LONG * self._planner.target and not page.last
-            cut = not self._ends.days_only and self._planner.can_cut(piece, self._now)
-            if too_long and cut:
+            if too_long and self._planner.can_cut(piece, self._now, self._ends):
                 raise CursorRefusedError("the walk is too long for its slice")
         proven = piece.end is not None and latest > midnight_before(piece.end)
         if piece.end is not None and not self._planner.walked(

@@ -67,7 +67,9 @@ class Served:
                 await self.probe()
         now = self._server_clock.at(self._clock.monotonic())
         if now is None:
-            raise InvalidResponseError("sessions: no answer has carried a Date to be believed")
+            raise InvalidResponseError(
+                f"{self._resource}: no answer has carried a Date to be believed"
+            )
         return now
 
     async def probe(self) -> None:
@@ -77,6 +79,10 @@ class Served:
     def edge(self, now: int) -> int:
         """From when on the API still serves sessions; an unknown tier counts as free."""
         return now - tiers.limits(self._budget.tier).history_days * DAY
+
+    def serves(self, start: int, now: int) -> bool:
+        """Whether a walk from `start` lies within the history; startDate has whole seconds only."""
+        return start - MICROSECONDS >= self.edge(now)
 
     def start(self, now: int) -> int:
         """From when on they are read: what is about to leave the history is not begun with."""

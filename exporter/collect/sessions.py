@@ -179,33 +179,27 @@ class Sessions:
         if gap:
             _log.warning("sessions_gap", seconds=round(gap))
         sweep = self._sweep
-        if sweep is not None and (gap or sweep.planner.position < self._served.edge(now)):
-            self._drop(sweep)
-
-    def _drop(self, sweep: _Pass) -> None:
-        """Give up a sweep whose start the API serves no more; the next sets out within."""
-        # What was learnt of the density there keeps the next from being too wide again.
-        self._narrowed = sweep.planner.width
-        self._sweep = None
+        if sweep is not None and (gap or not self._served.serves(sweep.planner.position, now)):
+            # The next sets out within. What was learnt of the density here keeps it from being too
+            # wide again.
+            self._narrowed = sweep.planner.width
+            self._sweep = None
 
     def _reach(self, state: LedgerState, now: int) -> int:
         """From when on a sweep reads; what left the history before it was settled shows no more."""
         return max(state.reach, min(self._served.start(now), state.bounds.frontier))
 
-    async def _left_history(self, piece: Slice, current: _Pass) -> bool:
+    async def _left_history(self, piece: Slice) -> bool:
         """Whether the slice's start left the history while it was walked.
 
         A startDate before the history gives empty pages, so the walk may have shown too little.
         The next one starts further within.
         """
         now = await self._served.now()
-        if piece.start - MICROSECONDS >= self._served.edge(now):
+        if self._served.serves(piece.start, now):
             return False
         self._served.retreat(unread=piece.start >= self._state().bounds.frontier)
-        if current is self._sweep:
-            self._drop(current)
-        else:
-            self._tail = None
+        self._tail = None
         await self._give_up_history(now)
         return True
 
@@ -271,14 +265,13 @@ class Sessions:
         estimate = self._estimate(self._state(), planner.position, now)
         piece = planner.next(now, self._ends, whole=known and estimate <= 2 * planner.target)
         log = WalkLog((piece.start, piece.end), self._ends.doubted)
-        began, read = await self._walk(piece, planner, now, log, publish)
-        if await self._left_history(piece, current):
+        began, read = await self._walk(piece, current, now, log, publish)
+        if await self._left_history(piece):
             return
         self._learn(log)
         proven = piece.end is not None and log.last > midnight_before(piece.end)
         if not planner.walked(piece, read, self._ends, proven=proven):
             return
-        current.earliest = min(current.earliest, began if log.earliest is None else log.earliest)
         current.coverage = current.coverage.extended(piece.end, began, self._ledger.rules)
         await self._ledger.finish(piece, began, current.coverage)
         if piece.end is None:
@@ -286,7 +279,7 @@ class Sessions:
             self._tip = max(self._tip or began, began)
 
     async def _walk(
-        self, piece: Slice, planner: SlicePlanner, now: int, log: WalkLog, publish: Publish
+        self, piece: Slice, current: _Pass, now: int, log: WalkLog, publish: Publish
     ) -> tuple[int, int]:
         """Read a slice to its last page: the API's time when that began, and how many pages.
 
@@ -294,6 +287,7 @@ class Sessions:
 
         Raises ApiError, after what was read until then is committed, and StateError.
         """
+        planner = current.planner
         filters = {"startDate": format_time(piece.start)}
         if piece.end is not None:
             filters["endDate"] = format_time(piece.end + MICROSECONDS - 1)
@@ -305,6 +299,7 @@ class Sessions:
                 if page.server_time is None:
                     raise InvalidResponseError("sessions: no answer has carried a Date")
                 began = page.server_time if began is None else began
+                current.earliest = min(current.earliest, page.server_time)
                 read += 1
                 publish(self.resource, ())
                 self._pace.page_size = page.size or self._pace.page_size
@@ -314,11 +309,11 @@ class Sessions:
                     await self._ledger.take(batch, log)
                     batch = []
                 too_long = read >= TOO_LONG * planner.target and not page.last
-                if too_long and self._can_cut(planner, piece, now):
+                if too_long and planner.can_cut(piece, now, self._ends):
                     await self._ledger.take(batch, log)
                     batch = []
                     self._learn(log)
-                    if self._can_cut(planner, piece, now):
+                    if planner.can_cut(piece, now, self._ends):
                         raise CursorRefusedError("the walk is too long for its slice")
         except ApiError as error:
             await self._ledger.take(batch, log)
@@ -333,9 +328,6 @@ class Sessions:
         if began is None:
             raise InvalidResponseError("sessions: a walk without a page")
         return began, read
-
-    def _can_cut(self, planner: SlicePlanner, piece: Slice, now: int) -> bool:
-        return not self._ends.days_only and planner.can_cut(piece, now)
 
     def _learn(self, log: WalkLog) -> None:
         """See whether the API honours the time in a filter, or only its date.

@@ -44,13 +44,12 @@ class WalkLog:
 
     window: what was asked for, [start, end]. outside: sessions beyond it, by more than a second.
     doubted: a window that an earlier walk showed empty. refuted: sessions of it that are there.
-    last: the latest createdAt. earliest: the earliest time of a reading.
+    last: the latest createdAt.
     """
 
     window: tuple[int, int | None] = (0, None)
     doubted: tuple[int, int] | None = None
     last: int = 0
-    earliest: int | None = None
     outside: int = 0
     refuted: int = 0
 
@@ -178,7 +177,6 @@ class Ledger:
             invalid: list[bytes] = []
             shown: list[tuple[bytes, Session, int]] = []
             for items, at in pages:
-                log.earliest = at if log.earliest is None else min(at, log.earliest)
                 for item in items:
                     session = decode_session(item)
                     if isinstance(session, Session):

@@ -144,8 +144,10 @@ class SlicePlanner:
         self._refused_from = max(end, self.position + 2 * NARROWEST)
         self.width = max(NARROWEST, (end - self.position) // 2)
 
-    def can_cut(self, tried: Slice, now: int) -> bool:
+    def can_cut(self, tried: Slice, now: int, ends: "EndDates") -> bool:
         """Whether there is a slice that ends before this one and is not known to be empty."""
+        if ends.days_only:
+            return False
         least = max(self.position, self._empty_to) + NARROWEST
         return least + -least % MICROSECONDS < (now if tried.end is None else tried.end)
 

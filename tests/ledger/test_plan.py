@@ -86,8 +86,7 @@ def test_every_session_is_shown_by_a_slice_that_counts(
             if planner.failed():
                 planner.too_wide(piece, now)
             continue
-        cut = not ends.days_only and planner.can_cut(piece, now)
-        too_long = count > TOO_LONG * target and cut
+        too_long = count > TOO_LONG * target and planner.can_cut(piece, now, ends)
         if too_long or (count > 1 and troubled > 0 and chance.random() < refusals):
             # What was read before the walk broke off is no less to be judged by.
             shuffled = chance.sample(answer, len(answer))[: TOO_LONG * target * page_size]
