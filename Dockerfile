@@ -13,10 +13,10 @@ COPY requirements/build.txt requirements/runtime.txt requirements/
 # Two environments: one that builds and has pip, and one that is shipped and does not. Wheels only:
 # nothing is compiled, so that no compiler is needed on either architecture.
 RUN python3 -m venv /build && python3 -m venv --without-pip /opt/isnotai \
-    && /build/bin/python3 -m pip install --only-binary :all: --require-hashes \
+    && /build/bin/python3 -m pip install --only-binary :all: --no-deps --require-hashes \
     -r requirements/build.txt \
     && /build/bin/python3 -m pip --python /opt/isnotai/bin/python3 install \
-    --only-binary :all: --require-hashes -r requirements/runtime.txt
+    --only-binary :all: --no-deps --require-hashes -r requirements/runtime.txt
 COPY pyproject.toml README.md LICENSE ./
 COPY exporter exporter
 ARG REVISION=unknown
