@@ -23,7 +23,7 @@ from exporter.metrics.telemetry import Telemetry, dropped_counter
 from exporter.pipeline import Pipeline, Surroundings, polled
 from exporter.publish.exposition import Exposition
 from exporter.publish.otlp_settings import OtlpSettings
-from exporter.publisher import Publisher
+from exporter.publish.publisher import Publisher
 from exporter.settings.errors import SettingsError
 from exporter.settings.model import Settings
 from exporter.web import webconfig

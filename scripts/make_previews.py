@@ -22,7 +22,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))  # run as a script, from anywhere
 
-from dashboards.trial import history, picture, stage  # noqa: E402 - after the path is set
+from tests.dashboards.trial import history, picture, stage  # noqa: E402 - after the path is set
 
 TOOLS = ROOT / ".tools" / "bin"
 PAGE = ROOT / "previews"

@@ -16,9 +16,9 @@ from pathlib import Path
 import pytest
 import yaml
 
-from dashboards.trial import history, queries
-from dashboards.trial.queries import Asked
-from dashboards.trial.stage import (
+from tests.dashboards.trial import history, queries
+from tests.dashboards.trial.queries import Asked
+from tests.dashboards.trial.stage import (
     FAULTS,
     Scrape,
     exporter,

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from dashboards.trial.stage import fetch, free_port, running, wait_until
+from tests.dashboards.trial.stage import fetch, free_port, running, wait_until
 
 pytestmark = pytest.mark.tools
 

@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from dashboards.trial.stage import JOB, Scrape
+from tests.dashboards.trial.stage import JOB, Scrape
 from exporter.simulator.curve import intensity
 
 SEED = 7

@@ -9,7 +9,7 @@ from exporter import publisher as publishers
 from exporter.metrics import catalogue
 from exporter.metrics.model import Reading
 from exporter.metrics.snapshot import Group
-from exporter.publisher import RENEWAL_SECONDS, Publisher
+from exporter.publish.publisher import RENEWAL_SECONDS, Publisher
 
 TIME_OUT = 10.0
 

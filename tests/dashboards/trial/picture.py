@@ -9,8 +9,8 @@ import re
 from typing import Any
 
 from dashboards.generate.panels import PALETTE, Json
-from dashboards.trial import queries
-from dashboards.trial.queries import Series
+from tests.dashboards.trial import queries
+from tests.dashboards.trial.queries import Series
 
 SPAN_SECONDS = 86_400
 STEP_SECONDS = 600
