@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING
 
 from exporter.build import VERSION, revision
 from exporter.clock import Clock, SystemClock
-from exporter.collect.frame import Poller
 from exporter.ledger.store import StateError, Store
 from exporter.log import get_logger
 from exporter.metrics import catalogue
@@ -21,6 +20,7 @@ from exporter.metrics.model import Reading
 from exporter.metrics.snapshot import Group
 from exporter.metrics.telemetry import Telemetry, dropped_counter
 from exporter.pipeline import Pipeline, Surroundings, polled
+from exporter.polling.frame import Poller
 from exporter.publish.exposition import Exposition
 from exporter.publish.otlp_settings import OtlpSettings
 from exporter.publish.publisher import Publisher

@@ -17,10 +17,8 @@ from exporter.api.serverclock import ServerClock
 from exporter.api.times import MICROSECONDS
 from exporter.clock import Clock
 from exporter.collect.analytics import Analytics
-from exporter.collect.frame import Poller, ResourceState
 from exporter.collect.health import Health
 from exporter.collect.integration import Integration
-from exporter.collect.protocol import Collector
 from exporter.collect.sessions import Sessions
 from exporter.collect.stats import Stats
 from exporter.collect.usage import Usage, quota_limit_readings
@@ -33,6 +31,8 @@ from exporter.log import get_logger
 from exporter.metrics import catalogue
 from exporter.metrics.model import Reading
 from exporter.metrics.telemetry import Telemetry
+from exporter.polling.collector import Collector
+from exporter.polling.frame import Poller, ResourceState
 from exporter.redaction import redact
 from exporter.settings.errors import SettingsError
 from exporter.settings.model import Account, Settings

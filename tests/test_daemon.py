@@ -9,9 +9,9 @@ import pytest
 from exporter import cli, pipeline
 from exporter.api import client
 from exporter.clock import SystemClock
-from exporter.collect.frame import STUCK_GRACE_SECONDS
 from exporter.ledger import store
 from exporter.ledger.statefile import FileLock
+from exporter.polling.frame import STUCK_GRACE_SECONDS
 from exporter.settings.load import load
 from exporter.settings.model import Settings
 from tests.e2e.running import Exporter, in_process

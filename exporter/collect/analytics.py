@@ -10,14 +10,13 @@ from dataclasses import dataclass
 
 from exporter.api.schema.analytics import BucketTimestamp, Hours, Window, read_analytics
 from exporter.api.times import MICROSECONDS
-from exporter.collect import bounds
-from exporter.collect.attempts import Attempts
 from exporter.collect.origins import origin_label
-from exporter.collect.protocol import Api, Publish
 from exporter.log import get_logger
-from exporter.metrics import catalogue
+from exporter.metrics import bounds, catalogue
 from exporter.metrics.model import OTHER, Metric, Reading
 from exporter.metrics.telemetry import Telemetry
+from exporter.polling.attempts import Attempts
+from exporter.polling.collector import Api, Publish
 
 log = get_logger(__name__)
 

@@ -5,10 +5,10 @@ says what the API said of itself.
 """
 
 from exporter.api.schema.health import read_health
-from exporter.collect.protocol import Api, Publish
 from exporter.log import get_logger
 from exporter.metrics import catalogue
 from exporter.metrics.model import Reading
+from exporter.polling.collector import Api, Publish
 
 log = get_logger(__name__)
 

@@ -20,8 +20,8 @@ from exporter.api.schema.session import Session, decode_session
 from exporter.api.times import MICROSECONDS, format_time
 from exporter.api.walk import walk
 from exporter.clock import Clock
-from exporter.collect.protocol import Api
 from exporter.ledger.plan import DAY, EndDates, Slice, SlicePlanner, midnight_before
+from exporter.polling.collector import Api
 
 PATH = "/v1/sessions"
 RESOURCE = "sessions"

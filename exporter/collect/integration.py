@@ -5,7 +5,7 @@ header; the answer may hold names, so none of it is read.
 """
 
 from exporter.api.schema.integration import check_integration
-from exporter.collect.protocol import Api, Publish
+from exporter.polling.collector import Api, Publish
 
 
 class Integration:

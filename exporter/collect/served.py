@@ -10,8 +10,8 @@ from exporter.api.errors import InvalidResponseError
 from exporter.api.serverclock import ServerClock
 from exporter.api.times import MICROSECONDS
 from exporter.clock import Clock
-from exporter.collect.protocol import Api
 from exporter.ledger.plan import DAY
+from exporter.polling.collector import Api
 
 DATES_WANTED = 2
 """A first Date that is far off our clock is believed when a second one agrees."""

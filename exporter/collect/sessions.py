@@ -20,7 +20,6 @@ from exporter.api.times import MICROSECONDS, format_time
 from exporter.api.walk import walk
 from exporter.clock import Clock
 from exporter.collect.pace import Pace
-from exporter.collect.protocol import Api, Publish
 from exporter.collect.served import Served
 from exporter.ledger.ledger import Ledger, WalkLog
 from exporter.ledger.plan import (
@@ -33,6 +32,7 @@ from exporter.ledger.rules import Coverage, Passes
 from exporter.ledger.state import LedgerState
 from exporter.ledger.store import StateError
 from exporter.log import get_logger
+from exporter.polling.collector import Api, Publish
 
 PATH = "/v1/sessions"
 

@@ -6,12 +6,11 @@ Which ones are kept does not depend on their values, so that no series comes and
 from fnmatch import fnmatchcase
 
 from exporter.api.schema.stats import read_stats
-from exporter.collect import bounds
-from exporter.collect.protocol import Api, Publish
 from exporter.log import get_logger
-from exporter.metrics import catalogue
+from exporter.metrics import bounds, catalogue
 from exporter.metrics.model import Reading
 from exporter.metrics.telemetry import Telemetry
+from exporter.polling.collector import Api, Publish
 
 log = get_logger(__name__)
 

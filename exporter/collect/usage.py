@@ -12,12 +12,12 @@ from exporter.api.schema.decode import INT64_MAX
 from exporter.api.schema.usage import KNOWN, STORAGE, Consumption, read_usage
 from exporter.api.times import MICROSECONDS
 from exporter.clock import Clock
-from exporter.collect import bounds, months
-from exporter.collect.attempts import Attempts
-from exporter.collect.protocol import Api, Publish
-from exporter.metrics import catalogue
+from exporter.collect import months
+from exporter.metrics import bounds, catalogue
 from exporter.metrics.model import Metric, Reading
 from exporter.metrics.telemetry import Telemetry
+from exporter.polling.attempts import Attempts
+from exporter.polling.collector import Api, Publish
 
 
 class UsageDays(Protocol):

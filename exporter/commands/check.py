@@ -14,7 +14,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from exporter.api import tiers
 from exporter.api.retry import RetryPolicy
 from exporter.clock import Clock, SystemClock
-from exporter.collect.frame import Poller
 from exporter.commands import cost
 from exporter.ledger import statefile
 from exporter.ledger.store import Store
@@ -23,6 +22,7 @@ from exporter.metrics import snapshot as snapshots
 from exporter.metrics.snapshot import Group
 from exporter.metrics.telemetry import Telemetry, dropped_counter
 from exporter.pipeline import Pipeline, Surroundings, polled
+from exporter.polling.frame import Poller
 from exporter.redaction import redact
 from exporter.settings.load import Loaded, load_parsed
 from exporter.settings.model import Account, BudgetSettings, Settings

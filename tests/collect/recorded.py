@@ -4,9 +4,9 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from exporter.api.errors import ApiError
-from exporter.collect.protocol import Answer
 from exporter.metrics.model import Metric, Reading
 from exporter.metrics.telemetry import Telemetry, dropped_counter
+from exporter.polling.collector import Answer
 
 Params = Mapping[str, str]
 Recorded = object | ApiError | Callable[[Params], object]

@@ -5,10 +5,10 @@ from collections.abc import Iterable
 
 import pytest
 
-from exporter import publisher as publishers
 from exporter.metrics import catalogue
 from exporter.metrics.model import Reading
 from exporter.metrics.snapshot import Group
+from exporter.publish import publisher as publishers
 from exporter.publish.publisher import RENEWAL_SECONDS, Publisher
 
 TIME_OUT = 10.0

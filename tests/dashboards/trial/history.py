@@ -13,8 +13,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.dashboards.trial.stage import JOB, Scrape
 from exporter.simulator.curve import intensity
+from tests.dashboards.trial.stage import JOB, Scrape
 
 SEED = 7
 AGENTS = ("isnotai_bot_sessions_total", "isnotai_session_flags_total")
@@ -170,7 +170,7 @@ def write_blocks(promtool: Path, lines: Iterator[str], folder: Path) -> None:
     with path.open("w") as file:
         file.writelines(lines)
     command = [str(promtool), "tsdb", "create-blocks-from", "openmetrics", "-q"]
-    subprocess.run(  # noqa: S603 - the tool that was built here
+    subprocess.run(
         [*command, str(path), str(folder)],
         check=True,
         capture_output=True,

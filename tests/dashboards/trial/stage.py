@@ -133,7 +133,7 @@ def running(
 ) -> Iterator[subprocess.Popen[str]]:
     """A process that ends with the block."""
     full = {**os.environ, **(environ or {})}
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=full) as process:  # noqa: S603
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=full) as process:
         try:
             yield process
         finally:

@@ -12,12 +12,12 @@ from structlog.contextvars import bound_contextvars
 from exporter.api.client import REQUEST_SECONDS
 from exporter.api.errors import ApiError, InvalidResponseError
 from exporter.clock import Clock
-from exporter.collect.protocol import Collector
 from exporter.ledger.store import StateError
 from exporter.log import get_logger
 from exporter.metrics import catalogue
 from exporter.metrics.model import Metric, Reading
 from exporter.metrics.telemetry import Telemetry
+from exporter.polling.collector import Collector
 
 STUCK_INTERVALS = 5
 STUCK_GRACE_SECONDS = 4 * REQUEST_SECONDS

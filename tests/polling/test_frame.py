@@ -20,12 +20,12 @@ from exporter.api.errors import (
     UnreachableError,
     UnreadableBodyError,
 )
-from exporter.collect.frame import STUCK_GRACE_SECONDS, Poller
-from exporter.collect.protocol import Publish
 from exporter.ledger.store import StateError
 from exporter.metrics import catalogue
 from exporter.metrics.model import Histogram, Metric, Reading
 from exporter.metrics.telemetry import Telemetry
+from exporter.polling.collector import Publish
+from exporter.polling.frame import STUCK_GRACE_SECONDS, Poller
 from tests import virtual_time
 from tests.clocks import FakeClock
 from tests.collect.recorded import telemetry

@@ -1,6 +1,6 @@
 """Bounds: what keeps a series, what is folded, and that folding is counted."""
 
-from exporter.collect import bounds
+from exporter.metrics import bounds
 from exporter.metrics.instruments import Counter
 from exporter.metrics.model import Metric
 from exporter.metrics.telemetry import dropped_counter
