@@ -174,7 +174,7 @@ async def test_a_defect_is_logged_with_its_place_and_without_its_text() -> None:
     crashed = logged[0]
     assert crashed["event"] == "poll_crashed"
     assert crashed["error"] == "ValueError"
-    assert crashed["where"][-1].startswith("tests.collect.test_frame.failing.")
+    assert crashed["where"][-1].startswith("tests.polling.test_frame.failing.")
     assert "Someone" not in str(logged)
 
 
