@@ -59,7 +59,7 @@ def _readings(random: Random, *, shared: bool) -> list[Reading]:
             created = None if metric.kind == "gauge" else STARTED + random.random()
             value: float | Histogram = float(random.randrange(100_000))
             if metric.kind == "histogram":
-                value = Histogram.empty(metric.bounds)
+                value = Histogram.empty(metric.buckets)
                 for _ in range(50):
                     value = value.observe(random.random())
             readings.append(Reading(metric, value, labels, created))

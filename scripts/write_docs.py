@@ -51,14 +51,14 @@ def cardinality(metric: Metric) -> str:
     Raises ValueError for a label of which nothing says how many values it has.
     """
     # A histogram has a series for each bucket, +Inf, sum and count.
-    number = len(metric.bounds) + 3 if metric.kind == "histogram" else 1
+    number = len(metric.buckets) + 3 if metric.kind == "histogram" else 1
     per: list[str] = []
     open_label = _open_label(metric)
     for label in metric.labels:
         if label in _ONE_PER:
             per.append(_ONE_PER[label])
-        elif label == open_label and metric.bound is not None:
-            number *= metric.bound + (metric not in _WITHOUT_OTHER)
+        elif label == open_label and metric.max_values is not None:
+            number *= metric.max_values + (metric not in _WITHOUT_OTHER)
         elif label in metric.known:
             number *= len(metric.known[label])
         elif metric in _LISTED:
@@ -73,7 +73,7 @@ def cardinality(metric: Metric) -> str:
 
 def _open_label(metric: Metric) -> str | None:
     """The label that the metric's bound is about."""
-    if metric.bound is None:
+    if metric.max_values is None:
         return None
     return next(label for label in metric.labels if label not in _ONE_PER)
 

@@ -218,7 +218,7 @@ def _series(pipeline: Pipeline) -> None:
     per_integration = [family for family in made.families if family.metric.per_integration]
     _say("series", f"{sum(family.series for family in per_integration)} of this integration now:")
     for family in per_integration:
-        bound = family.metric.bound
+        bound = family.metric.max_values
         more = "" if bound is None else f" (label values bounded by {bound} and other)"
         print(f"    {family.series:5} {family.metric.exposed_name}{more}")  # noqa: T201
 

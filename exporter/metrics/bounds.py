@@ -19,7 +19,7 @@ def kept(metric: Metric, names: Iterable[str], rank: Callable[[str], Any]) -> fr
     Names of equal rank go by the alphabet, so that the choice never flickers.
     """
     candidates = sorted(set(names) - {OTHER}, key=lambda name: (rank(name), name))
-    return frozenset(candidates[: metric.bound])
+    return frozenset(candidates[: metric.max_values])
 
 
 def fold(
@@ -50,7 +50,7 @@ def first_by_name(
 
     For numbers of different kinds, which no `other` could hold.
     """
-    names = sorted(values)[: metric.bound]
+    names = sorted(values)[: metric.max_values]
     _count((metric,), len(values) - len(names), dropped)
     return {name: values[name] for name in names}
 

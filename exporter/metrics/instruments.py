@@ -60,10 +60,10 @@ class HistogramInstrument:
     def expose(self, known: Mapping[str, tuple[str, ...]]) -> None:
         """Have a series for these label values, empty where there is none yet."""
         for labels in _known(self.metric, known):
-            self._values.setdefault(labels, Histogram.empty(self.metric.bounds))
+            self._values.setdefault(labels, Histogram.empty(self.metric.buckets))
 
     def observe(self, value: float, *labels: str) -> None:
-        before = self._values.get(labels) or Histogram.empty(self.metric.bounds)
+        before = self._values.get(labels) or Histogram.empty(self.metric.buckets)
         self._values[labels] = before.observe(value)
 
     def readings(self) -> Iterable[Reading]:

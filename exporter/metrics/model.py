@@ -22,8 +22,8 @@ class Metric:
     otel: the OpenTelemetry name, which Prometheus' standard translation turns into `name`.
     unit: UCUM: `s`, `By`, `1`, an annotation such as `{session}`, or empty.
     labels: besides `integration`, which every metric has unless `per_integration` is false.
-    bounds: of a histogram: upper bounds, ascending, without +Inf.
-    bound: the most values that the open label may have; more are folded into `other`.
+    buckets: of a histogram: upper bounds, ascending, without +Inf.
+    max_values: how many values the open label may have; more are folded into `other`.
     known: values of a label that are exposed from the start, at 0.
     """
 
@@ -33,8 +33,8 @@ class Metric:
     otel: str
     unit: str = ""
     labels: tuple[str, ...] = ()
-    bounds: tuple[float, ...] = ()
-    bound: int | None = None
+    buckets: tuple[float, ...] = ()
+    max_values: int | None = None
     known: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     per_integration: bool = True
 

@@ -60,7 +60,7 @@ class Columns:
     ) -> Iterator[str]:
         """Time by time, all numbers of a histogram together, as the format wants it."""
         if metric.kind == "histogram":
-            edges = map(_number, (*metric.bounds, float("inf")))
+            edges = map(_number, (*metric.buckets, float("inf")))
             names = [_series(f"{metric.name}_bucket", {**named, "le": edge}) for edge in edges]
             names += [_series(f"{metric.name}_count", named), _series(f"{metric.name}_sum", named)]
             *buckets, total = columns

@@ -258,7 +258,7 @@ async def test_buckets_that_share_a_time_are_all_bad() -> None:
 
 async def test_origins_are_merged_bounded_and_never_hold_more_than_an_origin() -> None:
     seen = telemetry()
-    bound = catalogue.ANALYTICS_ORIGIN_SESSIONS.bound
+    bound = catalogue.ANALYTICS_ORIGIN_SESSIONS.max_values
     assert bound is not None
     listed = [
         {"origin": f"https://o{n}.example", "sessionCount": 1000 - n, "botPercentage": 50}
@@ -347,7 +347,7 @@ def test_a_user_agent_never_becomes_a_browser_label(name: str, label: str) -> No
 
 async def test_browsers_are_bounded_by_their_sessions() -> None:
     seen = telemetry()
-    bound = catalogue.ANALYTICS_BROWSERS.bound
+    bound = catalogue.ANALYTICS_BROWSERS.max_values
     assert bound is not None
     counts = {f"Browser {chr(65 + n // 26)}{chr(65 + n % 26)}": 100 - n for n in range(bound + 3)}
     board = await board_of({"deviceBreakdown": {"browserCounts": counts | {"UA/1": 1}}}, seen)

@@ -66,7 +66,7 @@ async def test_include_keeps_the_names_that_match(
 
 
 async def test_the_bound_keeps_the_first_names_whatever_their_values() -> None:
-    bound = catalogue.STATS.bound
+    bound = catalogue.STATS.max_values
     assert bound is not None
     first = [chr(97 + n // 26) + chr(97 + n % 26) for n in range(bound)]
     seen = telemetry()

@@ -401,7 +401,7 @@ def test_limits_are_known_without_any_answer() -> None:
 
 
 async def test_unknown_metrics_are_bounded_and_the_known_never_make_room_for_them() -> None:
-    bound = catalogue.USAGE.bound
+    bound = catalogue.USAGE.max_values
     assert bound is not None
     world = World(at("2026-06-01T12:00:00"), ENTERPRISE)
     names = [f"A{chr(97 + n)}" for n in range(bound)]

@@ -5,8 +5,8 @@ from exporter.metrics.instruments import Counter
 from exporter.metrics.model import Metric
 from exporter.metrics.telemetry import dropped_counter
 
-METRIC = Metric("isnotai_m", "gauge", "M.", "isnotai.m", labels=("x",), bound=2)
-SECOND = Metric("isnotai_n", "gauge", "N.", "isnotai.n", labels=("x",), bound=2)
+METRIC = Metric("isnotai_m", "gauge", "M.", "isnotai.m", labels=("x",), max_values=2)
+SECOND = Metric("isnotai_n", "gauge", "N.", "isnotai.n", labels=("x",), max_values=2)
 
 
 def fold(values: dict[str, int], dropped: Counter) -> dict[str, int]:

@@ -118,16 +118,16 @@ def test_no_label_is_one_that_scrapers_set_or_that_could_name_a_person(metric: M
 def test_every_open_vocabulary_is_bounded(metric: Metric) -> None:
     if OPEN_VOCABULARIES & set(metric.labels):
         assert metric in catalogue.BOUNDED
-        assert metric.bound is not None
-        assert 0 < metric.bound <= 100
+        assert metric.max_values is not None
+        assert 0 < metric.max_values <= 100
 
 
 @pytest.mark.parametrize("metric", catalogue.METRICS, ids=each)
 def test_bounds_of_histograms_rise_and_only_histograms_have_them(metric: Metric) -> None:
-    assert list(metric.bounds) == sorted(set(metric.bounds))
-    assert bool(metric.bounds) == (metric.kind == "histogram")
+    assert list(metric.buckets) == sorted(set(metric.buckets))
+    assert bool(metric.buckets) == (metric.kind == "histogram")
     assert set(metric.known) <= set(metric.labels)
 
 
 def test_the_score_has_ten_buckets_of_a_tenth() -> None:
-    assert catalogue.SESSION_BOT_SCORE.bounds == tuple(round(n / 10, 1) for n in range(1, 11))
+    assert catalogue.SESSION_BOT_SCORE.buckets == tuple(round(n / 10, 1) for n in range(1, 11))

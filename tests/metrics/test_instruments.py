@@ -40,7 +40,7 @@ def test_series_with_a_label_nobody_knows_before_come_with_their_first_count() -
 def test_histograms_of_known_series_are_there_empty() -> None:
     timed = HistogramInstrument(catalogue.POLL_DURATION, 7.0, {"resource": ("stats",)})
     (before,) = timed.readings()
-    assert before.value == Histogram.empty(catalogue.POLL_DURATION.bounds)
+    assert before.value == Histogram.empty(catalogue.POLL_DURATION.buckets)
 
     timed.observe(0.2, "stats")
     timed.observe(9.0, "usage")

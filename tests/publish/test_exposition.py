@@ -59,7 +59,7 @@ def everything() -> Snapshot:
         if metric is catalogue.EXPORTER_SERIES:
             continue
         labels = tuple(f"{label}-value" for label in metric.labels)
-        value = Histogram.empty(metric.bounds).observe(0.7) if metric.bounds else 12.5
+        value = Histogram.empty(metric.buckets).observe(0.7) if metric.buckets else 12.5
         created = None if metric.kind == "gauge" else CREATED
         (shared if metric.per_integration else own).append(Reading(metric, value, labels, created))
     return build([Group("campus", shared), Group(None, own)], TAKEN)

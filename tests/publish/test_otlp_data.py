@@ -34,8 +34,8 @@ def whole_catalogue(taken: float = TAKEN, created: float = CREATED) -> Snapshot:
         for turn in range(2 if metric.labels else 1):
             labels = tuple(f'{label} {turn} "ü\\' for label in metric.labels)
             value: float | Histogram = place * 1.25 + turn
-            if metric.bounds:
-                value = Histogram.empty(metric.bounds)
+            if metric.buckets:
+                value = Histogram.empty(metric.buckets)
                 for seen in (0.05, 0.7, 0.7, place + 100.0):
                     value = value.observe(seen)
             start = None if metric.kind == "gauge" else created
@@ -143,7 +143,7 @@ def test_counters_and_histograms_are_cumulative_and_counters_monotonic() -> None
             case "histogram":
                 temporality = found.histogram.aggregation_temporality
                 assert temporality == wire.AGGREGATION_TEMPORALITY_CUMULATIVE
-                assert found.histogram.data_points[0].explicit_bounds == list(metric.bounds)
+                assert found.histogram.data_points[0].explicit_bounds == list(metric.buckets)
             case "gauge":
                 assert found.WhichOneof("data") == "gauge"
 

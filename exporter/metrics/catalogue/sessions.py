@@ -1,0 +1,79 @@
+"""Sessions, counted exactly once."""
+
+from exporter.metrics.model import Metric
+
+SCORE_BOUNDS = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0)
+
+SESSIONS = Metric(
+    "isnotai_sessions",
+    "counter",
+    "Distinct sessions, counted when first seen.",
+    "isnotai.sessions",
+    "{session}",
+)
+BOT_SESSIONS = Metric(
+    "isnotai_bot_sessions",
+    "counter",
+    "Distinct sessions whose bot score reached the threshold before they were settled.",
+    "isnotai.bot_sessions",
+    "{session}",
+)
+SESSION_FLAGS = Metric(
+    "isnotai_session_flags",
+    "counter",
+    "Distinct pairs of session and detection flag.",
+    "isnotai.session.flags",
+    "{flag}",
+    ("flag",),
+    max_values=100,
+)
+SESSION_BOT_SCORE = Metric(
+    "isnotai_session_bot_score",
+    "histogram",
+    "Final bot score of each settled session; a high score means bot.",
+    "isnotai.session.bot_score",
+    "1",
+    buckets=SCORE_BOUNDS,
+)
+SESSIONS_ACTIVE = Metric(
+    "isnotai_sessions_active",
+    "gauge",
+    "Sessions last seen active and not settled.",
+    "isnotai.sessions.active",
+    "{session}",
+)
+SESSIONS_UNSETTLED = Metric(
+    "isnotai_sessions_unsettled",
+    "gauge",
+    "Sessions whose score and flags may still change.",
+    "isnotai.sessions.unsettled",
+    "{session}",
+)
+LATE_SESSIONS = Metric(
+    "isnotai_late_sessions",
+    "counter",
+    "Sessions first seen behind the frontier.",
+    "isnotai.late_sessions",
+    "{session}",
+)
+SESSION_FRONTIER = Metric(
+    "isnotai_session_frontier_timestamp_seconds",
+    "gauge",
+    "Every session created before this, by the API's clock, was counted.",
+    "isnotai.session.frontier.timestamp",
+    "s",
+)
+SESSION_GAP = Metric(
+    "isnotai_session_gap_seconds",
+    "counter",
+    "Time whose sessions could not be read any more: it fell out of the tier's history.",
+    "isnotai.session.gap",
+    "s",
+)
+SESSION_COVERAGE = Metric(
+    "isnotai_session_coverage_ratio",
+    "gauge",
+    "Sessions counted over those that the API's analytics report, for the last complete hour.",
+    "isnotai.session.coverage",
+    "1",
+)
