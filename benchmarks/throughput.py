@@ -25,7 +25,7 @@ from exporter.api.serverclock import ServerClock
 from exporter.api.times import MICROSECONDS
 from exporter.api.walk import walk
 from exporter.clock import SystemClock
-from exporter.collect.sessions import Sessions
+from exporter.collect.sessions.collector import Sessions
 from exporter.ledger.ledger import Ledger
 from exporter.ledger.rules import Rules
 from exporter.ledger.store import Store

@@ -19,7 +19,7 @@ from exporter.clock import Clock
 from exporter.collect.analytics import Analytics
 from exporter.collect.health import Health
 from exporter.collect.integration import Integration
-from exporter.collect.sessions import Sessions
+from exporter.collect.sessions.collector import Sessions
 from exporter.collect.stats import Stats
 from exporter.collect.usage import Usage, quota_limit_readings
 from exporter.ledger.coverage import Coverage

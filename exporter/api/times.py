@@ -6,6 +6,7 @@ Held as whole microseconds since 1970, UTC, so that comparing and storing them l
 from datetime import UTC, datetime, timedelta
 
 MICROSECONDS = 1_000_000
+DAY = 86_400 * MICROSECONDS
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 

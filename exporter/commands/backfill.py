@@ -17,11 +17,10 @@ from pathlib import Path
 
 from exporter.api import tiers
 from exporter.api.errors import ApiError
-from exporter.api.times import MICROSECONDS
+from exporter.api.times import DAY, MICROSECONDS
 from exporter.clock import Clock, SystemClock
-from exporter.collect.history import PATH, RESOURCE, History
+from exporter.collect.sessions.history import PATH, RESOURCE, History
 from exporter.ledger import rules, state
-from exporter.ledger.plan import DAY
 from exporter.ledger.rules import Bounds, Rules, Tally
 from exporter.ledger.state import LedgerState
 from exporter.ledger.store import Store

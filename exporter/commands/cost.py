@@ -7,7 +7,7 @@ are broken off come on top.
 from dataclasses import dataclass
 
 from exporter.api import tiers
-from exporter.ledger.plan import expected_new, pages, sweep_period
+from exporter.collect.sessions.pace import expected_new, pages, sweep_period
 from exporter.settings.model import Settings
 
 HOUR_SECONDS = 3600.0

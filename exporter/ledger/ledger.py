@@ -14,8 +14,7 @@ from exporter.api.times import MICROSECONDS
 from exporter.clock import Clock
 from exporter.ledger import records, rules
 from exporter.ledger import state as states
-from exporter.ledger.plan import Slice
-from exporter.ledger.rules import Coverage, Known, Passes, Rules, Tally
+from exporter.ledger.rules import Coverage, Known, Passes, Rules, Slice, Tally
 from exporter.ledger.state import LedgerState
 from exporter.ledger.store import StateError, Store
 from exporter.metrics import catalogue
@@ -36,31 +35,6 @@ MOST_MINUTES = 7 * 1440
 INVALID_SECONDS = 26 * 3600
 """How long after it was first read an invalid item is remembered: an API that honours only the
 date of a filter shows it for a day."""
-
-
-@dataclass(slots=True)
-class WalkLog:
-    """Where the createdAt of the sessions lie that one walk has shown so far.
-
-    window: what was asked for, [start, end]. outside: sessions beyond it, by more than a second.
-    doubted: a window that an earlier walk showed empty. refuted: sessions of it that are there.
-    last: the latest createdAt.
-    """
-
-    window: tuple[int, int | None] = (0, None)
-    doubted: tuple[int, int] | None = None
-    last: int = 0
-    outside: int = 0
-    refuted: int = 0
-
-    def place(self, created: int) -> None:
-        """Take note of one session's createdAt."""
-        self.last = max(self.last, created)
-        start, end = self.window
-        early = created < start - MICROSECONDS
-        self.outside += early or (end is not None and created > end + MICROSECONDS)
-        if self.doubted is not None:
-            self.refuted += self.doubted[0] <= created < self.doubted[1]
 
 
 @dataclass(slots=True)
@@ -164,10 +138,15 @@ class Ledger:
         await self._commit(work)
         return gap
 
-    async def take(self, pages: Sequence[tuple[Sequence[object], int]], log: WalkLog) -> None:
+    async def take(
+        self,
+        pages: Sequence[tuple[Sequence[object], int]],
+        note: Callable[[int], None] = lambda created: None,
+    ) -> None:
         """Count what these pages show; each is (items, the API's time of the reading).
 
-        log: of the walk they belong to. Raises StateError: then nothing of them was counted.
+        note: told the createdAt of each session.
+        Raises StateError: then nothing of them was counted.
         """
 
         def work(
@@ -187,7 +166,7 @@ class Ledger:
             known = records.load(connection, state.row, {key for key, _, _ in shown})
             changed: dict[bytes, Known] = {}
             for key, session, at in shown:
-                log.place(session.created)
+                note(session.created)
                 before = known.get(key)
                 after = rules.read(before, session, at, state.bounds, self.rules, tally)
                 if after is None:

@@ -146,6 +146,14 @@ class Passes:
 
 
 @dataclass(frozen=True, slots=True)
+class Slice:
+    """A window of createdAt, [start, end); without an end it reaches to whatever is newest."""
+
+    start: int
+    end: int | None
+
+
+@dataclass(frozen=True, slots=True)
 class Coverage:
     """What whole walks have covered without a hole: all of [start, end) that was visible in time.
 

@@ -12,7 +12,7 @@ from exporter.api.answer import Answer
 from exporter.api.budget import Budget
 from exporter.api.serverclock import ServerClock
 from exporter.api.times import MICROSECONDS
-from exporter.collect.sessions import Sessions
+from exporter.collect.sessions.collector import Sessions
 from exporter.ledger.ledger import Ledger
 from exporter.ledger.rules import Rules
 from exporter.ledger.state import LedgerState

@@ -25,7 +25,7 @@ from typing import Any, Literal, cast
 
 import exporter
 from exporter.api import walk
-from exporter.collect import pace, served, sessions
+from exporter.collect.sessions import collector
 from exporter.ledger import statefile
 from tests.clocks import FakeClock
 from tests.ledger import bench as benches
@@ -37,9 +37,7 @@ Kind = Literal["line", "step"]
 TABLES = ("meta", "integration", "counter", "session", "minute", "invalid")
 TRACED = {
     *map(str, (Path(exporter.__file__).parent / "ledger").glob("*.py")),
-    pace.__file__,
-    served.__file__,
-    sessions.__file__,
+    *map(str, Path(collector.__file__).parent.glob("*.py")),
     walk.__file__,
 }
 RESTARTS_AFTER = 45.0
@@ -168,7 +166,7 @@ def doomed_polls(
 
     Gives how many points they passed, and how many before each commit.
     """
-    setattr(sessions, "BATCH_ITEMS", BATCH_ITEMS)  # noqa: B010 - a constant, for this process only
+    setattr(collector, "BATCH_ITEMS", BATCH_ITEMS)  # noqa: B010 - a constant, for this process only
     setattr(statefile, "os", Predictable())  # noqa: B010 - the salt, for this process only
     clock = FakeClock(stage.clock)
     bench = Doomed(kind, point, tell, path, clock=clock, lookback=stage.lookback, **RULES)

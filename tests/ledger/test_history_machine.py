@@ -19,7 +19,7 @@ from hypothesis.stateful import (
 from exporter.api import tiers
 from exporter.api.errors import ApiError
 from exporter.api.times import MICROSECONDS
-from exporter.collect.served import HISTORY_MARGIN, LONGEST_MARGIN
+from exporter.collect.sessions.served import HISTORY_MARGIN, LONGEST_MARGIN
 from exporter.ledger.store import StateError
 from tests.ledger.bench import Bench, KilledError
 from tests.ledger.listing import DAY, Fake

@@ -12,7 +12,6 @@ from pathlib import Path
 import pytest
 
 from exporter.ledger import ledger, statefile
-from exporter.ledger.ledger import WalkLog
 from exporter.ledger.store import StateError
 from exporter.metrics import catalogue
 from tests.ledger.bench import Bench, Make, add, polls
@@ -268,7 +267,7 @@ def test_a_commit_counts_although_its_poll_was_cancelled_meanwhile(bench: Bench)
     store.entered, store.gate = threading.Event(), threading.Event()
 
     async def cancelled() -> None:
-        task = asyncio.create_task(bench.ledger.take(pages, WalkLog()))
+        task = asyncio.create_task(bench.ledger.take(pages))
         async with asyncio.timeout(10):
             await asyncio.to_thread(store.entered.wait, 10)
             task.cancel()
@@ -276,7 +275,7 @@ def test_a_commit_counts_although_its_poll_was_cancelled_meanwhile(bench: Bench)
         store.gate.set()
 
     bench.run(cancelled())
-    bench.run(bench.ledger.take([], WalkLog()))  # waits for its turn on the store's thread
+    bench.run(bench.ledger.take([]))  # waits for its turn on the store's thread
 
     assert bench.counts()["sessions"] == 1
     bench.restart()

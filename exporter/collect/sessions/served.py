@@ -8,9 +8,8 @@ from exporter.api import tiers
 from exporter.api.budget import Budget
 from exporter.api.errors import InvalidResponseError
 from exporter.api.serverclock import ServerClock
-from exporter.api.times import MICROSECONDS
+from exporter.api.times import DAY, MICROSECONDS
 from exporter.clock import Clock
-from exporter.ledger.plan import DAY
 from exporter.polling.collector import Api
 
 DATES_WANTED = 2

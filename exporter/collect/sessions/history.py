@@ -17,10 +17,11 @@ from exporter.api.errors import (
 )
 from exporter.api.retry import RetryPolicy
 from exporter.api.schema.session import Session, decode_session
-from exporter.api.times import MICROSECONDS, format_time
+from exporter.api.times import DAY, MICROSECONDS, format_time
 from exporter.api.walk import walk
 from exporter.clock import Clock
-from exporter.ledger.plan import DAY, EndDates, Slice, SlicePlanner, midnight_before
+from exporter.collect.sessions.plan import EndDates, SlicePlanner, midnight_before
+from exporter.ledger.rules import Slice
 from exporter.polling.collector import Api
 
 PATH = "/v1/sessions"

@@ -7,10 +7,9 @@ clock; all times are microseconds since 1970 by the API's clock.
 """
 
 from dataclasses import dataclass
-from math import ceil, sqrt
 
-MICROSECONDS = 1_000_000
-DAY = 86_400 * MICROSECONDS
+from exporter.api.times import DAY, MICROSECONDS
+from exporter.ledger.rules import Slice
 
 FIRST_WIDTH = 900 * MICROSECONDS
 """How wide the first slice of a backlog is, before its density is known."""
@@ -24,50 +23,10 @@ FAILURES = 3
 FAILED_NARROWEST = 60 * MICROSECONDS
 """No slice is cut narrower for that."""
 
-SWEEP_SECONDS = 300.0
-"""The rhythm of sweeps while the budget allows it."""
-
-SWEEP_SHARE = 0.5
-"""The part of what the tail leaves of the budget that sweeps may take."""
-
-
-@dataclass(frozen=True, slots=True)
-class Slice:
-    """A window of createdAt, [start, end); without an end it reaches to whatever is newest."""
-
-    start: int
-    end: int | None
-
 
 def midnight_before(time: int) -> int:
     """The UTC midnight at or before `time`."""
     return time - time % DAY
-
-
-def pages(sessions: float, page_size: int) -> int:
-    """Pages that so many sessions fill; an empty answer is a page too."""
-    return max(1, ceil(sessions / page_size))
-
-
-def expected_new(rate: float, seconds: float) -> float:
-    """A number that the sessions created in `seconds` at `rate` a second will seldom pass."""
-    mean = max(0.0, rate * seconds)
-    return mean + sqrt(mean)
-
-
-def sweep_period(
-    sweep_pages: int, tail_pages: int, interval: float, settle_after: float, per_minute: float
-) -> float:
-    """Seconds from one sweep to the next, chosen from the budget.
-
-    A third of the settling age and at most five minutes, so that a session is re-read a few times
-    before it is settled; up to twice as long where sweeps would take more than half of what tails
-    leave. Not longer: the frontier moves with sweeps only.
-    interval: seconds between polls. per_minute: requests/minute that the exporter allows itself.
-    """
-    wanted = max(interval, min(SWEEP_SECONDS, settle_after / 3))
-    spare = max(per_minute - tail_pages * 60.0 / max(interval, 1.0), per_minute / 10)
-    return min(max(wanted, 60.0 * sweep_pages / (spare * SWEEP_SHARE)), 2 * wanted)
 
 
 class SlicePlanner:

@@ -6,17 +6,11 @@ from bisect import bisect_right
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from exporter.collect.sessions import TOO_LONG
-from exporter.ledger.plan import (
-    DAY,
-    MICROSECONDS,
-    EndDates,
-    Slice,
-    SlicePlanner,
-    midnight_before,
-    pages,
-    sweep_period,
-)
+from exporter.api.times import DAY, MICROSECONDS
+from exporter.collect.sessions.collector import TOO_LONG
+from exporter.collect.sessions.pace import pages, sweep_period
+from exporter.collect.sessions.plan import EndDates, SlicePlanner, midnight_before
+from exporter.ledger.rules import Slice
 
 NOON = 20_000 * DAY + DAY // 2
 

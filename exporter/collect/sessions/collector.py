@@ -19,16 +19,12 @@ from exporter.api.serverclock import ServerClock
 from exporter.api.times import MICROSECONDS, format_time
 from exporter.api.walk import walk
 from exporter.clock import Clock
-from exporter.collect.pace import Pace
-from exporter.collect.served import Served
-from exporter.ledger.ledger import Ledger, WalkLog
-from exporter.ledger.plan import (
-    EndDates,
-    Slice,
-    SlicePlanner,
-    midnight_before,
-)
-from exporter.ledger.rules import Coverage, Passes
+from exporter.collect.sessions.pace import Pace
+from exporter.collect.sessions.plan import EndDates, SlicePlanner, midnight_before
+from exporter.collect.sessions.served import Served
+from exporter.collect.sessions.walk import WalkLog
+from exporter.ledger.ledger import Ledger
+from exporter.ledger.rules import Coverage, Passes, Slice
 from exporter.ledger.state import LedgerState
 from exporter.ledger.store import StateError
 from exporter.log import get_logger
@@ -306,17 +302,17 @@ class Sessions:
                 batch.append((page.items, page.server_time))
                 full = sum(len(items) for items, _ in batch) >= BATCH_ITEMS
                 if (full and not page.last) or not self._budget.room():
-                    await self._ledger.take(batch, log)
+                    await self._ledger.take(batch, log.place)
                     batch = []
                 too_long = read >= TOO_LONG * planner.target and not page.last
                 if too_long and planner.can_cut(piece, now, self._ends):
-                    await self._ledger.take(batch, log)
+                    await self._ledger.take(batch, log.place)
                     batch = []
                     self._learn(log)
                     if planner.can_cut(piece, now, self._ends):
                         raise CursorRefusedError("the walk is too long for its slice")
         except ApiError as error:
-            await self._ledger.take(batch, log)
+            await self._ledger.take(batch, log.place)
             self._learn(log)
             if isinstance(error, CursorRefusedError) or read > 0:
                 planner.refused(piece, now)
@@ -324,7 +320,7 @@ class Sessions:
                 await self._served.probe()  # which fails as well where it is the API that is down
                 planner.too_wide(piece, now)
             raise
-        await self._ledger.take(batch, log)
+        await self._ledger.take(batch, log.place)
         if began is None:
             raise InvalidResponseError("sessions: a walk without a page")
         return began, read

@@ -3,21 +3,48 @@
 All of it is an estimate, on which only the cost depends. Pure but for the budget that it looks at.
 """
 
+from math import ceil, sqrt
+
 from exporter.api import tiers
 from exporter.api.budget import Budget
 from exporter.api.times import MICROSECONDS
-from exporter.ledger.plan import (
-    FIRST_WIDTH,
-    EndDates,
-    expected_new,
-    midnight_before,
-    pages,
-    sweep_period,
-)
+from exporter.collect.sessions.plan import FIRST_WIDTH, EndDates, midnight_before
 from exporter.ledger.state import LedgerState
 
 RATE_SECONDS = 600
 """The rate of late is that of so many seconds."""
+
+SWEEP_SECONDS = 300.0
+"""The rhythm of sweeps while the budget allows it."""
+
+SWEEP_SHARE = 0.5
+"""The part of what the tail leaves of the budget that sweeps may take."""
+
+
+def pages(sessions: float, page_size: int) -> int:
+    """Pages that so many sessions fill; an empty answer is a page too."""
+    return max(1, ceil(sessions / page_size))
+
+
+def expected_new(rate: float, seconds: float) -> float:
+    """A number that the sessions created in `seconds` at `rate` a second will seldom pass."""
+    mean = max(0.0, rate * seconds)
+    return mean + sqrt(mean)
+
+
+def sweep_period(
+    sweep_pages: int, tail_pages: int, interval: float, settle_after: float, per_minute: float
+) -> float:
+    """Seconds from one sweep to the next, chosen from the budget.
+
+    A third of the settling age and at most five minutes, so that a session is re-read a few times
+    before it is settled; up to twice as long where sweeps would take more than half of what tails
+    leave. Not longer: the frontier moves with sweeps only.
+    interval: seconds between polls. per_minute: requests/minute that the exporter allows itself.
+    """
+    wanted = max(interval, min(SWEEP_SECONDS, settle_after / 3))
+    spare = max(per_minute - tail_pages * 60.0 / max(interval, 1.0), per_minute / 10)
+    return min(max(wanted, 60.0 * sweep_pages / (spare * SWEEP_SHARE)), 2 * wanted)
 
 
 class Pace:

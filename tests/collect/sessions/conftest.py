@@ -1,0 +1,3 @@
+from tests.ledger.conftest import bench, make
+
+__all__ = ["bench", "make"]
