@@ -42,6 +42,7 @@ _SHARE_STEPS = ((None, BLUE), (0.2, ORANGE), (0.4, VERMILLION))
 _SESSIONS = hourly("isnotai_sessions_total")
 _BOTS = hourly("isnotai_bot_sessions_total")
 _FLAGS = hourly("isnotai_session_flags_total", "flag")
+_BOT_FLAGS = hourly("isnotai_bot_session_flags_total", "flag")
 _SCORES_IN_HOUR = f"sum by (le) ({hourly('isnotai_session_bot_score_bucket', 'le')})"
 """Over a scrape or two, less than a session a minute would leave mostly gaps."""
 _SCORE_SUM = hourly("isnotai_session_bot_score_sum")
@@ -200,11 +201,11 @@ _VERDICTS = Row(
             width=8,
         ),
         bars(
-            "Top flags, last hour",
-            "The ten detection flags given most often in the last hour. A flag is a trait, no "
-            "verdict; other: beyond the bound of flags." + _CATCH_UP,
+            "Flags of bots, last hour",
+            "The ten detection flags that sessions counted as bots had most often in the last "
+            "hour; other: beyond the bound of flags." + _CATCH_UP,
             "short",
-            Query(f"sort_desc(topk(10, sum by (flag) ({_FLAGS})))", "{{flag}}", instant=True),
+            Query(f"sort_desc(topk(10, sum by (flag) ({_BOT_FLAGS})))", "{{flag}}", instant=True),
             decimals=0,
         ),
         lines(

@@ -43,6 +43,7 @@ WRITTEN = (
     catalogue.SESSIONS,
     catalogue.BOT_SESSIONS,
     catalogue.SESSION_FLAGS,
+    catalogue.BOT_SESSION_FLAGS,
     catalogue.SESSION_BOT_SCORE,
 )
 

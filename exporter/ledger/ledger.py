@@ -6,6 +6,7 @@ collector walks, and hands over what it read.
 """
 
 import sqlite3
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -17,7 +18,6 @@ from exporter.ledger import state as states
 from exporter.ledger.rules import Coverage, Known, Passes, Rules, Slice, Tally
 from exporter.ledger.state import LedgerState
 from exporter.ledger.store import StateError, Store
-from exporter.metrics import catalogue
 from exporter.metrics.model import Exemplar, Reading
 from exporter.metrics.telemetry import Telemetry
 
@@ -41,7 +41,7 @@ date of a filter shows it for a day."""
 class _Effects:
     """What is to happen outside the state once it is committed."""
 
-    folded: int = 0
+    folded: Counter[str] = field(default_factory=Counter)
     invalid: int = 0
     scores: list[tuple[float, str | None]] = field(default_factory=list)
 
@@ -327,8 +327,8 @@ class Ledger:
     def _apply(self, effects: _Effects) -> None:
         if effects.invalid:
             self._telemetry.invalid_items.inc("sessions", by=effects.invalid)
-        if effects.folded:
-            self._telemetry.dropped.inc(catalogue.SESSION_FLAGS.name, by=effects.folded)
+        for family, amount in effects.folded.items():
+            self._telemetry.dropped.inc(family, by=amount)
         for score, identity in effects.scores if self._keep_exemplars else ():
             if identity is not None:
                 labels = (("session_id", identity),)

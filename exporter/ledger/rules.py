@@ -56,6 +56,8 @@ class Tally:
     bots: int = 0
     late: int = 0
     flags: Counter[str] = field(default_factory=Counter)
+    bot_flags: Counter[str] = field(default_factory=Counter)
+    """Of the sessions counted as bots: all that are known when one is counted, then new ones."""
     scores: list[tuple[float, str | None]] = field(default_factory=list)
     """Final score of each session settled with one; and its id, where a reading settled it."""
     minutes: Counter[int] = field(default_factory=Counter)
@@ -89,6 +91,10 @@ def read(
     # In the order given, so that which flags come before a bound does not depend on hashes.
     fresh = [flag for flag in dict.fromkeys(session.flags) if flag not in known.flags]
     tally.flags.update(fresh)
+    if known.bot:
+        tally.bot_flags.update(fresh)
+    elif bot:
+        tally.bot_flags.update([*sorted(known.flags), *fresh])
     active = session.status is not None and session.status.lower() == "active"
     tally.active += active - known.active
     after = Known(

@@ -2,6 +2,7 @@
 
 import re
 from bisect import bisect_left
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
@@ -18,6 +19,7 @@ LATE = ("late", "")
 GAP = ("gap", "")
 SCORE_SUM = ("score_sum", "")
 FLAG = "flag"
+BOT_FLAG = "bot_flag"
 SCORE = "score"
 
 _FLAG = re.compile(r"[A-Za-z][A-Za-z0-9_. -]{0,63}")
@@ -88,8 +90,8 @@ def score_place(score: float) -> int:
 
 def counted(
     state: LedgerState, tally: Tally, wall: float, max_flags: int
-) -> tuple[LedgerState, dict[tuple[str, str], float], int]:
-    """The state with the tally added, the counts that changed, and how many flags were folded."""
+) -> tuple[LedgerState, dict[tuple[str, str], float], Counter[str]]:
+    """The state with the tally added, the counts that changed, and what was folded by family."""
     changes: dict[tuple[str, str], float] = {}
 
     def add(key: tuple[str, str], amount: float) -> None:
@@ -100,16 +102,17 @@ def counted(
     add(BOTS, tally.bots)
     add(LATE, tally.late)
     admitted = {label for name, label in state.counts if name == FLAG and label != OTHER}
-    folded = 0
-    for flag, amount in tally.flags.items():
-        fits = is_label(flag)
-        if fits and flag not in admitted and len(admitted) < max_flags:
+    for flag in tally.flags:
+        if is_label(flag) and len(admitted) < max_flags:
             admitted.add(flag)
-        if fits and flag in admitted:
-            add((FLAG, flag), amount)
-        else:
-            add((FLAG, OTHER), amount)
-            folded += amount
+    folded = Counter[str]()
+    for name, metric, flags in (
+        (FLAG, catalogue.SESSION_FLAGS, tally.flags),
+        (BOT_FLAG, catalogue.BOT_SESSION_FLAGS, tally.bot_flags),
+    ):
+        for flag, amount in flags.items():
+            add((name, flag if flag in admitted else OTHER), amount)
+            folded[metric.name] += 0 if flag in admitted else amount
     for score, _ in tally.scores:
         add((SCORE, str(score_place(score))), 1)
         add(SCORE_SUM, score)
@@ -148,6 +151,8 @@ def readings(
     for flag in flags:
         started = state.started.get((FLAG, flag), begun)
         yield Reading(catalogue.SESSION_FLAGS, state.value((FLAG, flag)), (flag,), started)
+        of_bots = state.value((BOT_FLAG, flag))
+        yield Reading(catalogue.BOT_SESSION_FLAGS, of_bots, (flag,), started)
     scores = score_histogram(state, exemplars)
     yield Reading(catalogue.SESSION_BOT_SCORE, scores, created=begun)
     if gauges:

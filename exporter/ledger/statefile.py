@@ -15,9 +15,22 @@ from typing import Literal
 APPLICATION_ID = 0x4E414958
 """Marks a database as ours (bytes 68 to 71 of an SQLite file): NAIX."""
 
-VERSION = 2
+VERSION = 3
 
-UPGRADES = {1: "ALTER TABLE session DROP COLUMN missed"}
+UPGRADES = {
+    1: "ALTER TABLE session DROP COLUMN missed",
+    # Flags of bots are counted from here on; of bots that are open now, all flags are.
+    2: """
+        INSERT INTO counter
+        SELECT bot.integration, 'bot_flag', ifnull(known.label, 'other'), count(*), begun
+        FROM session AS bot, json_each(bot.flags) AS flag
+        JOIN integration ON integration.id = bot.integration
+        LEFT JOIN counter AS known ON known.integration = bot.integration
+            AND known.name = 'flag' AND known.label = flag.value
+        WHERE bot.bot = 1 AND bot.settled = 0
+        GROUP BY 1, 3
+    """,
+}
 """What leads from each version to the next."""
 
 BESIDE = ("-wal", "-shm", "-journal")

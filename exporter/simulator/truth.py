@@ -6,6 +6,7 @@ the session itself was forgotten. Nothing here can be read through the API.
 
 from array import array
 from bisect import bisect_left, bisect_right
+from collections import Counter
 from dataclasses import dataclass
 from math import fsum, isnan, nan
 from typing import Final, NamedTuple
@@ -25,6 +26,8 @@ class Truth:
     """Those whose score, as the list showed it, reached the threshold at any time."""
     flags: dict[str, int]
     """Number of valid sessions that ended with the flag."""
+    bot_flags: dict[str, int]
+    """Of them, those that are among `bot_sessions`."""
     score_count: int
     """Valid sessions with a final score."""
     score_sum: float
@@ -41,6 +44,13 @@ class Outcome(NamedTuple):
     peak: float | None
     flags: tuple[str, ...]
     counted: bool = True
+
+
+def _by_flag(by_set: Counter[tuple[str, ...]]) -> dict[str, int]:
+    flags = Counter[str]()
+    for names, count in by_set.items():
+        flags.update(dict.fromkeys(names, count))
+    return dict(sorted(flags.items()))
 
 
 class TruthTable:
@@ -88,8 +98,7 @@ class TruthTable:
         """
         overrides = overrides or {}
         sessions = bots = invalid = 0
-        by_set = [0] * len(self._flag_sets)
-        flags: dict[str, int] = {}
+        by_set, bots_by_set = Counter[tuple[str, ...]](), Counter[tuple[str, ...]]()
         scores: list[float] = []
         for row in range(bisect_left(self._created, since), len(self._created)):
             if hidden_share and is_hidden(self._salt[row], hidden_share):
@@ -103,25 +112,23 @@ class TruthTable:
             sessions += 1
             if changed is None:
                 final, peak = self._final[row], self._peak[row]
-                by_set[self._flags[row]] += 1
+                flags = self._flag_sets[self._flags[row]]
             else:
                 final = nan if changed.final is None else changed.final
                 peak = nan if changed.peak is None else changed.peak
-                for flag in changed.flags:
-                    flags[flag] = flags.get(flag, 0) + 1
+                flags = changed.flags
+            by_set[flags] += 1
             if peak >= threshold:
                 bots += 1
+                bots_by_set[flags] += 1
             if not isnan(final):
                 scores.append(final)
-        for number, count in enumerate(by_set):
-            if count:
-                for flag in self._flag_sets[number]:
-                    flags[flag] = flags.get(flag, 0) + count
         scores.sort()
         return Truth(
             sessions=sessions,
             bot_sessions=bots,
-            flags=dict(sorted(flags.items())),
+            flags=_by_flag(by_set),
+            bot_flags=_by_flag(bots_by_set),
             score_count=len(scores),
             score_sum=fsum(scores),
             score_buckets=tuple(bisect_right(scores, bound) for bound in SCORE_BOUNDS),

@@ -108,15 +108,20 @@ def final(found: Samples, key: str) -> float:
 
 def counted(found: Samples) -> Truth:
     """The last values, in the simulator's terms."""
-    flags = {
-        key.partition("{flag=")[2].rstrip("}"): int(final(found, key))
-        for key in found
-        if key.startswith("isnotai_session_flags_total") and final(found, key)
-    }
+
+    def flags(name: str) -> dict[str, int]:
+        by_flag = {
+            key.partition("{flag=")[2].rstrip("}"): int(final(found, key))
+            for key in found
+            if key.startswith(name) and final(found, key)
+        }
+        return dict(sorted(by_flag.items()))
+
     return Truth(
         sessions=int(final(found, "isnotai_sessions_total")),
         bot_sessions=int(final(found, "isnotai_bot_sessions_total")),
-        flags=dict(sorted(flags.items())),
+        flags=flags("isnotai_session_flags_total"),
+        bot_flags=flags("isnotai_bot_session_flags_total"),
         score_count=int(final(found, "isnotai_session_bot_score_count")),
         score_sum=round(final(found, "isnotai_session_bot_score_sum"), 6),
         score_buckets=tuple(
@@ -127,6 +132,12 @@ def counted(found: Samples) -> Truth:
     )
 
 
+def less(past: dict[str, int], rest: dict[str, int]) -> dict[str, int]:
+    """By flag, what was counted between; no flag without any."""
+    between = {flag: count - rest.get(flag, 0) for flag, count in past.items()}
+    return {flag: count for flag, count in between.items() if count}
+
+
 def between(api: Simulation, found: Samples) -> Truth:
     """The truth of the range that the samples span."""
     times = found["isnotai_sessions_total"]
@@ -134,12 +145,12 @@ def between(api: Simulation, found: Samples) -> Truth:
         api.service.world.truth(datetime.fromtimestamp(time, UTC))
         for time in (min(times), max(times))
     )
-    flags = {flag: count - rest.flags.get(flag, 0) for flag, count in past.flags.items()}
     buckets = zip(past.score_buckets, rest.score_buckets, strict=True)
     return Truth(
         sessions=past.sessions - rest.sessions,
         bot_sessions=past.bot_sessions - rest.bot_sessions,
-        flags={flag: count for flag, count in flags.items() if count},
+        flags=less(past.flags, rest.flags),
+        bot_flags=less(past.bot_flags, rest.bot_flags),
         score_count=past.score_count - rest.score_count,
         score_sum=round(past.score_sum - rest.score_sum, 6),
         score_buckets=tuple(before - after for before, after in buckets),

@@ -218,7 +218,7 @@ def test_no_panel_names_a_session_or_a_user(name: str) -> None:
 @pytest.mark.parametrize("name", NAMES)
 def test_account_level_gauges_are_not_summed_over_the_exporters_that_share_a_key(name: str) -> None:
     account = ("isnotai_analytics", "isnotai_usage", "isnotai_quota", "isnotai_stats")
-    ledger = ("isnotai_sessions", "isnotai_bot_sessions", "isnotai_session_flags")
+    ledger = ("isnotai_sessions", "isnotai_bot_session", "isnotai_session_flags")
     for expr in expressions(name):
         for found in re.finditer(r"\b(isnotai_\w+)\{", expr):
             if found[1].startswith((*account, *ledger)):
@@ -229,7 +229,8 @@ def test_account_level_gauges_are_not_summed_over_the_exporters_that_share_a_key
 @pytest.mark.parametrize("name", NAMES)
 def test_rates_on_ledger_counters_leave_out_exporters_that_catch_up(name: str) -> None:
     counters = (
-        r"isnotai_(?:bot_)?sessions_total|isnotai_session_flags_total|isnotai_session_bot_score"
+        r"isnotai_(?:bot_)?sessions_total|isnotai_(?:bot_)?session_flags_total"
+        r"|isnotai_session_bot_score"
     )
     rated = rf"(?:rate|increase)\((?:{counters})\w*\{{[^}}]*\}}\[[^\]]+\](?: offset 1w)?\)"
     behind = (

@@ -60,7 +60,10 @@ class Scrape:
         def number(name: str) -> int:
             return int(self.value(name, integration=integration) or 0)
 
-        flags = self.by("flag", "isnotai_session_flags_total", integration=integration)
+        def flags(name: str) -> dict[str, int]:
+            found = self.by("flag", name, integration=integration)
+            return dict(sorted((flag, int(count)) for flag, count in found.items()))
+
         buckets = {
             float(bound): int(
                 self.value("isnotai_session_bot_score_bucket", integration=integration, le=bound)
@@ -72,7 +75,8 @@ class Scrape:
         return Truth(
             sessions=number("isnotai_sessions_total"),
             bot_sessions=number("isnotai_bot_sessions_total"),
-            flags=dict(sorted((flag, int(count)) for flag, count in flags.items())),
+            flags=flags("isnotai_session_flags_total"),
+            bot_flags=flags("isnotai_bot_session_flags_total"),
             score_count=number("isnotai_session_bot_score_count"),
             score_sum=round(total, 6),
             score_buckets=tuple(buckets[bound] for bound in sorted(buckets)),

@@ -73,6 +73,13 @@ class Damaged(Counting):
             ("sessions", lambda it: True),
             ("bots", lambda it: (it.score or 0.0) >= 0.7),
             *((f"flag:{flag}", lambda it, flag=flag: flag in it.flags) for flag in FLAGS),
+            *(
+                (
+                    f"bot_flag:{flag}",
+                    lambda it, flag=flag: flag in it.flags and (it.score or 0.0) >= 0.7,
+                )
+                for flag in FLAGS
+            ),
         ]:
             more = counts.get(name, 0) - before.get(name, 0)
             assert number(new, counted) <= more <= number(again, counted), name

@@ -197,7 +197,10 @@ class Counting(World):
         assert counts.get("sessions", 0) == len(valid)
         assert counts.get("bots", 0) == sum(score >= 0.7 for score in scored)
         for flag in FLAGS:
-            assert counts.get(f"flag:{flag}", 0) == sum(flag in it.flags for it in valid)
+            having = [it for it in valid if flag in it.flags]
+            assert counts.get(f"flag:{flag}", 0) == len(having)
+            bots = sum((it.score or 0.0) >= 0.7 for it in having)
+            assert counts.get(f"bot_flag:{flag}", 0) == bots
         count, total = self.bench.scores()
         assert count == len(scored)
         assert total == pytest.approx(sum(scored))

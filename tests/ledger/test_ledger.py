@@ -99,11 +99,41 @@ def test_flags_past_the_bound_count_as_other_each_pair_once(make: Make) -> None:
     polls(bench, 1, apart=5)
     it.flags = ["five", "four", "three"]
     polls(bench, 3, apart=5)
+    it.score = 0.9
+    polls(bench, 3, apart=5)
 
     counts = bench.counts()
-    assert counts["flag:one"] == counts["flag:two"] == 1
-    assert counts["flag:other"] == 5
-    assert bench.telemetry.dropped.value(catalogue.SESSION_FLAGS.name) == 5
+    for name, metric in (
+        ("flag", catalogue.SESSION_FLAGS),
+        ("bot_flag", catalogue.BOT_SESSION_FLAGS),
+    ):
+        assert counts[f"{name}:one"] == counts[f"{name}:two"] == 1
+        assert counts[f"{name}:other"] == 5
+        assert bench.telemetry.dropped.value(metric.name) == 5
+
+
+def test_a_bots_flags_count_once_whether_seen_before_or_after_its_score(make: Make) -> None:
+    bench = make()
+    bench.poll()
+    bot = add(bench, "bot", status="active", score=0.4, flags=["headless"])
+    add(bench, "human", status="active", score=0.2, flags=["headless", "paste"])
+    polls(bench, 2, apart=5)
+    assert "bot_flag:headless" not in bench.counts()
+
+    bot.score = 0.8
+    polls(bench, 2, apart=5)
+    bot.score, bot.flags = 0.3, ["webdriver"]
+    polls(bench, 2, apart=5)
+
+    shown = {
+        (reading.metric.name, reading.labels): reading.value
+        for reading in bench.ledger.readings(gauges=False)
+    }
+    flags = ("headless", "paste", "webdriver", "other")
+    name = catalogue.BOT_SESSION_FLAGS.name
+    assert [shown[name, (flag,)] for flag in flags] == [1, 0, 1, 0]
+    name = catalogue.SESSION_FLAGS.name
+    assert [shown[name, (flag,)] for flag in flags] == [2, 1, 1, 0]
 
 
 @pytest.mark.parametrize(
@@ -173,22 +203,35 @@ def test_no_sum_of_scores_falls_by_a_score_below_nought(bench: Bench) -> None:
     assert bench.telemetry.invalid_items.value("sessions") == 1
 
 
-def test_a_state_of_the_first_version_is_counted_on(bench: Bench) -> None:
-    add(bench, "before")
-    polls(bench, 1)
+@pytest.mark.parametrize("version", [1, 2])
+def test_a_state_of_an_older_version_is_counted_on(make: Make, version: int) -> None:
+    bench = make(max_flags=2)
+    bench.poll()
+    for name in ("first", "second"):
+        add(bench, name, status="active", score=0.9, flags=["headless", "paste", "odd"])
+    add(bench, "human", status="active", score=0.1, flags=["paste"])
+    polls(bench, 2, apart=5)
+    before = bench.counts()
     assert bench.path is not None
     assert bench.store is not None
     bench.run(bench.store.close())
     with closing(sqlite3.connect(bench.path)) as older:
-        older.execute("ALTER TABLE session ADD COLUMN missed INTEGER NOT NULL DEFAULT 0")
-        older.execute("PRAGMA user_version = 1")
+        older.execute("DELETE FROM counter WHERE name = 'bot_flag'")
+        if version == 1:
+            older.execute("ALTER TABLE session ADD COLUMN missed INTEGER NOT NULL DEFAULT 0")
+        older.execute(f"PRAGMA user_version = {version}")
         older.commit()
 
     bench.start()
-    add(bench, "after")
-    polls(bench, 1)
+    bench.poll()
+    assert before["bot_flag:headless"] == before["bot_flag:paste"] == before["bot_flag:other"] == 2
+    assert bench.counts() == before
 
-    assert bench.counts()["sessions"] == 2
+    add(bench, "after", score=0.8, flags=["paste"])
+    polls(bench, 1, apart=5)
+
+    assert bench.counts()["sessions"] == 4
+    assert bench.counts()["bot_flag:paste"] == 3
     with closing(sqlite3.connect(bench.path)) as newer:
         assert newer.execute("PRAGMA user_version").fetchone() == (statefile.VERSION,)
 

@@ -27,6 +27,7 @@ isnotai_api_budget_requests gauge
 isnotai_sessions_total counter
 isnotai_bot_sessions_total counter
 isnotai_session_flags_total counter flag
+isnotai_bot_session_flags_total counter flag
 isnotai_session_bot_score histogram
 isnotai_sessions_active gauge
 isnotai_sessions_unsettled gauge

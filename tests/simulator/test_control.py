@@ -30,6 +30,7 @@ async def test_truth_is_told_since_an_instant() -> None:
     assert told["sessions"] == truth.sessions > part["sessions"] > 0
     assert told["bot_sessions"] == truth.bot_sessions
     assert told["flags"] == truth.flags
+    assert told["bot_flags"] == truth.bot_flags
     assert (told["score_count"], told["score_sum"]) == (truth.score_count, truth.score_sum)
     assert tuple(told["score_buckets"].values()) == truth.score_buckets
     assert list(told["score_buckets"])[::9] == ["0.1", "1.0"]

@@ -1,5 +1,6 @@
 """The oracle against a reader that sees every state that the list ever shows."""
 
+from collections import Counter
 from datetime import datetime, timedelta
 from math import fsum
 from typing import Any
@@ -49,15 +50,17 @@ def read_all(of: World, since: datetime, threshold: float) -> dict[str, Any]:
                 if is_valid(item) and score is not None and score >= threshold:
                     bots.add(item["id"])
     valid = [item for item in last.values() if is_valid(item)]
-    flags: dict[str, int] = {}
+    flags, bot_flags = Counter[str](), Counter[str]()
     for item in valid:
-        for flag in item.get("detectionFlags") or ():
-            flags[flag] = flags.get(flag, 0) + 1
+        flags.update(item.get("detectionFlags") or ())
+        if item["id"] in bots:
+            bot_flags.update(item.get("detectionFlags") or ())
     scores = [item["botScore"] for item in valid if item.get("botScore") is not None]
     return {
         "sessions": len(valid),
         "bot_sessions": len(bots),
         "flags": flags,
+        "bot_flags": bot_flags,
         "score_count": len(scores),
         "score_sum": pytest.approx(fsum(scores)),
         "score_buckets": tuple(sum(s <= bound for s in scores) for bound in SCORE_BOUNDS),

@@ -25,6 +25,7 @@ LASTING = frozenset(
         "isnotai_sessions_total",
         "isnotai_bot_sessions_total",
         "isnotai_session_flags_total",
+        "isnotai_bot_session_flags_total",
         "isnotai_late_sessions_total",
         "isnotai_session_gap_seconds_total",
         "isnotai_session_bot_score",

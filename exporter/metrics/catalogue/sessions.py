@@ -27,6 +27,15 @@ SESSION_FLAGS = Metric(
     ("flag",),
     max_values=100,
 )
+BOT_SESSION_FLAGS = Metric(
+    "isnotai_bot_session_flags",
+    "counter",
+    "Distinct pairs of session and detection flag, of the sessions counted as bots.",
+    "isnotai.bot_session.flags",
+    "{flag}",
+    ("flag",),
+    max_values=100,
+)
 SESSION_BOT_SCORE = Metric(
     "isnotai_session_bot_score",
     "histogram",
