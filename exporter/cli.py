@@ -11,31 +11,32 @@ import sys
 from collections.abc import Mapping, Sequence
 
 from exporter import __version__
+from exporter.commands import terminal
 
 BAD_SETTINGS = 2
 ENDING = frozenset({"backfill", "check", "healthcheck", "metrics", "sessions", "simulate"})
 """Commands with an end of their own, which a signal may cut short: for them 0 would be a lie."""
-UNREAD = 141
-"""As a shell shows a program that SIGPIPE ended."""
 
 
 def main(argv: Sequence[str] | None = None, environ: Mapping[str, str] | None = None) -> int:
     """Run the command that `argv` names; its exit code. 2: the settings or the flags are bad."""
     arguments = sys.argv[1:] if argv is None else list(argv)
-    if argv is None and not ENDING & set(arguments):
-        _bear_early_signals()
+    if argv is None:
+        terminal.prepare_streams()
+        if not ENDING & set(arguments):
+            _bear_early_signals()
+    variables = os.environ if environ is None else environ
+    return terminal.run(lambda: _command(arguments, variables))
+
+
+def _command(arguments: Sequence[str], environ: Mapping[str, str]) -> int:
     from exporter.settings.errors import SettingsError
 
-    variables = os.environ if environ is None else environ
     try:
-        return _run(_parser(arguments).parse_args(arguments), variables)
+        return _run(_parser(arguments).parse_args(arguments), environ)
     except SettingsError as error:
-        print(f"isnotai-exporter: {error}", file=sys.stderr)  # noqa: T201 - the command's own voice
+        terminal.complain(error)
         return BAD_SETTINGS
-    except BrokenPipeError:
-        # Whoever read our output, such as `head`, has gone; what is still buffered goes nowhere.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return UNREAD
 
 
 def _bear_early_signals() -> None:

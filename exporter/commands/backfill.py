@@ -7,7 +7,6 @@ score and flags. It touches no state, and leaves no half-written file behind.
 
 import argparse
 import asyncio
-import sys
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -20,6 +19,7 @@ from exporter.api.errors import ApiError
 from exporter.api.times import DAY, MICROSECONDS
 from exporter.clock import Clock, SystemClock
 from exporter.collect.sessions.history import PATH, RESOURCE, History
+from exporter.commands.terminal import complain, note
 from exporter.ledger import rules, state
 from exporter.ledger.rules import Bounds, Rules, Tally
 from exporter.ledger.state import LedgerState
@@ -86,11 +86,11 @@ def run(parsed: argparse.Namespace, environ: Mapping[str, str]) -> int:
         columns = asyncio.run(_read_all(loaded.settings, wanted, clock))
         _write(output, columns)
     except (ApiError, OSError) as error:
-        print(f"isnotai-exporter: {error}", file=sys.stderr)  # noqa: T201 - the command's own voice
+        complain(error)
         return 1
     series = sum(part.series for part in columns)
-    _say(f"wrote {series} series to {output}; make blocks of it with")
-    _say(f"  promtool tsdb create-blocks-from openmetrics {output} <the data directory>")
+    note(f"wrote {series} series to {output}; make blocks of it with")
+    note(f"  promtool tsdb create-blocks-from openmetrics {output} <the data directory>")
     return 0
 
 
@@ -181,9 +181,9 @@ async def _count(settings: Settings, pipeline: Pipeline, wanted: Range, clock: C
         if clock.monotonic() - said >= PROGRESS_SECONDS:
             said = clock.monotonic()
             day = datetime.fromtimestamp(part.end / MICROSECONDS, UTC)
-            _say(f"read up to {day:%Y-%m-%d %H:%M} UTC, {counter.sessions} sessions")
+            note(f"read up to {day:%Y-%m-%d %H:%M} UTC, {counter.sessions} sessions")
     columns = counter.finished()
-    _say(f"{columns.integration}: {counter.sessions} sessions, {counter.invalid} invalid items")
+    note(f"{columns.integration}: {counter.sessions} sessions, {counter.invalid} invalid items")
     return columns
 
 
@@ -195,7 +195,7 @@ def _readable(wanted: Range, now: int, days: int) -> Range:
     if wanted.end <= first:
         raise SettingsError(f"--to: lies before the tier's history of {days} days")
     moment = datetime.fromtimestamp(first, UTC)
-    _say(f"the tier's history of {days} days begins later: starting at {moment:%Y-%m-%d %H:%M} UTC")
+    note(f"the tier's history of {days} days begins later: starting at {moment:%Y-%m-%d %H:%M} UTC")
     return replace(wanted, start=first)
 
 
@@ -251,7 +251,3 @@ def _write(output: Path, columns: list[Columns]) -> None:
         draft.replace(output)
     finally:
         draft.unlink(missing_ok=True)
-
-
-def _say(text: str) -> None:
-    print(text, file=sys.stderr)  # noqa: T201 - this command's own voice

@@ -8,13 +8,13 @@ key nor anything that the API says of people.
 import argparse
 import asyncio
 import random
-import sys
 from collections.abc import Iterator, Mapping, Sequence
 
 from exporter.api import tiers
 from exporter.api.retry import RetryPolicy
 from exporter.clock import Clock, SystemClock
 from exporter.commands import cost
+from exporter.commands.terminal import complain, say
 from exporter.ledger import statefile
 from exporter.ledger.store import Store
 from exporter.log import configure
@@ -45,7 +45,7 @@ def run(parsed: argparse.Namespace, environ: Mapping[str, str]) -> int:
     try:
         good = asyncio.run(_check(loaded, SystemClock()))
     except webconfig.WebConfigError as error:
-        print(f"isnotai-exporter: {error}", file=sys.stderr)  # noqa: T201 - the command's own voice
+        complain(error)
         return 2
     return 0 if good else 1
 
@@ -86,7 +86,7 @@ def _state(settings: Settings) -> bool:
 
 async def _integration(settings: Settings, account: Account, clock: Clock) -> bool:
     """Ask each endpoint of one integration once, and say what came of it."""
-    print()  # noqa: T201
+    say()
     _say("account", account.integration)
     _say("address", f"{account.base_url} (region {account.region})")
     store = Store(None, clock.now)
@@ -129,9 +129,12 @@ async def _poll_all(pollers: Sequence[Poller], clock: Clock) -> dict[str, float]
         took[poller.resource] = clock.monotonic() - began
 
     tasks = [asyncio.create_task(poll(poller)) for poller in pollers]
-    if tasks:
-        _, late = await asyncio.wait(tasks, timeout=LONGEST_SECONDS)
-        for task in late:
+    try:
+        if tasks:
+            await asyncio.wait(tasks, timeout=LONGEST_SECONDS)
+    finally:
+        # Those that are late, or all where the check itself is cut short.
+        for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
     return took
@@ -220,11 +223,11 @@ def _series(pipeline: Pipeline) -> None:
     for family in per_integration:
         bound = family.metric.max_values
         more = "" if bound is None else f" (label values bounded by {bound} and other)"
-        print(f"    {family.series:5} {family.metric.exposed_name}{more}")  # noqa: T201
+        say(f"    {family.series:5} {family.metric.exposed_name}{more}")
 
 
 def _say(what: str, text: str) -> None:
-    print(redact.text(f"{what:12} {text}"))  # noqa: T201 - this command's output
+    say(redact.text(f"{what:12} {text}"))
 
 
 def _warn(text: str) -> None:

@@ -2,9 +2,9 @@
 
 import argparse
 import asyncio
-import sys
 from collections.abc import Callable, Mapping
 
+from exporter.commands.terminal import complain
 from exporter.daemon import Daemon
 from exporter.ledger.statefile import ForeignStateError, StateLockedError
 from exporter.log import configure, get_logger, install_excepthook
@@ -84,7 +84,7 @@ def serve(daemon: Daemon, on_serving: Callable[[str], None] | None = None) -> in
     except* tuple(kind for kind, _ in _ENDINGS) as group:
         ending.append(_first(group))
     for error in ending:
-        print(f"isnotai-exporter: {error}", file=sys.stderr)  # noqa: T201 - the command's own voice
+        complain(error)
         return next(code for kind, code in _ENDINGS if isinstance(error, kind))
     return 0
 

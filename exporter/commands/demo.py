@@ -14,6 +14,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
 from exporter.commands import daemon as daemon_command
+from exporter.commands.terminal import say
 from exporter.daemon import Daemon
 from exporter.settings.errors import SettingsError
 from exporter.settings.flags import flag_layer
@@ -65,10 +66,10 @@ def run(parsed: argparse.Namespace, environ: Mapping[str, str]) -> int:
         reports: list[asyncio.Task[None]] = []
 
         def on_serving(address: str) -> None:
-            _say(f"simulated API   {url}")
-            _say(f"metrics         {address}{loaded.settings.web.telemetry_path}")
-            _say(f"status page     {address}/")
-            _say("Ctrl-C ends both.")
+            say(f"simulated API   {url}", at_once=True)
+            say(f"metrics         {address}{loaded.settings.web.telemetry_path}", at_once=True)
+            say(f"status page     {address}/", at_once=True)
+            say("Ctrl-C ends both.", at_once=True)
             reports.append(asyncio.get_running_loop().create_task(_report(daemon)))
 
         return daemon_command.serve(daemon, on_serving)
@@ -112,11 +113,8 @@ async def _report(daemon: Daemon) -> None:
         await asyncio.sleep(REPORT_SECONDS)
         for integration in daemon.status().integrations:
             up = sum(resource.up is True for resource in integration.resources)
-            _say(
+            say(
                 f"sessions {integration.sessions or 0}, bots {integration.bot_sessions or 0}, "
-                f"{up} of {len(integration.resources)} resources up"
+                f"{up} of {len(integration.resources)} resources up",
+                at_once=True,
             )
-
-
-def _say(text: str) -> None:
-    print(text, flush=True)  # noqa: T201 - this command's output

@@ -8,11 +8,11 @@ sends no password, as `/-/healthy` wants none.
 import argparse
 import http.client
 import ssl
-import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
+from exporter.commands.terminal import complain
 from exporter.settings.load import load_parsed
 from exporter.settings.model import WebSettings
 from exporter.web import webconfig
@@ -47,7 +47,7 @@ def run(parsed: argparse.Namespace, environ: Mapping[str, str]) -> int:
         problem = str(error)
     if problem is None:
         return 0
-    print(f"isnotai-exporter: {problem}", file=sys.stderr)  # noqa: T201 - the command's own voice
+    complain(problem)
     return UNHEALTHY
 
 

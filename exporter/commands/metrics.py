@@ -1,13 +1,14 @@
 """Prints the catalogue: each metric with its type, unit and labels, and what it means."""
 
+from exporter.commands.terminal import say
 from exporter.metrics import catalogue
 from exporter.metrics.model import Metric
 
 
 def run() -> int:
     for metric in catalogue.METRICS:
-        print(line(metric))  # noqa: T201 - this command's output
-        print(f"    {metric.help}")  # noqa: T201
+        say(line(metric))
+        say(f"    {metric.help}")
     return 0
 
 

@@ -8,7 +8,6 @@ printed without control characters, so that no session can drive a terminal.
 import argparse
 import asyncio
 import json
-import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -20,6 +19,7 @@ from exporter.api.schema.session import Session, decode_session
 from exporter.api.times import MICROSECONDS, format_time
 from exporter.api.walk import walk
 from exporter.clock import Clock, SystemClock
+from exporter.commands.terminal import complain, note, say
 from exporter.ledger.store import Store
 from exporter.log import configure
 from exporter.metrics.telemetry import Telemetry, dropped_counter
@@ -112,7 +112,7 @@ def run(parsed: argparse.Namespace, environ: Mapping[str, str]) -> int:
         asyncio.run(_list_all(loaded.settings, wanted, parsed.json, SystemClock()))
     except (ApiError, TimeoutError) as error:
         text = str(error) or "the API did not give the whole list in time"
-        print(f"isnotai-exporter: {text}", file=sys.stderr)  # noqa: T201 - the command's own voice
+        complain(text)
         return 1
     return 0
 
@@ -142,18 +142,14 @@ async def _list_all(settings: Settings, wanted: Wanted, as_json: bool, clock: Cl
             rows, left_out = await _read(settings, account, wanted, clock)
         _print(rows, as_json)
         if left_out:
-            _note(f"{account.integration}: {left_out} older ones are left out; raise --limit")
+            note(f"{account.integration}: {left_out} older ones are left out; raise --limit")
         if not rows:
-            _note(f"{account.integration}: none")
+            note(f"{account.integration}: none")
 
 
 def _print(rows: Iterable[Row], as_json: bool) -> None:
     for row in rows:
-        print(json.dumps(row.as_json()) if as_json else row.as_line())  # noqa: T201 - the output
-
-
-def _note(text: str) -> None:
-    print(text, file=sys.stderr)  # noqa: T201 - beside the output
+        say(json.dumps(row.as_json()) if as_json else row.as_line())
 
 
 async def _read(

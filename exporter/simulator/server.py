@@ -12,7 +12,6 @@ import json
 import os
 import signal
 import socket
-import sys
 import time
 from collections.abc import AsyncIterator, Callable, Generator
 from datetime import UTC, datetime, timedelta
@@ -21,6 +20,7 @@ from typing import Any, Final
 import uvicorn
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
+from exporter.commands.terminal import note, say
 from exporter.simulator.app import create_app
 from exporter.simulator.clock import SimClock, micros
 from exporter.simulator.edge import Edge
@@ -140,13 +140,13 @@ def run(arguments: argparse.Namespace) -> int:
     try:
         options = read_options(arguments)
     except ValueError as error:
-        print(f"simulate: {error}", file=sys.stderr)  # noqa: T201 - the command's own voice
+        note(f"simulate: {error}")
         return 2
     try:
         asyncio.run(_run(options, time.monotonic))
     except OSError as error:
         where = f"{options.host}:{options.port}"
-        print(f"simulate: cannot listen on {where}: {error.strerror}", file=sys.stderr)  # noqa: T201
+        note(f"simulate: cannot listen on {where}: {error.strerror}")
         return 1
     return 0
 
@@ -165,8 +165,8 @@ async def _run(options: Options, monotonic: Callable[[], float]) -> None:
     parent = os.getppid() if options.exit_with_parent else None
     until = None if options.duration is None else monotonic() + options.duration.total_seconds()
     async with serve(app, options.host, options.port) as url:
-        line = json.dumps({"url": url, "key": options.api.keys[0]})
-        print(line, flush=True)  # noqa: T201 - what the caller waits for
+        # What the caller waits for.
+        say(json.dumps({"url": url, "key": options.api.keys[0]}), at_once=True)
         while not stop.is_set():
             if until is not None and monotonic() >= until:
                 break
