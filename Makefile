@@ -77,6 +77,16 @@ test-cluster: $(VENV)/.dev tools ## install the chart into a real API server, bu
 soak: $(VENV)/.dev ## about an hour of trouble, kills at every point, many more histories
 	$(PYTEST) -m soak -s $(ARGS)
 
+# Atheris has no wheel for every Python and platform; hypothesis alone is half as good without it.
+$(VENV)/.fuzz: requirements/fuzz.txt $(VENV)/.dev
+	-$(BIN)/python -m pip install --quiet --disable-pip-version-check --only-binary :all: --no-deps --require-hashes -r requirements/fuzz.txt
+	@touch $@
+
+FUZZ_MINUTES ?= 10
+.PHONY: fuzz
+fuzz: $(VENV)/.fuzz ## attack what reads answers, requests and files, for FUZZ_MINUTES (10)
+	$(BIN)/python -m tests.fuzz --minutes $(FUZZ_MINUTES) $(ARGS)
+
 .PHONY: docs
 docs: $(VENV)/.dev ## rewrite what is made by code: dashboards, alerts, the docs' tables, the chart's copies
 	$(BIN)/python -m dashboards.generate
@@ -94,3 +104,4 @@ lock: ## pin what pyproject.toml allows; the files name no package index
 	uv pip compile --quiet --universal --upgrade --generate-hashes --no-emit-index-url --no-emit-find-links --no-header pyproject.toml -o requirements/runtime.txt
 	uv pip compile --quiet --universal --upgrade --generate-hashes --no-emit-index-url --no-emit-find-links --no-header requirements/build.in -o requirements/build.txt
 	uv pip compile --quiet --universal --upgrade --generate-hashes --no-emit-index-url --no-emit-find-links --no-header --all-extras --group dev pyproject.toml -c requirements/runtime.txt -o requirements/dev.txt
+	uv pip compile --quiet --universal --upgrade --generate-hashes --no-emit-index-url --no-emit-find-links --no-header --group fuzz -o requirements/fuzz.txt

@@ -1,0 +1,174 @@
+"""Good answers of every endpoint, each of their places, and odd things to put there."""
+
+import json
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+Path = tuple[str | int, ...]
+
+GOOD: Mapping[str, Any] = {
+    "/health": {"status": "healthy", "version": "1.0.17.0", "timestamp": "2026-06-10T12:00:00Z"},
+    "/v1/integration": {"data": {"apiKeyMasked": "aik_v1_***", "name": "a"}},
+    "/v1/stats": {"data": {"totalSessions": 9, "bots": {"high": 2, "byRule": {"linear": 1}}}},
+    "/v1/analytics": {
+        "data": {
+            "period": "24h",
+            "groupBy": "hour",
+            "startDate": "2026-06-09T12:00:00Z",
+            "endDate": "2026-06-10T12:00:00Z",
+            "generatedAt": "2026-06-10T12:00:00Z",
+            "summary": {
+                "totalSessions": 9,
+                "totalEvents": 90,
+                "uniqueBots": 1,
+                "uniqueUsers": 2,
+                "averageBotScore": 0.25,
+                "averageEventsPerSession": 10.0,
+            },
+            "timeSeries": [
+                {
+                    "timestamp": "2026-06-10T11:00:00Z",
+                    "sessionCount": 9,
+                    "eventCount": 90,
+                    "botCount": 1,
+                    "userMatchedCount": 2,
+                }
+            ],
+            "botDetection": {
+                "highConfidenceBots": 1,
+                "mediumConfidenceBots": 1,
+                "lowConfidenceBots": 1,
+                "likelyHumans": 6,
+            },
+            "userMatching": {
+                "totalMatched": 2,
+                "totalUnmatched": 7,
+                "matchRate": 0.2,
+                "averageCorrelationConfidence": 0.9,
+            },
+            "topOrigins": [
+                {"origin": "https://lms.example", "sessionCount": 9, "botPercentage": 11.0}
+            ],
+            "deviceBreakdown": {
+                "mobile": 1,
+                "tablet": 1,
+                "desktop": 7,
+                "browserCounts": {"Chrome": 7, "Firefox": 2},
+            },
+        }
+    },
+    "/v1/usage": {
+        "startDate": "2026-06-10",
+        "endDate": "2026-06-10",
+        "data": [
+            {"period": "2026-06-10", "metricType": "ApiCalls", "value": 5},
+            {"period": "2026-06-10", "metricType": "StorageBytes", "value": 7},
+        ],
+        "totals": {"ApiCalls": 5},
+    },
+    "/v1/sessions": {
+        "data": [
+            {
+                "id": "s-1",
+                "createdAt": "2026-06-10T11:59:00.0000000+00:00",
+                "updatedAt": "2026-06-10T11:59:30.0000000+00:00",
+                "status": "closed",
+                "botScore": 0.25,
+                "detectionFlags": ["linear_mouse"],
+                "pageUrl": "https://lms.example/courses/1",
+                "userAgentSummary": "Chrome on Windows",
+                "userId": "u-1",
+                "userName": "A B",
+                "userUrl": "https://lms.example/users/1",
+            }
+        ],
+        "pagination": {"nextCursor": None, "hasMore": False, "limit": 50},
+    },
+}
+"""By path. The times are of 10 June 2026; `at_time` moves them."""
+
+RESOURCE_OF = {
+    "/health": "health",
+    "/v1/integration": "integration",
+    "/v1/stats": "stats",
+    "/v1/analytics": "analytics",
+    "/v1/usage": "usage",
+    "/v1/sessions": "sessions",
+}
+
+TOO_LARGE = "a number that no float holds"
+"""Stands for `1e400`, which json.dumps cannot write."""
+
+ODD: tuple[Any, ...] = (
+    None,
+    True,
+    False,
+    0,
+    -1,
+    2**63 - 1,
+    2**63,
+    10**305,
+    10**400,
+    1e308,
+    -1e308,
+    5e-324,
+    TOO_LARGE,
+    "",
+    " ",
+    "active",
+    "0001-01-01T00:00:00Z",
+    "9999-12-31T23:59:59.9999999Z",
+    "9999-12-31T23:59:59-14:00",
+    "2026-02-30T00:00:00Z",
+    "2026-06-10",
+    "1e400",
+    "\ud800",
+    "\x00",
+    "a" * 3000,
+    "https://a" + "\u0315" * 300 + "\u0300" * 300,
+    [],
+    {},
+    [[]],
+    [None],
+    [{}],
+    {"": 0},
+    {"data": {}},
+    [1, "a", None, {}],
+    ["a"] * 300,
+    [f"flag{number}" for number in range(300)],
+)
+
+
+def places(value: Any, here: Path = ()) -> Iterator[Path]:
+    """The path of everything in a JSON value, itself included."""
+    yield here
+    if isinstance(value, dict):
+        for key, inner in value.items():
+            yield from places(inner, (*here, key))
+    elif isinstance(value, list):
+        for index, inner in enumerate(value):
+            yield from places(inner, (*here, index))
+
+
+def put(value: Any, place: Path, odd: Any) -> Any:
+    """A copy with something else at that place."""
+    if not place:
+        return odd
+    copy: Any = dict(value) if isinstance(value, dict) else list(value)
+    copy[place[0]] = put(value[place[0]], place[1:], odd)
+    return copy
+
+
+def without(value: Any, place: Path) -> Any:
+    """A copy without what is at that place."""
+    copy: Any = dict(value) if isinstance(value, dict) else list(value)
+    if len(place) == 1:
+        del copy[place[0]]
+    else:
+        copy[place[0]] = without(value[place[0]], place[1:])
+    return copy
+
+
+def encoded(value: Any) -> bytes:
+    """The JSON of a value that may hold TOO_LARGE."""
+    return json.dumps(value).replace(f'"{TOO_LARGE}"', "1e400").encode()

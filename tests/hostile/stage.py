@@ -1,0 +1,120 @@
+"""One integration, wired as in the daemon, whose API is a function in the same process."""
+
+import json
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
+from typing import Any
+
+import httpx
+
+from exporter.api.errors import ApiError
+from exporter.ledger.store import Store
+from exporter.metrics.model import Metric, Reading
+from exporter.metrics.snapshot import Group, Snapshot, build
+from exporter.metrics.telemetry import Telemetry, dropped_counter
+from exporter.pipeline import Pipeline, Surroundings, polled
+from exporter.settings.load import load
+from tests.api.clients import KEY, unread
+from tests.clocks import FakeClock
+from tests.hostile.odd import GOOD
+
+NOON = datetime(2026, 6, 10, 12, tzinfo=UTC)
+
+Handler = Callable[[httpx.Request], httpx.Response | bytes | None]
+"""Gives an answer, a body with 200, or None for a good answer."""
+
+
+@dataclass
+class Stage:
+    """answer: of the API now. asked: the paths that were asked for."""
+
+    pipeline: Pipeline
+    clock: FakeClock
+    answer: Handler = lambda request: None
+    asked: list[str] = field(default_factory=list)
+    listed: int = 0
+
+    def respond(self, request: httpx.Request) -> httpx.Response:
+        self.asked.append(request.url.path)
+        given = self.answer(request)
+        if given is None:
+            given = json.dumps(self.good(request.url.path)).encode()
+        if isinstance(given, bytes):
+            given = httpx.Response(200, content=given)
+        given.headers.setdefault("date", format_datetime(self.now(), usegmt=True))
+        given.headers.setdefault("x-isnotai-tier", "enterprise")
+        return unread(given)
+
+    def now(self) -> datetime:
+        return datetime.fromtimestamp(int(self.clock.now()), UTC)
+
+    def good(self, path: str) -> Any:
+        """A good answer as of now; a list has a session more each time."""
+        if path == "/v1/sessions":
+            (item,) = GOOD[path]["data"]
+            self.listed += 1
+            created = (self.now() - timedelta(seconds=30)).isoformat()
+            new = {**item, "id": f"s-{self.listed}", "createdAt": created, "updatedAt": created}
+            return {**GOOD[path], "data": [new]}
+        if path == "/v1/usage":
+            rows = [{**row, "period": self.now().date().isoformat()} for row in GOOD[path]["data"]]
+            return {**GOOD[path], "data": rows}
+        return GOOD[path]
+
+    async def poll(self, resource: str) -> str | None:
+        """One poll, a minute after the last; what failed, as the status page has it."""
+        self.clock.advance(60.0)
+        poller = next(one for one in self.pipeline.pollers if one.resource == resource)
+        await poller.poll()
+        return poller.state.error
+
+    async def attempt(self, resource: str) -> ApiError | None:
+        """One poll without the frame that survives everything. Raises what is a defect."""
+        self.clock.advance(60.0)
+        poller = next(one for one in self.pipeline.pollers if one.resource == resource)
+        try:
+            await poller.collector.update(lambda part, readings: None)
+        except ApiError as error:
+            return error
+        return None
+
+    def readings(self) -> list[Reading]:
+        return list(self.pipeline.readings())
+
+    def snapshot(self) -> Snapshot:
+        return build([Group("default", self.readings())], 0.0)
+
+    def value(self, metric: Metric, *labels: str) -> object:
+        (found,) = (
+            it.value for it in self.readings() if (it.metric, it.labels) == (metric, labels)
+        )
+        return found
+
+
+@asynccontextmanager
+async def stage(answer: Handler | None = None, **variables: str) -> AsyncIterator[Stage]:
+    environment = {
+        "ISNOTAI_BASE_URL": "http://api.test",
+        "ISNOTAI_API_KEY": KEY,
+        "ISNOTAI_BUDGET_SHARE": "1",
+        **variables,
+    }
+    settings = load([], environment).settings
+    clock = FakeClock(NOON.timestamp())
+    store = Store(None, clock.now)
+    (account,) = settings.accounts()
+    telemetry = Telemetry(clock.now(), polled(settings), dropped_counter(clock.now()))
+    shared = Surroundings(settings, store, clock, (clock.now(), clock.monotonic()), lambda: None)
+    pipeline = Pipeline(account, telemetry, shared)
+    it = Stage(pipeline, clock)
+    if answer is not None:
+        it.answer = answer
+    pipeline._http._transport = httpx.MockTransport(it.respond)
+    try:
+        yield it
+    finally:
+        await pipeline.close()
+        await store.close()
