@@ -25,7 +25,7 @@ from exporter.publish.exposition import Exposition
 from exporter.publish.otlp_settings import OtlpSettings
 from exporter.publish.publisher import Publisher
 from exporter.settings.errors import SettingsError
-from exporter.settings.model import Settings
+from exporter.settings.model import Settings, WebSettings
 from exporter.web import webconfig
 from exporter.web.address import bind, parse_listen_address
 from exporter.web.app import create_app
@@ -100,7 +100,7 @@ class Daemon:
         """
         self._store.examine()
         settings = self._settings.web
-        guard = webconfig.load(settings.config_file) if settings.config_file else None
+        guard = _guard(settings)
         sockets = bind(*parse_listen_address(settings.listen_address))
         app = create_app(self, settings.telemetry_path, settings.enable_lifecycle)
         self._server = Server(app, sockets, guard)
@@ -274,12 +274,12 @@ class Daemon:
                 read = self._reload()
                 kept = {section: getattr(self._settings, section) for section in RESTART_ONLY}
                 settings = read.model_copy(update=kept)
-                file = settings.web.config_file
-                guard = webconfig.load(file) if file is not None else None
+                guard = _guard(settings.web)
+                self._server.check(guard)
                 pipelines = self._build(settings)
-            except (SettingsError, webconfig.WebConfigError) as error:
+            except SettingsError as error:
                 raise self._not_reloaded(str(error)) from None
-            except (OSError, ValueError, ImportError) as error:
+            except Exception as error:  # noqa: BLE001 - whatever the files hold, the old settings run on
                 # Not its text, which may hold a part of a value.
                 problem = f"the settings cannot be applied: {type(error).__name__}"
                 raise self._not_reloaded(problem) from None
@@ -287,8 +287,7 @@ class Daemon:
             for section in RESTART_ONLY:
                 if getattr(read, section) != getattr(self._settings, section):
                     _log.warning("setting_wants_restart", setting=section)
-            if guard is not None:
-                self._server.replace(guard)
+            self._server.replace(guard)
             self._settings = settings
             await self._replace_pipelines(pipelines)
             self._reload_ok = True
@@ -320,6 +319,16 @@ class Daemon:
         for pipeline in before.values():
             await pipeline.close()
         self._start_polls()
+
+
+def _guard(settings: WebSettings) -> webconfig.WebConfig:
+    """What the web-config file says, its warnings logged. Raises WebConfigError."""
+    if settings.config_file is None:
+        return webconfig.WebConfig()
+    guard = webconfig.load(settings.config_file)
+    for warning in guard.warnings:
+        _log.warning("setting_warning", setting="web.config_file", message=warning)
+    return guard
 
 
 def _integration_status(pipeline: Pipeline) -> IntegrationStatus:

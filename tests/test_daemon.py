@@ -1,20 +1,26 @@
 """The daemon's own decisions: health, readiness, the state's lock, reloads, its end."""
 
+import asyncio
+import signal
 import socket
 from pathlib import Path
 from typing import NoReturn
 
+import httpx
 import pytest
+import trustme
 
 from exporter import cli, pipeline
 from exporter.api import client
 from exporter.clock import SystemClock
+from exporter.daemon import Daemon
 from exporter.ledger import store
 from exporter.ledger.statefile import FileLock
 from exporter.polling.frame import STUCK_GRACE_SECONDS
 from exporter.settings.load import load
 from exporter.settings.model import Settings
-from tests.e2e.running import Exporter, in_process
+from exporter.web.site import ReloadError
+from tests.e2e.running import Exporter, in_process, process
 from tests.e2e.simulation import simulated
 
 KEY = "aik_v1_" + "x" * 40
@@ -283,3 +289,65 @@ def test_a_bad_web_configuration_ends_it_with_2(
     config.write_text("tls_server_config: {cert_file: nothing.pem}\n")
 
     assert ended(capsys, ISNOTAI_WEB_CONFIG_FILE=str(config))[0] == 2
+
+
+HASH = "$2b$04$" + "x" * 53
+GUARDED = f"basic_auth_users: {{prometheus: {HASH}}}\n"
+
+
+async def test_a_reload_survives_whatever_the_files_hold(tmp_path: Path) -> None:
+    config, web = tmp_path / "config.yml", tmp_path / "web.yml"
+    config.write_text("poll: {stats_interval: 1h}\n")
+    web.write_text(GUARDED)
+    variables = {
+        **NOWHERE,
+        "ISNOTAI_CONFIG_FILE": str(config),
+        "ISNOTAI_WEB_CONFIG_FILE": str(web),
+    }
+    bad = [
+        (config, "poll: {stats_interval: !!timestamp x}"),
+        (config, "[" * 3000),
+        (config, "region: 2026-02-30"),
+        (web, "tls_server_config: {cert_file: a, key_file: b, cipher_suites: [[x]]}"),
+        (web, "!!timestamp x"),
+        (web, "- " * 50_000),
+        (web, f"{GUARDED}basic_auth_users:"),
+        # What was protected stays so.
+        (web, ""),
+        (web, "http_server_config: {http2: false}"),
+    ]
+
+    daemon = Daemon(load([], variables).settings, lambda: load([], variables).settings)
+    serving: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+    task = asyncio.create_task(daemon.run(serving.set_result))
+    async with httpx.AsyncClient(base_url=(await serving), timeout=10) as exporter:
+        for file, text in bad:
+            before = file.read_text()
+            file.write_text(text)
+            with pytest.raises(ReloadError) as refused:
+                await daemon.reload()
+            assert "\n" not in str(refused.value)
+            assert (await exporter.get("/metrics")).status_code == 401
+            assert (await exporter.get("/-/healthy")).status_code == 200
+            file.write_text(before)
+            await daemon.reload()
+    daemon.stop()
+    await asyncio.wait_for(task, 10)
+
+
+async def test_a_hangup_that_would_change_tls_leaves_the_daemon_running(tmp_path: Path) -> None:
+    certificate = trustme.CA().issue_cert("localhost")
+    certificate.private_key_pem.write_to_path(tmp_path / "tls.key")
+    certificate.cert_chain_pems[0].write_to_path(tmp_path / "tls.crt")
+    web = tmp_path / "web.yml"
+    web.write_text(GUARDED)
+    async with process({**NOWHERE, "ISNOTAI_WEB_CONFIG_FILE": str(web)}) as running:
+        await running.until_logged("serving")
+        web.write_text(f"{GUARDED}tls_server_config: {{cert_file: tls.crt, key_file: tls.key}}\n")
+        running.process.send_signal(signal.SIGHUP)
+
+        failed = await running.until_logged("reload_failed")
+
+        assert "restart" in failed["error"]
+        running.process.terminate()
+        assert await running.ended() == 0

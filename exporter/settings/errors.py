@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Final
 
 from exporter.redaction import redact
@@ -32,3 +33,8 @@ def shown(value: object) -> str:
     if len(quoted) > _LONGEST_SHOWN:
         quoted = f"{quoted[: _LONGEST_SHOWN - 1]}…"
     return redact.text(quoted)
+
+
+def printable_key(name: str) -> str:
+    """A key's name as an error may show it: what is not a plain name could be anything."""
+    return name if re.fullmatch(r"[\w.\[\]-]{1,80}", name) else shown(name)

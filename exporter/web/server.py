@@ -109,14 +109,22 @@ class Server:
     def scheme(self) -> str:
         return "https" if self._webconfig.tls is not None else "http"
 
-    def replace(self, webconfig: WebConfig) -> None:
-        """Guards as `webconfig` says from the next request on, when settings are reloaded.
+    def check(self, webconfig: WebConfig) -> None:
+        """Raises WebConfigError where the server must not go over to `webconfig` while it runs.
 
-        Raises WebConfigError where TLS would change, which takes a restart; nothing changes then.
-        (Renewed certificates in the same files need neither.)
+        TLS does not change without a restart (renewed certificates in the same files need none),
+        and what was protected stays so: a file that is empty for a moment must open no door.
         """
         if webconfig.tls != self._webconfig.tls:
             raise WebConfigError("tls_server_config: a change takes effect at a restart only")
+        if self._webconfig.users and not webconfig.users:
+            raise WebConfigError(
+                "basic_auth_users: a reload does not turn authentication off; restart to do so"
+            )
+
+    def replace(self, webconfig: WebConfig) -> None:
+        """Guards as `webconfig` says from the next request on. Raises what `check` raises."""
+        self.check(webconfig)
         self._webconfig = webconfig
 
     @asynccontextmanager

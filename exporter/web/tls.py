@@ -6,6 +6,7 @@ half written, leaves the old one in use. Private keys are never logged nor kept 
 """
 
 import ssl
+import stat
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -110,6 +111,10 @@ class RenewedContext:
 
 def _check_readable(path: Path) -> None:
     try:
+        mode = path.stat().st_mode
+        if not stat.S_ISREG(mode) and not stat.S_ISDIR(mode):
+            # A pipe that nobody writes to would hold the process, and /dev/zero never ends.
+            raise TLSFileError(f"{path} is not a file")
         with path.open("rb"):
             pass
     except OSError as error:

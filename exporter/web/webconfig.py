@@ -7,18 +7,28 @@ No hash, no key and no value of an unknown key is ever part of an error.
 
 import re
 import ssl
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, TypeVar
+from typing import Annotated
 
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    model_validator,
+)
+from pydantic_core import ErrorDetails
+
+from exporter.settings.errors import SettingsError, printable_key, shown
 from exporter.web.tls import TLSConfig, TLSFileError
 
-_T = TypeVar("_T")
 
-
-class WebConfigError(Exception):
+class WebConfigError(SettingsError):
     """The web-config file cannot be used. Its text is one line that names file and setting."""
 
 
@@ -47,13 +57,13 @@ _TLS_VERSIONS = {
 
 # Go's ClientAuthType, as far as OpenSSL has it: it cannot ask for a certificate and not verify it.
 _CLIENT_AUTH = {
-    "": ssl.CERT_NONE,
     "NoClientCert": ssl.CERT_NONE,
     "VerifyClientCertIfGiven": ssl.CERT_OPTIONAL,
     "RequireAndVerifyClientCert": ssl.CERT_REQUIRED,
 }
 
-# Go's names (crypto/tls, CipherSuites) of what OpenSSL calls otherwise.
+# Go's names (crypto/tls, CipherSuites) of what OpenSSL calls otherwise; those of TLS 1.3, which
+# are always on, have none.
 _CIPHERS = {
     "TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256": "ECDHE-ECDSA-AES128-GCM-SHA256",
     "TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384": "ECDHE-ECDSA-AES256-GCM-SHA384",
@@ -65,21 +75,13 @@ _CIPHERS = {
     "TLS_ECDHE_ECDSA_WITH_AES_256_CBC_SHA": "ECDHE-ECDSA-AES256-SHA",
     "TLS_ECDHE_RSA_WITH_AES_128_CBC_SHA": "ECDHE-RSA-AES128-SHA",
     "TLS_ECDHE_RSA_WITH_AES_256_CBC_SHA": "ECDHE-RSA-AES256-SHA",
-}
-_TLS13_CIPHERS = frozenset(
-    {"TLS_AES_128_GCM_SHA256", "TLS_AES_256_GCM_SHA384", "TLS_CHACHA20_POLY1305_SHA256"}
-)
-
-# The headers that the format knows, and the values that it allows where it is particular.
-_HEADERS: Mapping[str, tuple[str, ...]] = {
-    "Content-Security-Policy": (),
-    "Strict-Transport-Security": (),
-    "X-Content-Type-Options": ("nosniff",),
-    "X-Frame-Options": ("deny", "sameorigin"),
-    "X-XSS-Protection": (),
+    "TLS_AES_128_GCM_SHA256": None,
+    "TLS_AES_256_GCM_SHA384": None,
+    "TLS_CHACHA20_POLY1305_SHA256": None,
 }
 
-_BCRYPT = re.compile(r"\$2[aby]\$(0[4-9]|[12][0-9]|3[01])\$[./A-Za-z0-9]{53}")
+# Costs above need longer for one password than a request may wait for it.
+_BCRYPT = re.compile(r"\$2[aby]\$(0[4-9]|1[0-6])\$[./A-Za-z0-9]{53}")
 
 # Known to the format, refused here, with what to do instead.
 _UNSUPPORTED = {
@@ -91,191 +93,192 @@ _UNSUPPORTED = {
     "tls_server_config.curve_preferences": "OpenSSL's own are used",
 }
 
+# pydantic's error types in the words of these messages; `{…}` comes from the error's context.
+_WORDS = {
+    "bool_type": "must be true or false",
+    "dict_type": "must be a mapping of names",
+    "list_type": "must be a list",
+    "model_attributes_type": "must be a mapping of names",
+    "model_type": "must be a mapping of names",
+    "string_type": "must be a string",
+}
+
+
+def _one_of(value: object, names: tuple[str, ...]) -> object:
+    if isinstance(value, str) and value and value not in names:
+        raise ValueError(f"must be one of {', '.join(names)}, not {shown(value)}")
+    return value
+
+
+def _choice(*names: str) -> BeforeValidator:
+    return BeforeValidator(lambda value: _one_of(value, names))
+
+
+def _printable(value: str) -> str:
+    if not value.isascii() or not value.isprintable():
+        raise ValueError("must be printable ASCII")
+    return value
+
+
+def _file_name(value: str) -> str:
+    if "\0" in value or not value.isprintable():
+        raise ValueError("must be the name of a file")
+    return value
+
+
+def _cipher(value: str) -> str:
+    if value not in _CIPHERS:
+        raise ValueError(f"holds {shown(value)}, which is not supported")
+    return value
+
+
+def _bcrypt_hash(value: object) -> str:
+    if not isinstance(value, str) or not _BCRYPT.fullmatch(value):
+        raise ValueError("is not a bcrypt hash of a cost up to 16")
+    return value
+
+
+def _user(name: str) -> str:
+    if ":" in name:
+        raise ValueError("must have no colon in the name")
+    return name
+
+
+_Text = Annotated[str, AfterValidator(_printable)]
+_FileName = Annotated[str, AfterValidator(_file_name)]
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _without_nulls(cls, value: object) -> object:
+        """A key without a value is one that is not given."""
+        if isinstance(value, dict):
+            if not all(isinstance(key, str) for key in value):
+                raise ValueError("must be a mapping of names")
+            return {key: inner for key, inner in value.items() if inner is not None}
+        return {} if value is None else value
+
+
+class _Tls(_Section):
+    cert_file: _FileName = ""
+    key_file: _FileName = ""
+    client_auth_type: Annotated[str, _choice(*_CLIENT_AUTH)] = ""
+    client_ca_file: _FileName = ""
+    min_version: Annotated[str, _choice(*_TLS_VERSIONS)] = ""
+    max_version: Annotated[str, _choice(*_TLS_VERSIONS)] = ""
+    cipher_suites: list[Annotated[str, AfterValidator(_cipher)]] = []
+    prefer_server_cipher_suites: bool = True
+
+
+class _Headers(_Section):
+    csp: _Text = Field(default="", alias="Content-Security-Policy")
+    hsts: _Text = Field(default="", alias="Strict-Transport-Security")
+    sniffing: Annotated[_Text, _choice("nosniff")] = Field(
+        default="", alias="X-Content-Type-Options"
+    )
+    frames: Annotated[_Text, _choice("deny", "sameorigin")] = Field(
+        default="", alias="X-Frame-Options"
+    )
+    xss: _Text = Field(default="", alias="X-XSS-Protection")
+
+
+class _Http(_Section):
+    http2: bool = False
+    headers: _Headers = _Headers()
+
+
+class _File(_Section):
+    tls_server_config: _Tls = _Tls()
+    http_server_config: _Http = _Http()
+    basic_auth_users: dict[
+        Annotated[str, AfterValidator(_user)], Annotated[str, BeforeValidator(_bcrypt_hash)]
+    ] = {}
+
 
 def load(path: Path) -> WebConfig:
     """The web config in the file at `path`; file names in it are relative to its folder.
 
     Certificates are loaded once to see that they can be. Raises WebConfigError.
     """
+    # Only now: most run without such a file, and a YAML parser costs 3 MiB.
+    from exporter.settings.strict_yaml import read_yaml
+
     try:
-        return _Reader(path).config()
-    except TLSFileError as error:
-        raise WebConfigError(f"{path}: tls_server_config: {error}") from error
+        file = _File.model_validate(read_yaml(path))
+        tls = _tls(file.tls_server_config, path.parent)
+    except ValidationError as error:
+        raise WebConfigError(f"{path}: {_complaint(error.errors(include_url=False)[0])}") from None
+    except (ValueError, TLSFileError) as error:
+        raise WebConfigError(f"{path}: tls_server_config{error}") from None
+    except SettingsError as error:
+        raise WebConfigError(error.message) from None
+    headers = file.http_server_config.headers.model_dump(by_alias=True)
+    return WebConfig(
+        tls,
+        MappingProxyType(file.basic_auth_users),
+        MappingProxyType({name: value for name, value in headers.items() if value}),
+        tuple(_warnings(file)),
+    )
 
 
-class _Reader:
-    """Reads one file, and names it in each complaint."""
+def _complaint(error: ErrorDetails) -> str:
+    """One line on what pydantic found first."""
+    steps = [step for step in error["loc"] if isinstance(step, str) and step != "[key]"]
+    kind = error["type"]
+    if kind == "string_type" and error["loc"][-1] == "[key]":
+        problem = "must be a mapping of names"
+    elif kind == "extra_forbidden":
+        hint = _UNSUPPORTED.get(".".join(steps))
+        problem = f"is not supported; {hint}" if hint else "is not a setting of this format"
+    elif kind == "value_error":
+        problem = str(error["ctx"]["error"])
+    else:
+        problem = _WORDS.get(kind, "cannot be used")
+    return f"{'.'.join(map(printable_key, steps)) or 'the file'} {problem}"
 
-    def __init__(self, path: Path) -> None:
-        self._path = path
-        self._warnings: list[str] = []
 
-    def config(self) -> WebConfig:
-        known = ("tls_server_config", "http_server_config", "basic_auth_users")
-        document = self._section("", self._document(), known)
-        http = self._section(
-            "http_server_config", document.get("http_server_config"), ("http2", "headers")
+def _tls(section: _Tls, folder: Path) -> TLSConfig | None:
+    """Raises ValueError, whose text goes on from the section's name, or TLSFileError."""
+    if not section.model_dump(exclude_defaults=True):
+        return None
+    if not section.cert_file or not section.key_file:
+        raise ValueError(f".{'key_file' if section.cert_file else 'cert_file'} is missing")
+    verify = _CLIENT_AUTH[section.client_auth_type or "NoClientCert"]
+    if verify != ssl.CERT_NONE and not section.client_ca_file:
+        raise ValueError(".client_ca_file is needed to verify clients")
+    if verify == ssl.CERT_NONE and section.client_ca_file:
+        raise ValueError(
+            ".client_auth_type must be given with client_ca_file, or clients would not be verified"
         )
-        if self._boolean("http_server_config.http2", http.get("http2"), default=False):
-            self._warnings.append("http_server_config.http2: only HTTP/1.1 is spoken")
-        return WebConfig(
-            self._tls(document.get("tls_server_config")),
-            self._users(document.get("basic_auth_users")),
-            self._headers(http.get("headers")),
-            tuple(self._warnings),
-        )
-
-    def _document(self) -> object:
-        # Only now: most run without such a file, and a YAML parser costs 3 MiB.
-        import yaml
-
-        try:
-            return yaml.safe_load(self._path.read_text("utf-8"))
-        except OSError as error:
-            raise WebConfigError(f"{self._path} cannot be read: {error.strerror}") from error
-        except UnicodeDecodeError as error:
-            raise WebConfigError(f"{self._path} is not UTF-8") from error
-        except yaml.YAMLError as error:
-            # Its own text quotes the file, secrets included.
-            mark = getattr(error, "problem_mark", None)
-            place = f" at line {mark.line + 1}" if mark is not None else ""
-            raise WebConfigError(f"{self._path} is not YAML{place}") from error
-
-    def _error(self, setting: str, problem: str) -> WebConfigError:
-        return WebConfigError(f"{self._path}: {setting or 'the file'} {problem}")
-
-    def _section(self, name: str, value: object, known: tuple[str, ...]) -> dict[str, Any]:
-        mapping = self._mapping(name, value)
-        for key in mapping:
-            setting = f"{name}.{key}" if name else key
-            if setting in _UNSUPPORTED:
-                raise self._error(setting, f"is not supported; {_UNSUPPORTED[setting]}")
-            if key not in known:
-                raise self._error(setting, "is no setting of the web-config format")
-        return mapping
-
-    def _mapping(self, name: str, value: object) -> dict[str, Any]:
-        if value is None:
-            return {}
-        if not isinstance(value, dict) or not all(isinstance(key, str) for key in value):
-            raise self._error(name, "must be a mapping of names")
-        return value
-
-    def _string(self, setting: str, value: object) -> str:
-        if value is None:
-            return ""
-        if not isinstance(value, str):
-            raise self._error(setting, "must be a string")
-        return value
-
-    def _boolean(self, setting: str, value: object, *, default: bool) -> bool:
-        if value is None:
-            return default
-        if not isinstance(value, bool):
-            raise self._error(setting, "must be true or false")
-        return value
-
-    def _choice(self, setting: str, value: object, choices: Mapping[str, _T]) -> _T:
-        text = self._string(setting, value)
-        if text not in choices:
-            allowed = ", ".join(filter(None, choices))
-            raise self._error(setting, f"must be one of {allowed}, not {text!r}")
-        return choices[text]
-
-    def _tls(self, value: object) -> TLSConfig | None:
-        name = "tls_server_config"
-        tls = self._section(
-            name,
-            value,
-            (
-                "cert_file",
-                "key_file",
-                "client_auth_type",
-                "client_ca_file",
-                "min_version",
-                "max_version",
-                "cipher_suites",
-                "prefer_server_cipher_suites",
-            ),
-        )
-        if not any(tls.values()):
-            return None
-        cert, key, ca = (
-            self._file(f"{name}.{setting}", tls.get(setting))
-            for setting in ("cert_file", "key_file", "client_ca_file")
-        )
-        if cert is None or key is None:
-            raise self._error(f"{name}.{'key_file' if cert else 'cert_file'}", "is missing")
-        verify = self._choice(f"{name}.client_auth_type", tls.get("client_auth_type"), _CLIENT_AUTH)
-        if verify != ssl.CERT_NONE and ca is None:
-            raise self._error(f"{name}.client_ca_file", "is needed to verify clients")
-        if verify == ssl.CERT_NONE and ca is not None:
-            problem = "must be given with client_ca_file, or clients would not be verified"
-            raise self._error(f"{name}.client_auth_type", problem)
-        minimum = self._choice(
-            f"{name}.min_version", tls.get("min_version") or "TLS12", _TLS_VERSIONS
-        )
-        maximum = self._choice(
-            f"{name}.max_version", tls.get("max_version") or "TLS13", _TLS_VERSIONS
-        )
-        if minimum > maximum:
-            raise self._error(f"{name}.min_version", "is above max_version")
-        config = TLSConfig(
-            cert,
-            key,
-            ca,
-            verify,
-            minimum,
-            maximum,
-            self._ciphers(f"{name}.cipher_suites", tls.get("cipher_suites")),
-            self._boolean(
-                f"{name}.prefer_server_cipher_suites",
-                tls.get("prefer_server_cipher_suites"),
-                default=True,
-            ),
-        )
+    minimum = _TLS_VERSIONS[section.min_version or "TLS12"]
+    maximum = _TLS_VERSIONS[section.max_version or "TLS13"]
+    if minimum > maximum:
+        raise ValueError(".min_version is above max_version")
+    config = TLSConfig(
+        folder / section.cert_file,
+        folder / section.key_file,
+        folder / section.client_ca_file if section.client_ca_file else None,
+        verify,
+        minimum,
+        maximum,
+        ":".join(filter(None, map(_CIPHERS.get, section.cipher_suites))) or None,
+        section.prefer_server_cipher_suites,
+    )
+    try:
         config.context()
-        return config
+    except TLSFileError as error:
+        raise TLSFileError(f": {error}") from None
+    return config
 
-    def _file(self, setting: str, value: object) -> Path | None:
-        text = self._string(setting, value)
-        return self._path.parent / text if text else None
 
-    def _ciphers(self, setting: str, value: object) -> str | None:
-        if not value:
-            return None
-        if not isinstance(value, list):
-            raise self._error(setting, "must be a list")
-        chosen = []
-        for name in value:
-            if name in _TLS13_CIPHERS:
-                self._warnings.append(f"{setting}: {name} is always on, as TLS 1.3 has it")
-            elif name in _CIPHERS:
-                chosen.append(_CIPHERS[name])
-            else:
-                raise self._error(setting, f"holds {name!r}, which is not supported")
-        return ":".join(chosen) or None
-
-    def _users(self, value: object) -> Mapping[str, str]:
-        users = self._mapping("basic_auth_users", value)
-        for user, hashed in users.items():
-            if not isinstance(hashed, str) or not _BCRYPT.fullmatch(hashed):
-                raise self._error(f"basic_auth_users.{user}", "is no bcrypt hash")
-            if ":" in user:
-                raise self._error(f"basic_auth_users.{user}", "must have no colon in the name")
-        return MappingProxyType(users)
-
-    def _headers(self, value: object) -> Mapping[str, str]:
-        headers: dict[str, str] = {}
-        for name, given in self._mapping("http_server_config.headers", value).items():
-            setting = f"http_server_config.headers.{name}"
-            if name not in _HEADERS:
-                raise self._error(setting, "is no header that may be set")
-            text = self._string(setting, given)
-            if not text.isascii() or not text.isprintable():
-                raise self._error(setting, "must be printable ASCII")
-            if text and _HEADERS[name] and text not in _HEADERS[name]:
-                raise self._error(setting, f"must be one of {', '.join(_HEADERS[name])}")
-            if text:
-                headers[name] = text
-        return MappingProxyType(headers)
+def _warnings(file: _File) -> Iterator[str]:
+    if not file.model_dump(exclude_defaults=True):
+        yield "the file sets nothing, so everybody who reaches the address is answered"
+    if file.http_server_config.http2:
+        yield "http_server_config.http2: only HTTP/1.1 is spoken"
+    for name in file.tls_server_config.cipher_suites:
+        if _CIPHERS[name] is None:
+            yield f"tls_server_config.cipher_suites: {name} is always on, as TLS 1.3 has it"

@@ -155,8 +155,10 @@ def test_an_empty_file_sets_nothing(tmp_path: Path) -> None:
     [
         (b"\xff\xfe\xff", "not valid YAML"),
         (b"region: \x07", "not valid YAML"),
-        (b"a" * (1 << 20) + b"b", "is larger than 1 MiB"),
-        (b"[" * 5000, "not valid YAML"),
+        (b"a" * (256 << 10) + b"b", "is larger than 256 KiB"),
+        (b"[" * 5000, "line 1: is nested deeper than 32 levels"),
+        (b"- " * 50_000, "line 1: is nested deeper than 32 levels"),
+        (b"{a: " * 60_000, "line 1: is nested deeper than 32 levels"),
     ],
 )
 def test_a_file_that_is_no_settings_file_is_refused(

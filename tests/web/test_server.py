@@ -16,7 +16,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from exporter.web import server as server_module
 from exporter.web.address import bind
 from exporter.web.server import BoundedProtocol, Server, ServerStoppedError
-from exporter.web.webconfig import WebConfig
+from exporter.web.webconfig import WebConfig, WebConfigError
 from tests.web.conftest import serving
 
 HASH = bcrypt.hashpw(b"open sesame", bcrypt.gensalt(4)).decode()
@@ -300,8 +300,17 @@ async def test_basic_auth_guards_the_server_and_can_be_replaced(app: ASGIApp) ->
             assert (await client.get("/-/healthy")).status_code == 200
             right = ("prometheus", "open sesame")
             assert (await client.get("/metrics", auth=right)).status_code == 200
+            other = bcrypt.hashpw(b"other", bcrypt.gensalt(4)).decode()
+            server.replace(WebConfig(users={"prometheus": other}))
+            assert (await client.get("/metrics", auth=right)).status_code == 401
+            assert (await client.get("/metrics", auth=("prometheus", "other"))).status_code == 200
+
+
+async def test_authentication_is_not_turned_off_while_the_server_runs(app: ASGIApp) -> None:
+    async with serving(app, WebConfig(users={"prometheus": HASH})) as server:
+        with pytest.raises(WebConfigError, match="does not turn authentication off"):
             server.replace(WebConfig())
-            assert (await client.get("/metrics")).status_code == 200
+        assert (await scrape(server)).status_code == 401
 
 
 async def test_added_headers_come_with_each_answer_in_place_of_our_own(app: ASGIApp) -> None:

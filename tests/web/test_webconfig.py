@@ -1,12 +1,15 @@
 """What reading a web-config file promises: the format is understood, and errors are one line."""
 
+import os
 import ssl
 from pathlib import Path
 
 import pytest
 import trustme
+from hypothesis import given
 
 from exporter.web.webconfig import WebConfig, WebConfigError, load
+from tests.settings.odd_yaml import ODD_VALUES, odd_files
 
 HASH = "$2y$10$X0h1gDsPszWURQaxFh.zoubFi6DXncSjhoQNJgRrnGs7EsimhC7zG"
 
@@ -40,10 +43,12 @@ PAIR = "cert_file: tls.crt, key_file: tls.key"
 @pytest.mark.parametrize(
     "text", ["", "{}", "tls_server_config:", "basic_auth_users: {}", "http_server_config: {}"]
 )
-def test_a_file_that_asks_for_nothing_is_plain_http_for_everybody(
+def test_a_file_that_asks_for_nothing_is_plain_http_for_everybody_and_warned_of(
     tmp_path: Path, text: str
 ) -> None:
-    assert read(tmp_path, text) == WebConfig()
+    config = read(tmp_path, text)
+    assert config == WebConfig(warnings=config.warnings)
+    assert len(config.warnings) == 1
 
 
 def test_file_names_are_relative_to_the_file(folder: Path) -> None:
@@ -112,9 +117,9 @@ basic_auth_users:
     [
         ("- 1", "the file must be a mapping"),
         ("1: 2", "the file must be a mapping"),
-        ("tls: {}", "tls is no setting"),
+        ("tls: {}", "tls is not a setting"),
         ("tls_server_config: yes", "tls_server_config must be a mapping"),
-        ("tls_server_config: {certfile: tls.crt}", "tls_server_config.certfile is no setting"),
+        ("tls_server_config: {certfile: tls.crt}", "tls_server_config.certfile is not a setting"),
         ("tls_server_config: {cert_file: tls.crt}", "tls_server_config.key_file is missing"),
         ("tls_server_config: {key_file: tls.key}", "tls_server_config.cert_file is missing"),
         ("tls_server_config: {cert_file: [a], key_file: b}", "cert_file must be a string"),
@@ -146,8 +151,8 @@ basic_auth_users:
         ),
         (f"tls_server_config: {{{PAIR}, prefer_server_cipher_suites: 1}}", "must be true or false"),
         ("http_server_config: {http2: maybe}", "http_server_config.http2 must be true or false"),
-        ("http_server_config: {port: 1}", "http_server_config.port is no setting"),
-        ("http_server_config: {headers: {Server: x}}", "headers.Server is no header"),
+        ("http_server_config: {port: 1}", "http_server_config.port is not a setting"),
+        ("http_server_config: {headers: {Server: x}}", "headers.Server is not a setting"),
         (
             "http_server_config: {headers: {X-Frame-Options: no}}",
             "X-Frame-Options must be a string",
@@ -161,11 +166,29 @@ basic_auth_users:
             "X-XSS-Protection must be printable ASCII",
         ),
         ("basic_auth_users: [a]", "basic_auth_users must be a mapping"),
-        ("basic_auth_users: {prometheus: secret}", "basic_auth_users.prometheus is no bcrypt hash"),
-        ("basic_auth_users: {prometheus: }", "basic_auth_users.prometheus is no bcrypt hash"),
+        (
+            "basic_auth_users: {prometheus: secret}",
+            "basic_auth_users.prometheus is not a bcrypt hash",
+        ),
+        ("basic_auth_users: {prometheus: }", "basic_auth_users.prometheus is not a bcrypt hash"),
         (f"basic_auth_users: {{'a:b': {HASH}}}", "must have no colon"),
         ("rate_limit: {burst: 1}", "rate_limit is not supported"),
-        ("a: [", "is not YAML at line 1"),
+        ("a: [", "not valid YAML at line"),
+        ("basic_auth_users: {1: 2}", "basic_auth_users must be a mapping"),
+        ("http_server_config: {1: 2}", "http_server_config must be a mapping"),
+        (f"basic_auth_users: {{prometheus: {HASH.replace('10', '17')}}}", "of a cost up to 16"),
+        (
+            f"basic_auth_users: {{prometheus: {HASH}}}\nbasic_auth_users:",
+            "line 2: key basic_auth_users is given twice",
+        ),
+        (
+            f"basic_auth_users: {{prometheus: {HASH}, prometheus: {HASH}}}",
+            "line 1: key prometheus is given twice",
+        ),
+        (f"tls_server_config: {{{PAIR}, cipher_suites: [[x]]}}", "cipher_suites must be a string"),
+        ('tls_server_config: {cert_file: "a\\0", key_file: b}', "cert_file must be the name of a"),
+        ('tls_server_config: {cert_file: "\\ud800", key_file: b}', "not valid YAML"),
+        (f"tls_server_config: {{cert_file: {os.devnull}, key_file: b}}", "null is not a file"),
     ],
 )
 def test_a_mistake_is_one_line_that_names_file_and_setting(
@@ -200,13 +223,13 @@ def test_a_config_does_not_print_its_hashes(folder: Path) -> None:
 
 
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
-    with pytest.raises(WebConfigError, match=r"none\.yml cannot be read: No such file"):
+    with pytest.raises(WebConfigError, match=r"none\.yml: cannot be read: No such file"):
         load(tmp_path / "none.yml")
 
 
 def test_a_file_that_is_no_text_is_named(tmp_path: Path) -> None:
     (tmp_path / "web.yml").write_bytes(b"\xff\xfe\x00")
-    with pytest.raises(WebConfigError, match=r"web\.yml is not UTF-8"):
+    with pytest.raises(WebConfigError, match=r"web\.yml: not valid YAML"):
         load(tmp_path / "web.yml")
 
 
@@ -227,3 +250,45 @@ def test_a_key_of_another_certificate_is_refused(folder: Path, ca: trustme.CA) -
     ca.issue_cert("localhost").private_key_pem.write_to_path(folder / "tls.key")
     with pytest.raises(WebConfigError, match="key values mismatch"):
         read(folder, f"tls_server_config: {{{PAIR}}}")
+
+
+KEYS = [
+    *(("tls_server_config", key) for key in ("cert_file", "key_file", "client_auth_type")),
+    *(("tls_server_config", key) for key in ("client_ca_file", "min_version", "max_version")),
+    *(("tls_server_config", key) for key in ("cipher_suites", "prefer_server_cipher_suites")),
+    ("http_server_config", "http2"),
+    ("http_server_config", "headers"),
+    ("http_server_config", "headers", "X-Frame-Options"),
+    ("http_server_config", "headers", "Content-Security-Policy"),
+    ("basic_auth_users",),
+    ("basic_auth_users", "prometheus"),
+]
+
+
+def told(path: Path, content: bytes) -> str:
+    """What the user is told of a file with that content; nothing where it is accepted."""
+    path.write_bytes(content)
+    try:
+        load(path)
+    except WebConfigError as error:
+        return str(error)
+    return ""
+
+
+@pytest.mark.parametrize("key", KEYS, ids=".".join)
+def test_an_odd_value_of_any_key_is_one_line_or_accepted(
+    folder: Path, key: tuple[str, ...]
+) -> None:
+    for value in ODD_VALUES:
+        text = value
+        for step in reversed(key[1:]):
+            pair = f"{PAIR}, " if key[0].startswith("tls") and step not in PAIR else ""
+            text = f"{{{pair}{step}: {text}}}"
+        assert "\n" not in told(folder / "web.yml", f"{key[0]}: {text}\n".encode())
+
+
+@given(odd_files(KEYS))
+def test_any_file_is_one_line_or_accepted(
+    tmp_path_factory: pytest.TempPathFactory, content: bytes
+) -> None:
+    assert "\n" not in told(tmp_path_factory.getbasetemp() / "odd.yml", content)
