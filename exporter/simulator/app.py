@@ -19,7 +19,13 @@ from exporter.simulator.clock import SimClock, micros
 from exporter.simulator.control import control_app
 from exporter.simulator.edge import Edge
 from exporter.simulator.faults import Faults
-from exporter.simulator.lists import BadParameterError, page_size, parse_query, read_page
+from exporter.simulator.lists import (
+    BadParameterError,
+    page_size,
+    parse_query,
+    read_page,
+    window_size,
+)
 from exporter.simulator.service import VERSION, ApiSettings, Service
 from exporter.simulator.sessions import Session, is_hidden, timestamp
 from exporter.simulator.world import World
@@ -120,9 +126,12 @@ class _Api:
         service, now = self._service, self._service.now()
         settings, faults = service.settings.lists, service.faults
         suffers = faults.hits(request.url.path)
-        query = parse_query(request.query_params, service.tier, settings.date_filter)
+        query = parse_query(request.query_params, service.tier, settings)
         if query.cursor and suffers and service.chance(faults.refuse_cursor):
             raise BadParameterError("cursor", "is not valid any more")
+        most = faults.most_sessions if suffers and not query.cursor else 0
+        if most and window_size(service.world, query, service.tier, now) > most:
+            return replies.unavailable(service, now, 503)
         keep = None
         if suffers and service.chance(faults.short_pages):
             keep = int(query.limit * service.random.random())
@@ -135,6 +144,7 @@ class _Api:
             hidden_share=faults.hide_sessions,
             repeat_last=suffers and service.chance(faults.repeat_items),
             keep=keep,
+            endless=faults.endless if suffers else "",
         )
         items = [self._service.encoded(session) for session in page.sessions]
         return replies.page(items, query.limit, page.next_cursor, settings.last_cursor)

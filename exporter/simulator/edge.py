@@ -7,7 +7,7 @@ endpoint's content. The control endpoints pass it untouched.
 import asyncio
 from collections.abc import Awaitable, Callable, MutableMapping
 from contextlib import suppress
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Final
 
 from starlette.datastructures import Headers, MutableHeaders
@@ -118,7 +118,7 @@ class _Exchange:
         key, bucket = self._key()
         if key not in settings.keys:
             return replies.error(401, "INVALID_API_KEY", "The API key is invalid.")
-        self.tier = settings.tier
+        self.tier = settings.tier_name or settings.tier
         if settings.rate_limits:
             wait = self.service.limits.wait(bucket, self.service.tier.requests_per_minute)
             if wait > 0:
@@ -159,8 +159,9 @@ class _Exchange:
             self.answered = True
             self.service.requests.answered(self.template, status)
             headers = MutableHeaders(raw=list(message["headers"]))
-            headers["date"] = replies.http_date(self.now)
             faults = self.service.faults
+            off = faults.wrong_date if faults.hits(self.path) else 0.0
+            headers["date"] = replies.http_date(self.now + timedelta(seconds=off))
             at_edge = (faults.edge_429 and status == 429) or (faults.edge_5xx and status >= 500)
             if self.tier and not at_edge and not self.service.chance(faults.no_tier_header):
                 headers["x-isnotai-tier"] = self.tier

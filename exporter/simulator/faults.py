@@ -11,7 +11,8 @@ from typing import Any, Final, Self
 RETRY_AFTER: Final = ("none", "seconds", "date")
 GARBAGE: Final = ("html", "truncated", "utf8", "list")
 DOWN: Final = ("", "503", "closed")
-_CHOICES: Final = {"retry_after": RETRY_AFTER, "down": DOWN}
+ENDLESS: Final = ("", "empty", "full")
+_CHOICES: Final = {"retry_after": RETRY_AFTER, "down": DOWN, "endless": ENDLESS}
 _SHARES: Final = frozenset(
     (
         *("status_429", "status_5xx", "no_content", "slow", "hang", "garbage", "oversized"),
@@ -61,6 +62,12 @@ class Faults:
     """A page holds fewer items than asked for, perhaps none, though more follow."""
     clock_skew: float = 0.0
     """Seconds added to the server's own idea of time: Date, createdAt, all of it."""
+    wrong_date: float = 0.0
+    """Seconds by which the Date header alone is off."""
+    most_sessions: int = 0
+    """Answer 503 in place of the first page of a window of more sessions than that; 0: never."""
+    endless: str = ""
+    """After the last page of a list there always comes another: empty, or full (from the first)."""
     down: str = ""
     """To every request: 503, or closed (the connection, without an answer); empty for neither."""
     drop_connection: float = 0.0

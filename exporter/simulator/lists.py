@@ -12,15 +12,18 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from itertools import islice
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, Protocol
 
 from exporter.simulator.clock import instant, micros
 from exporter.simulator.rollup import BOT
 from exporter.simulator.sessions import Session, is_hidden
-from exporter.simulator.world import ORDERS, Key, World
+from exporter.simulator.world import ORDERS, Index, Key
 
 PAGING: Final = ("keyset", "offset")
 DATE_FILTERS: Final = ("exact", "day", "midnight")
+DAY_OF: Final = ("written", "moment")
+HISTORY_CHECKS: Final = ("asked", "cut")
+_HOUR: Final = 3_600_000_000
 _DAY: Final = 86_400_000_000
 _FOREVER: Final = 1 << 62
 _DEFAULT_PAGE_SIZE: Final = 50
@@ -42,6 +45,18 @@ TIERS: Final = {
 }
 
 
+class Listed(Protocol):
+    """Sessions by their orders, as `World` has them."""
+
+    def index(self, order: str) -> Index:
+        """All of them, by that order's key."""
+        ...
+
+    def window(self, order: str, low: int, high: int) -> Index:
+        """Those at these places by creation, by another order's key."""
+        ...
+
+
 class BadParameterError(ValueError):
     """A query parameter that the API answers with 400; `field` names it."""
 
@@ -60,6 +75,12 @@ class ListSettings:
     """keyset, or offset: an insert then shifts the pages that follow."""
     date_filter: str = "exact"
     """exact: times count; day: whole days; midnight: both dates fall back to their midnight."""
+    day_begins: float = 0.0
+    """When the days of a filter that is not exact begin, in hours after UTC midnight."""
+    day_of: str = "written"
+    """Which day a time is in: the date as it is written (in UTC), or the day of that moment."""
+    history_check: str = "asked"
+    """What must lie within the history: the startDate as asked, or cut to the start of its day."""
     last_cursor: str = "absent"
     """nextCursor on the last page: absent, null or empty."""
     cursor_seconds: float = 0.0
@@ -73,6 +94,8 @@ class ListSettings:
             "order": tuple(ORDERS),
             "paging": PAGING,
             "date_filter": DATE_FILTERS,
+            "day_of": DAY_OF,
+            "history_check": HISTORY_CHECKS,
             "last_cursor": ("absent", "null", "empty"),
         }
         for name, allowed in choices.items():
@@ -80,16 +103,28 @@ class ListSettings:
                 raise ValueError(f"{name} must be one of {', '.join(allowed)}")
         if self.cursor_seconds < 0:
             raise ValueError(f"cursor_seconds must not be negative: {self.cursor_seconds!r}")
+        if not -24 < self.day_begins < 24:
+            raise ValueError(f"day_begins must lie within a day: {self.day_begins!r}")
+
+    def day(self, moment: int) -> int:
+        """When the day of a time in a filter begins."""
+        offset = round(self.day_begins * _HOUR)
+        if self.day_of == "written":
+            return moment // _DAY * _DAY + offset
+        return (moment - offset) // _DAY * _DAY + offset
 
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """A request for a page, checked. Times are microseconds since the epoch, both inclusive."""
+    """A request for a page, checked. Times are microseconds since the epoch, both inclusive.
+
+    checked: what must lie within the history; None without a startDate.
+    """
 
     limit: int
     start: int
     end: int
-    asked_start: int | None
+    checked: int | None
     status: str | None
     bots_only: bool
     cursor: str | None
@@ -100,20 +135,25 @@ class Query:
         return f"{self.start}/{self.end}/{self.status}/{self.bots_only}"
 
 
-def parse_query(parameters: Mapping[str, str], tier: Tier, date_filter: str) -> Query:
+def parse_query(parameters: Mapping[str, str], tier: Tier, settings: ListSettings) -> Query:
     """Read the parameters of /v1/sessions. Raises BadParameterError."""
+    date_filter = settings.date_filter
     asked = parameters.get("startDate")
-    asked_start = None if asked is None else _date("startDate", asked)[0]
-    start, end = 0 if asked_start is None else asked_start, _FOREVER
+    checked = None if asked is None else _date("startDate", asked)[0]
+    start, end = 0 if checked is None else checked, _FOREVER
     until = parameters.get("endDate")
     if until is not None:
         end, whole_day = _date("endDate", until)
-        if date_filter == "day" or (whole_day and date_filter == "exact"):
+        if whole_day and date_filter == "exact":
             end = end // _DAY * _DAY + _DAY - 1
+        elif date_filter == "day":
+            end = settings.day(end) + _DAY - 1
         elif date_filter == "midnight":
-            end = end // _DAY * _DAY
-    if date_filter != "exact":
-        start = start // _DAY * _DAY
+            end = settings.day(end)
+    if checked is not None and date_filter != "exact":
+        start = settings.day(start)
+        if settings.history_check == "cut":
+            checked = start
     bots = parameters.get("botOnly", "false").lower()
     if bots not in ("true", "false"):
         raise BadParameterError("botOnly", "must be true or false")
@@ -121,7 +161,7 @@ def parse_query(parameters: Mapping[str, str], tier: Tier, date_filter: str) -> 
         limit=page_size(parameters, tier.max_page_size),
         start=start,
         end=end,
-        asked_start=asked_start,
+        checked=checked,
         status=parameters.get("status"),
         bots_only=bots == "true",
         cursor=parameters.get("cursor") or None,
@@ -157,8 +197,15 @@ class Page(NamedTuple):
     next_cursor: str | None
 
 
+def window_size(listed: Listed, query: Query, tier: Tier, now: datetime) -> int:
+    """How many sessions lie in the query's window of createdAt, whatever else it asks."""
+    created = listed.index("newest")
+    start = max(query.start, micros(now - tier.history))
+    return max(0, created.position((query.end + 1, 0)) - created.position((start, 0)))
+
+
 def read_page(
-    world: World,
+    world: Listed,
     settings: ListSettings,
     query: Query,
     tier: Tier,
@@ -167,14 +214,16 @@ def read_page(
     hidden_share: float = 0.0,
     repeat_last: bool = False,
     keep: int | None = None,
+    endless: str = "",
 ) -> Page:
     """One page, as the world stands. Raises BadParameterError for a cursor that is no good.
 
     `repeat_last` makes the following page begin with this page's last item, `keep` cuts the page
-    to so many items without losing any.
+    to so many items without losing any. After the last page `endless` goes on for ever: with
+    `empty` pages, or with the list from its beginning (`full`).
     """
     oldest = micros(now - tier.history)
-    if query.asked_start is not None and query.asked_start < oldest:
+    if query.checked is not None and query.checked < oldest:
         return Page([], None)  # documented: an empty page, not an error
     after, skip = _read_cursor(settings, query, now)
     start = max(query.start, oldest)
@@ -192,7 +241,9 @@ def read_page(
     if keep is not None and keep < len(rows):
         more = True
         del rows[keep:]
-    if not more:
+    if not more and endless == "full":
+        return Page(rows, _write_cursor(settings, query, now, None))
+    if not more and not endless:
         return Page(rows, None)
     step = len(rows)
     if repeat_last and step > 1:
@@ -228,7 +279,7 @@ def _matching(
 
 
 def _candidates(
-    world: World, order: str, start: int, end: int, after: Key | None
+    world: Listed, order: str, start: int, end: int, after: Key | None
 ) -> tuple[Sequence[Session], range]:
     """Sessions in order, and the places of those beyond the key `after`.
 
@@ -277,5 +328,5 @@ def _read_cursor(settings: ListSettings, query: Query, now: datetime) -> tuple[K
     if lifetime and now - instant(made) > lifetime:
         raise BadParameterError("cursor", "has expired")
     if paging == "offset":
-        return None, int(place)
+        return None, int(place or 0)
     return None if place is None else tuple(place), 0

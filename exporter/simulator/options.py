@@ -7,7 +7,14 @@ from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from exporter.simulator.faults import Faults, parse_assignments
-from exporter.simulator.lists import DATE_FILTERS, PAGING, TIERS, ListSettings
+from exporter.simulator.lists import (
+    DATE_FILTERS,
+    DAY_OF,
+    HISTORY_CHECKS,
+    PAGING,
+    TIERS,
+    ListSettings,
+)
 from exporter.simulator.service import DEFAULT_KEY, ApiSettings
 from exporter.simulator.world import ORDERS, WorldSettings
 
@@ -65,6 +72,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--order", choices=tuple(ORDERS), default="newest", help="of the session list")
     add("--paging", choices=PAGING, default="keyset", help="what a cursor holds")
     add("--date-filter", choices=DATE_FILTERS, default="exact")
+    add(
+        "--day-begins",
+        type=float,
+        default=0.0,
+        metavar="HOURS",
+        help="of a day, after UTC midnight",
+    )
+    add("--day-of", choices=DAY_OF, default="written", help="a date as written, or of that moment")
+    add("--history-check", choices=HISTORY_CHECKS, default="asked", help="of a startDate")
     add("--no-rate-limits", action="store_true", help="never answer 429 for too many requests")
     add("--speed", type=float, default=1.0, help="world seconds per second")
     add("--start", default=None, metavar="TIME", help="the world's time at the start (ISO 8601)")
@@ -110,6 +126,9 @@ def read_options(arguments: argparse.Namespace) -> Options:
                 order=arguments.order,
                 paging=arguments.paging,
                 date_filter=arguments.date_filter,
+                day_begins=arguments.day_begins,
+                day_of=arguments.day_of,
+                history_check=arguments.history_check,
             ),
             rate_limits=not arguments.no_rate_limits,
             seed=arguments.seed,

@@ -30,6 +30,8 @@ class ApiSettings:
     keys: tuple[str, ...] = (DEFAULT_KEY,)
     """The keys that are known; any other gives 401."""
     tier: str = "pro"
+    tier_name: str = ""
+    """What x-isnotai-tier says, where it is not the tier that counts."""
     region: str = "us"
     lists: ListSettings = field(default_factory=ListSettings)
     rate_limits: bool = True

@@ -26,10 +26,13 @@ ORDERS: dict[str, tuple[Callable[[Session], Key], bool]] = {
     "newest": (lambda session: (session.created, session.salt), True),
     "oldest": (lambda session: (session.created, session.salt), False),
     "updated": (lambda session: (session.updated, session.salt), True),
+    "updated_oldest": (lambda session: (session.updated, session.salt), False),
     "random": (lambda session: (random_rank(session.salt),), False),
     "by_id": (lambda session: (session.id,), False),
 }
 """Sort key and whether the list descends, by the name of the order."""
+
+_SAME_KEY = {"newest": "created", "oldest": "created", "updated_oldest": "updated"}
 
 
 class Index:
@@ -160,7 +163,7 @@ class World:
 
         KeyError: no such order.
         """
-        name = "created" if order in ("newest", "oldest") else order
+        name = _SAME_KEY.get(order, order)
         if name not in self._indexes:
             self._indexes[name] = Index(ORDERS[name][0], self._indexes["created"].rows)
         return self._indexes[name]

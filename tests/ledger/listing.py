@@ -1,23 +1,31 @@
-"""The session list as an API may serve it, in memory and on a test's clock, with its bad habits.
+"""The session list as the simulator serves it, of sessions that a test made, on a test's clock.
 
 Times are microseconds since 1970 by the API's own clock, which is `skew` off from ours.
 """
 
-from bisect import bisect_right
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from email.utils import formatdate
 from functools import lru_cache
-from zlib import crc32
+from hashlib import blake2b
+from typing import Any
 
 from exporter.api.answer import Answer
 from exporter.api.errors import StatusError
 from exporter.api.serverclock import ServerClock
-from exporter.api.times import MICROSECONDS, parse_time
+from exporter.api.times import DAY, MICROSECONDS
+from exporter.simulator.clock import instant
+from exporter.simulator.lists import (
+    BadParameterError,
+    ListSettings,
+    Tier,
+    parse_query,
+    read_page,
+    window_size,
+)
+from exporter.simulator.world import ORDERS, Index
 from tests.clocks import FakeClock
-
-DAY = 86_400 * MICROSECONDS
 
 
 @dataclass
@@ -33,6 +41,11 @@ class Fake:
     flags: list[str] = field(default_factory=list)
     broken: bool = False
 
+    @property
+    def salt(self) -> int:
+        """A number that tells sessions apart, as the simulator's have."""
+        return salt_of(self.id)
+
     def item(self) -> dict[str, object]:
         return {
             "id": self.id,
@@ -42,6 +55,29 @@ class Fake:
             "botScore": "high" if self.broken else self.score,
             "detectionFlags": list(self.flags),
         }
+
+
+@lru_cache(1 << 16)
+def salt_of(identity: str) -> int:
+    return int.from_bytes(blake2b(identity.encode(), digest_size=7).digest(), "big") + 1
+
+
+class Rows:
+    """Sessions by their orders, as the simulator's world has them."""
+
+    def __init__(self, rows: list[Any]) -> None:
+        self._created = Index(ORDERS["newest"][0], rows)
+
+    def index(self, order: str) -> Index:
+        return (
+            self._created if order in ("newest", "oldest") else self._by(order, self._created.rows)
+        )
+
+    def window(self, order: str, low: int, high: int) -> Index:
+        return self._by(order, self._created.rows[low:high])
+
+    def _by(self, order: str, rows: Any) -> Index:
+        return Index(ORDERS[order][0], rows)
 
 
 @lru_cache(4096)
@@ -54,12 +90,7 @@ def iso(micros: int) -> str:
 class Listing:
     """Serves `/v1/sessions` to an `Api` caller; each request takes some time of the clock.
 
-    order: newest, oldest, by_id, updated (the last change first), updated_oldest, or random, which
-        is any order, but the same for a session each time.
-    offsets: cursors are positions in the list; else they are the place of the last item in the
-        order, as it was when the page was made.
-    dates: what startDate and endDate honour: exact, day, or midnight (an endDate's date alone, cut
-        down to its beginning).
+    lists: how the simulator pages: order, paging, date_filter and so on.
     history: microseconds; what was created before is no longer served.
     latency: seconds that a request takes.
     """
@@ -71,19 +102,15 @@ class Listing:
         *,
         skew: float = 0.0,
         page_size: int = 3,
-        order: str = "newest",
-        offsets: bool = False,
-        dates: str = "exact",
         history: int = 7 * DAY,
         latency: float = 0.05,
+        **lists: Any,
     ) -> None:
         self.clock = clock
         self.server_clock = server_clock
         self.skew = skew
         self.page_size = page_size
-        self.order = order
-        self.offsets = offsets
-        self.dates = dates
+        self.lists = ListSettings(**lists)
         self.history = history
         self.latency = latency
         self.sessions: dict[str, Fake] = {}
@@ -92,10 +119,12 @@ class Listing:
         """Whether the request of that number is refused its cursor."""
         self.fail: Callable[[int], bool] = lambda _: False
         """Whether the request of that number gives a 503."""
-        self.bearable: int | None = None
+        self.most: int | None = None
         """A window of more sessions than that gives a 503 in place of its first page."""
         self.repeat = False
         """Each page begins with the last item of the one before."""
+        self.endless = ""
+        """Pages that never end: `empty` or `full` ones."""
         self.on_request: Callable[[], None] = lambda: None
         self.short: Callable[[int], int | None] = lambda _: None
         """How many items the request of that number gets at most, though there are more."""
@@ -107,7 +136,6 @@ class Listing:
         """Who learns of the header."""
         self.depth = 0
         """Pages of the walk under way."""
-        self._places: dict[str, tuple[object, ...]] = {}
 
     def now(self) -> int:
         return round((self.clock.now() + self.skew) * MICROSECONDS)
@@ -121,7 +149,6 @@ class Listing:
         self.requests += 1
         if "cursor" not in params:
             self.depth = 0
-            self._places.clear()
         self.depth += 1
         self.on_request()
         self.clock.advance(self.latency / 2)
@@ -139,69 +166,31 @@ class Listing:
         return Answer(self._page(params, now), at)
 
     def _page(self, params: Mapping[str, str], now: int) -> dict[str, object]:
-        start, end = self._window(params, now)
-        start = max(start, now - self.history)
-        shown = self.sessions.values()
-        rows = [it for it in shown if start <= it.created <= end and it.visible <= now]
-        if "startDate" in params and parse_time(params["startDate"]) < now - self.history:
-            rows = []
-        wide = self.bearable is not None and len(rows) > self.bearable
-        if wide and "startDate" in params and "cursor" not in params:
+        rows = Rows([it for it in self.sessions.values() if it.visible <= now])
+        tier = Tier("", 0, self.page_size, timedelta(microseconds=self.history))
+        query = parse_query(params, tier, self.lists)
+        size = window_size(rows, query, tier, instant(now))
+        if self.most is not None and query.cursor is None and size > self.most:
             raise StatusError(503)
-        rows.sort(key=self._key)
-        first = self._position(rows, params.get("cursor"))
-        size = min(int(params.get("pageSize", "20")), self.page_size)
-        short = self.short(self.requests)
-        last = first + (size if short is None else min(size, short))
-        page = rows[first:last]
-        more = last < len(rows)
-        items = [it.item() for it in page]
-        if self.repeat and 0 < first <= len(rows):
-            items.insert(0, rows[first - 1].item())
-        cursor = None
-        if more:
-            # Each its own, also where a page was empty: a cursor that comes round again is a fault.
-            cursor = f"{last}:{self.requests}"
-            if page:
-                self._places[cursor] = self._key(page[-1])
-            elif "cursor" in params and not self.offsets:
-                self._places[cursor] = self._places[params["cursor"]]
+        try:
+            page = read_page(
+                rows,
+                self.lists,
+                query,
+                tier,
+                instant(now),
+                repeat_last=self.repeat,
+                keep=self.short(self.requests),
+                endless=self.endless,
+            )
+        except BadParameterError:
+            raise StatusError(400) from None
+        items: list[Any] = page.sessions
         return {
-            "data": items,
-            "pagination": {"nextCursor": cursor, "hasMore": more, "limit": size},
+            "data": [it.item() for it in items],
+            "pagination": {
+                "nextCursor": page.next_cursor,
+                "hasMore": page.next_cursor is not None,
+                "limit": query.limit,
+            },
         }
-
-    def _window(self, params: Mapping[str, str], now: int) -> tuple[int, int]:
-        start = parse_time(params["startDate"]) if "startDate" in params else 0
-        end = parse_time(params["endDate"]) if "endDate" in params else now
-        if self.dates != "exact":
-            start -= start % DAY
-        if self.dates == "day" and "endDate" in params:
-            end += DAY - 1 - end % DAY
-        if self.dates == "midnight" and "endDate" in params:
-            end -= end % DAY
-        return start, end
-
-    def _key(self, it: Fake) -> tuple[object, ...]:
-        match self.order:
-            case "newest":
-                return (-it.created, it.id)
-            case "oldest":
-                return (it.created, it.id)
-            case "by_id":
-                return (it.id,)
-            case "updated":
-                return (-it.updated, it.id)
-            case "updated_oldest":
-                return (it.updated, it.id)
-            case "random":
-                return (crc32(it.id.encode()), it.id)
-        raise ValueError(self.order)
-
-    def _position(self, rows: list[Fake], cursor: str | None) -> int:
-        if cursor is None:
-            return 0
-        if self.offsets:
-            return int(cursor.partition(":")[0])
-        place = self._places.get(cursor)
-        return 0 if place is None else bisect_right(rows, place, key=self._key)

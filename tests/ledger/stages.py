@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from exporter.api.times import MICROSECONDS
+from exporter.api.times import DAY, MICROSECONDS
 from tests.clocks import FakeClock
 from tests.ledger.bench import Bench
-from tests.ledger.listing import DAY, Fake
+from tests.ledger.listing import Fake
 
 RULES: dict[str, Any] = {
     "overlap": 20.0,

@@ -53,10 +53,10 @@ class Counting(World):
     @rule(most=st.integers(3, 60))
     def polls_of_a_weak_server(self, most: int) -> None:
         """It gives up on windows that hold more than so many sessions."""
-        self.listing.bearable = most
+        self.listing.most = most
         for _ in range(4):
             self.attempt()
-        self.listing.bearable = None
+        self.listing.most = None
 
     @rule(every=st.integers(1, 4))
     def poll_without_dates(self, every: int) -> None:
@@ -98,7 +98,7 @@ class Counting(World):
         one from the walk, and from the ledger where no other walk covers it (docs/counting.md,
         "Where the promise ends").
         """
-        left = 0 if what in ("change", "close") and "updated" in self.listing.order else times
+        left = 0 if what in ("change", "close") and "updated" in self.listing.lists.order else times
 
         def move() -> None:
             nonlocal left

@@ -18,11 +18,11 @@ from hypothesis.stateful import (
 
 from exporter.api import tiers
 from exporter.api.errors import ApiError
-from exporter.api.times import MICROSECONDS
+from exporter.api.times import DAY, MICROSECONDS
 from exporter.collect.sessions.served import HISTORY_MARGIN, LONGEST_MARGIN
 from exporter.ledger.store import StateError
 from tests.ledger.bench import Bench, KilledError
-from tests.ledger.listing import DAY, Fake
+from tests.ledger.listing import Fake
 
 OVERLAP = 20
 SETTLE = 120
@@ -72,8 +72,8 @@ class HistoryEdge(RuleBasedStateMachine):
             lookback=lookback,
             tier=None,
             order=order,
-            offsets=offsets,
-            dates=dates,
+            paging="offset" if offsets else "keyset",
+            date_filter=dates,
             page_size=page_size,
             latency=latency,
         )

@@ -26,6 +26,7 @@ KEYS: dict[str, Callable[[Session], Any]] = {
     "newest": lambda s: -s.created,
     "oldest": lambda s: s.created,
     "updated": lambda s: -s.updated,
+    "updated_oldest": lambda it: (it.updated, it.salt),
     "random": lambda s: random_rank(s.salt),
     "by_id": lambda s: s.id,
 }
@@ -40,7 +41,7 @@ def page(
 ) -> Page:
     parameters = {key: str(value) for key, value in more.items() if key[-1] != "_"}
     faults = {key.rstrip("_"): value for key, value in more.items() if key[-1] == "_"}
-    query = parse_query(parameters, TIERS[tier], settings.date_filter)
+    query = parse_query(parameters, TIERS[tier], settings)
     return read_page(of, settings, query, TIERS[tier], now or of.now, **faults)
 
 
@@ -206,6 +207,51 @@ def test_dates_count_as_finely_as_the_server_takes_them(
     assert found
 
 
+@pytest.mark.parametrize(
+    ("begins", "day_of", "start", "end"),
+    [
+        (5.0, "written", "2026-06-07T05:00:00Z", "2026-06-09T04:59:59.999999Z"),
+        (5.0, "moment", "2026-06-06T05:00:00Z", "2026-06-09T04:59:59.999999Z"),
+        (-2.0, "written", "2026-06-06T22:00:00Z", "2026-06-08T21:59:59.999999Z"),
+        (-2.0, "moment", "2026-06-06T22:00:00Z", "2026-06-08T21:59:59.999999Z"),
+    ],
+)
+def test_days_begin_where_the_server_lives(
+    begins: float, day_of: str, start: str, end: str
+) -> None:
+    settings = ListSettings(date_filter="day", day_begins=begins, day_of=day_of)
+    asked: dict[str, Any] = {
+        "startDate": "2026-06-07T03:00:00Z",
+        "endDate": "2026-06-08T18:00:00Z",
+    }
+    found = walk(DAYS, settings, pageSize=50, **asked)
+    low, high = (micros(datetime.fromisoformat(text)) for text in (start, end))
+    assert found == [s for s in reversed(DAYS.visible(START)) if low <= s.created <= high]
+    assert found
+
+
+@pytest.mark.parametrize("check", ["asked", "cut"])
+def test_a_day_that_began_before_the_history_may_show_nothing(check: str) -> None:
+    settings = ListSettings(date_filter="day", history_check=check)
+    old = world(rate=0.001, history=timedelta(days=8))
+    within = old.now - TIERS["free"].history + SECOND
+    found = page(old, settings, "free", startDate=within.isoformat()).sessions
+    assert bool(found) == (check == "asked")
+
+
+def test_a_list_without_an_end_goes_on_with_empty_pages_or_from_its_beginning() -> None:
+    still = world(rate=0.01)
+    shown = walk(still, ListSettings(), pageSize=100)
+    for endless, items in (("empty", 0), ("full", min(100, len(shown)))):
+        last = page(still, ListSettings(), pageSize=100, endless_=endless)
+        while len(last.sessions) == 100:
+            asked: dict[str, Any] = {"cursor": last.next_cursor}
+            last = page(still, ListSettings(), pageSize=100, endless_=endless, **asked)
+        asked = {"cursor": last.next_cursor}
+        more = page(still, ListSettings(), pageSize=100, endless_=endless, **asked)
+        assert (len(more.sessions), more.next_cursor is None) == (items, False)
+
+
 @pytest.mark.parametrize("date_filter", DATE_FILTERS)
 def test_a_date_without_a_time_is_a_whole_day_but_for_the_midnight_filter(
     date_filter: str,
@@ -217,7 +263,7 @@ def test_a_date_without_a_time_is_a_whole_day_but_for_the_midnight_filter(
 
 
 def test_a_time_without_a_zone_is_taken_as_utc() -> None:
-    naive = parse_query({"startDate": "2026-06-08T10:00:00"}, TIERS["pro"], "exact")
+    naive = parse_query({"startDate": "2026-06-08T10:00:00"}, TIERS["pro"], ListSettings())
     assert naive.start == micros(datetime(2026, 6, 8, 10, tzinfo=UTC))
 
 

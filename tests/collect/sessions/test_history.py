@@ -2,10 +2,10 @@
 
 import pytest
 
-from exporter.api.times import MICROSECONDS
+from exporter.api.times import DAY, MICROSECONDS
 from exporter.ledger import ledger
 from tests.ledger.bench import Bench, Make, add, polls
-from tests.ledger.listing import DAY, Fake
+from tests.ledger.listing import Fake
 
 RATE = 1.5
 
