@@ -17,6 +17,7 @@ from random import Random
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from exporter.collect import registry
 from exporter.metrics import catalogue
 from exporter.metrics.model import Histogram, Metric, Reading
 from exporter.metrics.snapshot import Group, Snapshot, build
@@ -36,7 +37,7 @@ PROMETHEUS = (
 )
 
 OPEN_LABELS = {"flag": 30, "origin": 10, "stat": 15, "browser": 8, "family": 6}
-LABELS = {"window": ("24h", "7d"), "resource": catalogue.RESOURCES, "code": ("200", "429")}
+LABELS = {"window": ("24h", "7d"), "resource": registry.NAMES, "code": ("200", "429")}
 
 
 def _label_sets(metric: Metric) -> list[tuple[str, ...]]:

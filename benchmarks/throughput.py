@@ -19,6 +19,7 @@ from pathlib import Path
 
 from exporter.api.budget import Budget
 from exporter.api.client import Client, http_client
+from exporter.api.deadlines import Deadlines
 from exporter.api.key import FixedKey, KeyGate
 from exporter.api.retry import RetryPolicy
 from exporter.api.serverclock import ServerClock
@@ -56,6 +57,7 @@ async def measure(url: str, key: str, expected: int, folder: Path) -> None:
             retry=RetryPolicy(random.random),
             clock=clock,
             telemetry=telemetry,
+            deadlines=Deadlines(),
         )
         fetched = await fetch_only(client)
         store = Store(folder / "state.db", clock.now)

@@ -6,11 +6,13 @@ an address that is taken, and on a state that is another's.
 
 import asyncio
 import contextlib
+import random
 import signal
 from collections.abc import Callable, Iterator
 from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING
 
+from exporter.api.retry import RetryPolicy
 from exporter.build import VERSION, revision
 from exporter.clock import Clock, SystemClock
 from exporter.ledger.store import StateError, Store
@@ -18,9 +20,9 @@ from exporter.log import get_logger
 from exporter.metrics import catalogue
 from exporter.metrics.model import Reading
 from exporter.metrics.snapshot import Group
-from exporter.metrics.telemetry import Telemetry, dropped_counter
-from exporter.pipeline import Pipeline, Surroundings, polled
-from exporter.polling.frame import Poller
+from exporter.metrics.telemetry import dropped_counter
+from exporter.pipeline import Shared
+from exporter.pipelines import Pipelines
 from exporter.publish.exposition import Exposition
 from exporter.publish.otlp_settings import OtlpSettings
 from exporter.publish.publisher import Publisher
@@ -30,30 +32,17 @@ from exporter.web import webconfig
 from exporter.web.address import bind, parse_listen_address
 from exporter.web.app import create_app
 from exporter.web.server import Server
-from exporter.web.site import (
-    Health,
-    IntegrationStatus,
-    KeyState,
-    Link,
-    ReloadError,
-    ResourceStatus,
-    Status,
-)
+from exporter.web.site import Health, ReloadError, Status
+from exporter.web.status import StatusSource
 
 if TYPE_CHECKING:
     from exporter.publish.otlp import OtlpPush
 
-READY_SECONDS = 30.0
 CLOSE_SECONDS = 3.0
-"""How long the poll under way may take to end, and the state to be committed, at a stop."""
+"""How long the state may take to be committed at a stop."""
 
 RESTART_ONLY = ("web", "state", "log")
 """Sections whose changes take effect with a restart."""
-
-VENDOR_LINKS = (
-    Link("Not AI dashboard", "https://dash.isnotai.com"),
-    Link("Not AI API", "https://api.isnotai.com/swagger"),
-)
 
 _log = get_logger(__name__)
 
@@ -79,18 +68,18 @@ class Daemon:
         self._reload_ok = True
         self._reloading = asyncio.Lock()
         self._dropped = dropped_counter(self._started[0])
-        self._telemetry: dict[str, Telemetry] = {}
-        self._polls: list[asyncio.Task[None]] = []
-        self._state_tried = False
         self._group: asyncio.TaskGroup | None = None
         self._stop = asyncio.Event()
         path = settings.state.path
         self._store = Store(path, self._clock.now)
         self._publisher = Publisher(self._groups, self._clock.now)
         self._push = self._otlp_push(otlp) if otlp is not None else None
-        self._pipelines: tuple[Pipeline, ...] = ()
-        self._pipelines = self._build(settings)
-        self._watch(settings)
+        shared = Shared(
+            self._store, self._clock, self._publisher.changed, RetryPolicy(random.random)
+        )
+        self._pipelines = Pipelines(shared, self._started, self._dropped)
+        self._pipelines.begin(self._pipelines.plan(settings))
+        self._status = StatusSource(self._pipelines, self._clock, self._started)
 
     async def run(self, on_serving: Callable[[str], None] | None = None) -> None:
         """Run until SIGTERM or SIGINT, or `stop`.
@@ -139,7 +128,8 @@ class Daemon:
                 tasks.append(group.create_task(self._push.run()))
             await self._stop.wait()
             _log.info("stopping")
-            for task in (*tasks, *self._polls):
+            self._pipelines.cancel()
+            for task in tasks:
                 task.cancel()
 
     async def _open_state(self) -> None:
@@ -149,18 +139,8 @@ class Daemon:
         except StateError as error:
             # Each poll of the sessions tries again.
             _log.error("state_unavailable", error=str(error))
-        self._state_tried = True
-        self._start_polls()
-
-    def _start_polls(self) -> None:
-        """Poll, unless it is too early (the state is not ours yet) or too late."""
-        if self._group is None or not self._state_tried or self._stop.is_set():
-            return
-        self._polls = [
-            self._group.create_task(poller.run(), name=f"poll {poller.resource}")
-            for pipeline in self._pipelines
-            for poller in pipeline.pollers
-        ]
+        if self._group is not None and not self._stop.is_set():
+            self._pipelines.start(self._group)
 
     def _otlp_push(self, otlp: OtlpSettings) -> "OtlpPush":
         # Imported only where it is used: OpenTelemetry costs memory.
@@ -179,43 +159,14 @@ class Daemon:
         if self._group is not None and not self._stop.is_set():
             self._group.create_task(reload())
 
-    def _build(self, settings: Settings) -> tuple[Pipeline, ...]:
-        """The pipelines that the settings ask for; those that run notice nothing of it.
-
-        Raises SettingsError, OSError, ValueError, ImportError.
-        """
-        shared = Surroundings(
-            settings=settings,
-            store=self._store,
-            clock=self._clock,
-            started=self._started,
-            on_poll=self._publisher.changed,
-        )
-        before = {pipeline.account.integration: pipeline for pipeline in self._pipelines}
-        pipelines = []
-        for account in settings.accounts():
-            telemetry = self._telemetry.get(account.integration)
-            if telemetry is None:
-                telemetry = Telemetry(self._started[0], polled(settings), self._dropped)
-                self._telemetry[account.integration] = telemetry
-            known = before.get(account.integration)
-            pipelines.append(Pipeline(account, telemetry, shared, known))
-        return tuple(pipelines)
-
-    def _watch(self, settings: Settings) -> None:
-        """Show the resources that are polled now, and no others."""
-        for pipeline in self._pipelines:
-            pipeline.telemetry.watch(polled(settings))
-
     async def _close(self) -> None:
-        for pipeline in self._pipelines:
-            await pipeline.close()
+        await self._pipelines.close()
         async with asyncio.timeout(CLOSE_SECONDS):
             await self._store.close()
 
     def _groups(self) -> Iterator[Group]:
         for pipeline in self._pipelines:
-            yield Group(pipeline.account.integration, pipeline.readings())
+            yield Group(pipeline.name, pipeline.readings())
         yield Group(None, self._own_readings())
 
     def _own_readings(self) -> Iterator[Reading]:
@@ -234,35 +185,13 @@ class Daemon:
         return self._publisher.exposition
 
     def health(self) -> Health:
-        problems = tuple(
-            f"{pipeline.account.integration}: the poll of {poller.resource} is stuck"
-            for pipeline in self._pipelines
-            for poller in pipeline.pollers
-            if poller.stuck()
-        )
-        return Health(not problems, problems)
+        return self._status.health()
 
     def ready(self) -> Health:
-        if self._clock.monotonic() - self._started[1] >= READY_SECONDS:
-            return Health(True)
-        untried = tuple(
-            f"{pipeline.account.integration}: {poller.resource} was not tried yet"
-            for pipeline in self._pipelines
-            for poller in pipeline.pollers
-            if not poller.state.tried
-        )
-        return Health(not untried, untried)
+        return self._status.ready()
 
     def status(self) -> Status:
-        return Status(
-            version=VERSION,
-            revision=revision(),
-            started=self._started[0],
-            now=self._clock.now(),
-            integrations=tuple(map(_integration_status, self._pipelines)),
-            links=VENDOR_LINKS,
-            series=self._publisher.snapshot.series,
-        )
+        return self._status.status(self._publisher.snapshot.series)
 
     async def reload(self) -> None:
         """Read the settings anew and poll by them; bad ones leave the old ones running.
@@ -276,7 +205,7 @@ class Daemon:
                 settings = read.model_copy(update=kept)
                 guard = _guard(settings.web)
                 self._server.check(guard)
-                pipelines = self._build(settings)
+                plan = self._pipelines.plan(settings)
             except SettingsError as error:
                 raise self._not_reloaded(str(error)) from None
             except Exception as error:  # noqa: BLE001 - whatever the files hold, the old settings run on
@@ -289,7 +218,7 @@ class Daemon:
                     _log.warning("setting_wants_restart", setting=section)
             self._server.replace(guard)
             self._settings = settings
-            await self._replace_pipelines(pipelines)
+            await self._pipelines.reconcile(plan)
             self._reload_ok = True
             self._publisher.changed()
             _log.info("reloaded")
@@ -301,25 +230,6 @@ class Daemon:
         _log.error("reload_failed", error=problem)
         return ReloadError(problem)
 
-    async def _replace_pipelines(self, pipelines: tuple[Pipeline, ...]) -> None:
-        for task in self._polls:
-            task.cancel()
-        if self._polls:
-            await asyncio.wait(self._polls, timeout=CLOSE_SECONDS)
-        before = {pipeline.account.integration: pipeline for pipeline in self._pipelines}
-        for pipeline in pipelines:
-            if known := before.get(pipeline.account.integration):
-                pipeline.budget.follow(known.budget)
-            if self._state_tried:
-                # So that the counters do not vanish until the first poll; that tries again.
-                with contextlib.suppress(StateError):
-                    await pipeline.ledger.prepare()
-        self._pipelines = pipelines
-        self._watch(self._settings)
-        for pipeline in before.values():
-            await pipeline.close()
-        self._start_polls()
-
 
 def _guard(settings: WebSettings) -> webconfig.WebConfig:
     """What the web-config file says, its warnings logged. Raises WebConfigError."""
@@ -329,38 +239,3 @@ def _guard(settings: WebSettings) -> webconfig.WebConfig:
     for warning in guard.warnings:
         _log.warning("setting_warning", setting="web.config_file", message=warning)
     return guard
-
-
-def _integration_status(pipeline: Pipeline) -> IntegrationStatus:
-    state = pipeline.ledger.state
-    return IntegrationStatus(
-        name=pipeline.account.integration,
-        api_region=pipeline.account.region,
-        api_tier=pipeline.budget.tier,
-        key_state=_key_state(pipeline),
-        resources=tuple(map(_resource_status, pipeline.pollers)),
-        frontier=None if state is None or state.frontier is None else state.frontier / 1e6,
-        sessions=None if state is None else int(state.value(("sessions", ""))),
-        bot_sessions=None if state is None else int(state.value(("bots", ""))),
-        budget=pipeline.budget.per_minute,
-        rate_limit=float(pipeline.budget.tier_limit),
-    )
-
-
-def _key_state(pipeline: Pipeline) -> KeyState:
-    if pipeline.gate.missing:
-        return "missing"
-    return {True: "valid", False: "refused", None: "unknown"}[pipeline.gate.valid]  # type: ignore[return-value]
-
-
-def _resource_status(poller: Poller) -> ResourceStatus:
-    state = poller.state
-    return ResourceStatus(
-        resource=poller.resource,
-        up=state.up if state.tried else None,
-        last_success=state.last_success or None,
-        consecutive_failures=state.failures,
-        last_error=state.error,
-        interval=poller.interval,
-        next_poll=poller.next_poll,
-    )

@@ -3,143 +3,123 @@
 It decides nothing about counting, asking or showing; it only says what belongs together.
 """
 
+import asyncio
 import random
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from functools import partial
 
-from exporter.api import tiers
+import httpx
+
 from exporter.api.budget import Budget
 from exporter.api.client import Client, UnusableVariableError, http_client
+from exporter.api.deadlines import Deadlines
 from exporter.api.key import FixedKey, KeyFile, KeyGate, KeySource
 from exporter.api.retry import RetryPolicy
 from exporter.api.serverclock import ServerClock
 from exporter.api.times import MICROSECONDS
 from exporter.clock import Clock
-from exporter.collect.analytics import Analytics
-from exporter.collect.health import Health
-from exporter.collect.integration import Integration
-from exporter.collect.sessions.collector import Sessions
-from exporter.collect.stats import Stats
-from exporter.collect.usage import Usage, quota_limit_readings
+from exporter.collect import registry
+from exporter.collect.resource import Context, Resource
+from exporter.collect.usage import quota_limit_readings
 from exporter.ledger.coverage import Coverage
 from exporter.ledger.ledger import Ledger
 from exporter.ledger.rules import Rules
 from exporter.ledger.store import Store
-from exporter.ledger.usage_days import StoredUsageDays
 from exporter.log import get_logger
 from exporter.metrics import catalogue
 from exporter.metrics.model import Reading
 from exporter.metrics.telemetry import Telemetry
-from exporter.polling.collector import Collector
 from exporter.polling.frame import Poller, ResourceState
 from exporter.redaction import redact
 from exporter.settings.errors import SettingsError
 from exporter.settings.model import Account, Settings
 from exporter.settings.values import looks_like_key
 
-AUTHENTICATED = tuple(name for name in catalogue.RESOURCES if name != "health")
-
-
-def polled(settings: Settings) -> tuple[str, ...]:
-    """The resources that are on."""
-    return tuple(name for name in catalogue.RESOURCES if settings.poll.interval(name))
-
-
-@dataclass(frozen=True, slots=True)
-class Surroundings:
-    """What all integrations share.
-
-    started: when the process began, (Unix, monotonic) seconds.
-    retry: what is tried again within one poll.
-    """
-
-    settings: Settings
-    store: Store
-    clock: Clock
-    started: tuple[float, float]
-    on_poll: Callable[[], None]
-    retry: RetryPolicy = field(default_factory=lambda: RetryPolicy(random.random))
-
-
-_SHAPED_BY = {"stats": "stats", "analytics": "analytics", "usage": "quota"}
-"""Resources whose readings depend on a section of the settings."""
-
+STOP_SECONDS = 3.0
+"""How long a poll under way may take to end once it is cancelled."""
 
 _log = get_logger(__name__)
 
 
-class Pipeline:
-    """Everything that belongs to one integration.
+@dataclass(frozen=True, slots=True)
+class Shared:
+    """What all integrations of a process share.
 
-    before: the same integration's pipeline until a reload, of which all stays known that is still
-    true: how its resources fare, and of the same key at the same address also what the API said of
-    the key, its clock and its analytics. Its budget is followed once it polls no more.
-    Raises SettingsError where no connection could be made with these settings and variables.
+    retry: what is tried again within one poll.
+    """
+
+    store: Store
+    clock: Clock
+    on_poll: Callable[[], None]
+    retry: RetryPolicy
+
+
+class Pipeline:
+    """Everything that belongs to one integration: one key at one address, under one name.
+
+    http: made by `connect`.
+    telemetry, ledger: the integration's own, which outlive the pipeline.
+    before: pipelines that ended as this one begins. Of one with the same key at the same address,
+    what it spent and learnt goes on; of one with the same name, how its resources fare is known
+    until they are polled.
     """
 
     def __init__(
         self,
         account: Account,
+        settings: Settings,
+        shared: Shared,
+        http: httpx.AsyncClient,
+        *,
         telemetry: Telemetry,
-        shared: Surroundings,
-        before: "Pipeline | None" = None,
+        ledger: Ledger,
+        before: "Iterable[Pipeline]" = (),
     ) -> None:
-        self.account: Account = account
-        settings, clock = shared.settings, shared.clock
-        same = before if before is not None and before.account == account else None
+        self.account = account
         self.telemetry = telemetry
+        self.ledger = ledger
         self._settings = settings
-        self._clock = clock
-        self.budget = Budget(settings.budget.share, settings.budget.replicas, clock)
-        self.gate: KeyGate = (
-            same.gate if same else KeyGate(_key_source(account), clock, random.random)
-        )
+        self._shared = shared
+        clock = shared.clock
+        share, replicas = settings.budget.share, settings.budget.replicas
+        self.gate = KeyGate(_key_source(account), clock, random.random)
+        same = next((it for it in before if it.asks_like(account)), None)
+        self.budget: Budget = same.budget if same else Budget(share, replicas, clock)
+        self.budget.resize(share, replicas)
         self.server_clock: ServerClock = same.server_clock if same else ServerClock(clock.now)
-        try:
-            self._http = http_client(account.base_url)
-        except UnusableVariableError as error:
-            raise SettingsError(str(error)) from None
+        self._coverage: Coverage = Coverage()
+        self._deadlines = Deadlines()
         self._client = Client(
-            self._http,
+            http,
             gate=self.gate,
             budget=self.budget,
             server_clock=self.server_clock,
             retry=shared.retry,
             clock=clock,
             telemetry=telemetry,
+            deadlines=self._deadlines,
             auth_header=settings.auth_header,
+            keyless=registry.KEYLESS,
         )
-        self._coverage: Coverage = same._coverage if same else Coverage()
-        self.ledger = Ledger(
-            shared.store,
-            account.integration,
-            _rules(settings),
-            clock=clock,
-            started=shared.started,
-            lookback=settings.sessions.lookback,
-            max_flags=settings.sessions.max_flags,
-            exemplars=settings.sessions.exemplars,
-            telemetry=telemetry,
-        )
-        self.pollers = tuple(
-            Poller(
-                self._collector(name, shared.store),
-                integration=account.integration,
-                interval=settings.poll.interval(name),
-                stale_after=settings.poll.stale_after_of(name),
-                clock=clock,
-                telemetry=telemetry,
-                on_poll=shared.on_poll,
-                state=before._known(name, settings) if before else None,
-            )
-            for name in polled(settings)
-        )
+        self._tasks: dict[Poller, asyncio.Task[None]] = {}
+        named = next((it for it in before if it.name == self.name), None)
+        self._pollers = self._planned(settings, named)
+
+    @property
+    def name(self) -> str:
+        """The value of the label `integration`."""
+        return self.account.integration
+
+    @property
+    def pollers(self) -> Collection[Poller]:
+        """The pollers of the resources that are on."""
+        return self._pollers.values()
 
     @property
     def up(self) -> bool:
         """Whether the last attempt of at least one authenticated resource was answered well."""
-        return any(poller.state.up for poller in self.pollers if poller.resource in AUTHENTICATED)
+        return any(it.state.up for it in self.pollers if it.resource not in registry.KEYLESS)
 
     @property
     def api(self) -> Client:
@@ -151,14 +131,109 @@ class Pipeline:
         """Sessions a second in the busiest hour of the analytics read last; None without any."""
         return self._coverage.busiest_rate
 
+    def asks_like(self, account: Account) -> bool:
+        """Whether it asks with the account's key at the account's address."""
+        mine = self.account
+        return (mine.key, mine.base_url) == (account.key, account.base_url)
+
+    # -- polling, and what a reload changes of it
+
+    def start(self, group: asyncio.TaskGroup) -> None:
+        """Poll every resource that is not polled yet, until `stop`."""
+        for poller in self.pollers:
+            if poller not in self._tasks:
+                name = f"poll {poller.resource} of {self.name}"
+                self._tasks[poller] = group.create_task(poller.run(), name=name)
+
+    def cancel(self) -> None:
+        """Ask every poll to end."""
+        for task in self._tasks.values():
+            task.cancel()
+
+    async def stop(self, kept: Collection[Poller] = ()) -> None:
+        """End every poller but those, and wait for the poll under way, for a bounded time."""
+        ending = [poller for poller in self._tasks if poller not in kept]
+        tasks = [self._tasks.pop(poller) for poller in ending]
+        for task in tasks:
+            task.cancel()
+        if tasks:
+            await asyncio.wait(tasks, timeout=STOP_SECONDS)
+
+    async def adjust(self, settings: Settings, http: httpx.AsyncClient) -> None:
+        """Go on with other settings; what they do not concern is left running.
+
+        The ledger has to count by them already. http: made by `connect`.
+        """
+        self.budget.resize(settings.budget.share, settings.budget.replicas)
+        self._client.auth_header = settings.auth_header
+        pollers = self._planned(settings, self)
+        await self.stop(kept=pollers.values())
+        self._settings, self._pollers = settings, pollers
+        for poller in self.pollers:
+            poller.stale_after = settings.poll.stale_after_of(poller.resource)
+        await self._client.reconnect(http)
+
+    async def close(self) -> None:
+        """Close the connections to the API."""
+        await self._client.close()
+
+    def _planned(self, settings: Settings, before: "Pipeline | None") -> Mapping[str, Poller]:
+        """The pollers for these settings; ours where nothing of theirs changes."""
+        context = Context(
+            settings=settings,
+            api=self._client,
+            budget=self.budget,
+            server_clock=self.server_clock,
+            clock=self._shared.clock,
+            telemetry=self.telemetry,
+            store=self._shared.store,
+            ledger=self.ledger,
+            coverage=self._coverage,
+        )
+        pollers = {}
+        for resource in registry.polled(settings):
+            unchanged = self._unchanged(resource, settings) if before is self else None
+            pollers[resource.name] = unchanged or Poller(
+                resource.collector(context),
+                integration=self.name,
+                interval=resource.interval(settings),
+                stale_after=settings.poll.stale_after_of(resource.name),
+                clock=self._shared.clock,
+                telemetry=self.telemetry,
+                deadlines=self._deadlines,
+                on_poll=self._shared.on_poll,
+                state=before._known(resource, settings) if before else None,
+            )
+        return pollers
+
+    def _unchanged(self, resource: Resource, settings: Settings) -> Poller | None:
+        """The poller of a resource, if it may go on as it is."""
+        poller = self._pollers.get(resource.name)
+        same = resource.reads(settings) == resource.reads(self._settings)
+        at_pace = resource.interval(settings) == resource.interval(self._settings)
+        return poller if same and at_pace else None
+
+    def _known(self, resource: Resource, settings: Settings) -> ResourceState | None:
+        """What stays true of a resource under other settings; None where it was not polled."""
+        poller = self._pollers.get(resource.name)
+        if poller is None:
+            return None
+        if resource.reads(settings) != resource.reads(self._settings):
+            bare = {name: part for name, part in poller.state.parts.items() if not part.readings}
+            return replace(poller.state, parts=bare)
+        return poller.state
+
+    # -- what is shown
+
     def readings(self) -> Iterator[Reading]:
         """All series of the integration, as they are now."""
+        clock = self._shared.clock
         yield Reading(catalogue.UP, float(self.up))
         if self.gate.valid is not None:
             yield Reading(catalogue.API_KEY_VALID, float(self.gate.valid))
         labels = (self.account.region, self.budget.tier or "unknown")
         yield Reading(catalogue.INTEGRATION_INFO, 1.0, labels)
-        skew = self.server_clock.skew(self._clock.monotonic(), self._clock.now())
+        skew = self.server_clock.skew(clock.monotonic(), clock.now())
         if skew is not None:
             yield Reading(catalogue.API_CLOCK_SKEW, skew)
         yield Reading(catalogue.API_RATE_LIMIT, float(self.budget.tier_limit))
@@ -171,20 +246,6 @@ class Pipeline:
             if poller.resource == "sessions":
                 yield from self._session_readings(poller)
 
-    async def close(self) -> None:
-        """Close the connections to the API."""
-        await self._http.aclose()
-
-    def _known(self, resource: str, settings: Settings) -> ResourceState | None:
-        """What stays true of a resource under other settings; None where it was not polled."""
-        for poller in self.pollers:
-            if poller.resource == resource:
-                section = _SHAPED_BY.get(resource)
-                if section and getattr(settings, section) != getattr(self._settings, section):
-                    return replace(poller.state, parts={})
-                return poller.state
-        return None
-
     def _session_readings(self, poller: Poller) -> Iterator[Reading]:
         state = self.ledger.state
         if state is None:
@@ -195,43 +256,36 @@ class Pipeline:
         if fresh and coverage is not None:
             yield Reading(catalogue.SESSION_COVERAGE, coverage)
 
-    def _collector(self, resource: str, store: Store) -> Collector:
-        api, settings, telemetry = self._client, self._settings, self.telemetry
-        match resource:
-            case "health":
-                return Health(api=api)
-            case "integration":
-                return Integration(api=api)
-            case "stats":
-                return Stats(api=api, telemetry=telemetry, include=settings.stats.include)
-            case "analytics":
-                return Analytics(
-                    api=api,
-                    telemetry=telemetry,
-                    windows=settings.analytics.windows,
-                    bot_percentage_scale=settings.analytics.bot_percentage_scale,
-                    bucket_timestamp=settings.analytics.bucket_timestamp,
-                    on_hours=self._coverage.note,
-                )
-            case "usage":
-                return Usage(
-                    api=api,
-                    telemetry=telemetry,
-                    days=StoredUsageDays(store, self.ledger),
-                    history_days=lambda: tiers.limits(self.budget.tier).history_days,
-                    quota_limits=settings.quota.limits,
-                    clock=self._clock,
-                )
-            case "sessions":
-                return Sessions(
-                    api=api,
-                    ledger=self.ledger,
-                    budget=self.budget,
-                    server_clock=self.server_clock,
-                    clock=self._clock,
-                    interval=settings.poll.sessions_interval,
-                )
-        raise ValueError(f"no such resource: {resource}")
+
+def make_ledger(
+    name: str,
+    settings: Settings,
+    shared: Shared,
+    telemetry: Telemetry,
+    started: tuple[float, float],
+) -> Ledger:
+    """The ledger of an integration that began, or was added, at `started`: (Unix, monotonic)."""
+    return Ledger(
+        shared.store,
+        name,
+        _rules(settings),
+        clock=shared.clock,
+        started=started,
+        lookback=settings.sessions.lookback,
+        max_flags=settings.sessions.max_flags,
+        exemplars=settings.sessions.exemplars,
+        telemetry=telemetry,
+    )
+
+
+def adjust_ledger(ledger: Ledger, settings: Settings) -> None:
+    """Have the ledger count as the settings say from now on."""
+    ledger.adjust(
+        _rules(settings),
+        lookback=settings.sessions.lookback,
+        max_flags=settings.sessions.max_flags,
+        exemplars=settings.sessions.exemplars,
+    )
 
 
 def _rules(settings: Settings) -> Rules:
@@ -241,6 +295,17 @@ def _rules(settings: Settings) -> Rules:
         settle_after=round(sessions.settle_after * MICROSECONDS),
         threshold=sessions.bot_threshold,
     )
+
+
+def connect(account: Account) -> httpx.AsyncClient:
+    """An HTTP client for the account's address, which connects when it is used first.
+
+    Raises SettingsError where none can be made with these settings and variables.
+    """
+    try:
+        return http_client(account.base_url)
+    except UnusableVariableError as error:
+        raise SettingsError(str(error)) from None
 
 
 def _note_key(integration: str, key: str) -> None:

@@ -11,9 +11,9 @@ import sys
 import tempfile
 from pathlib import Path
 
-from exporter.daemon import VENDOR_LINKS
 from exporter.web import status_page
 from exporter.web.site import Health, IntegrationStatus, ResourceStatus, Status
+from exporter.web.status import VENDOR_LINKS
 
 NOW = 1_790_000_000.0
 ROOT = Path(__file__).resolve().parent.parent

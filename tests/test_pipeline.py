@@ -12,12 +12,12 @@ from urllib.parse import urlsplit
 import pytest
 
 from exporter import pipeline
-from exporter.ledger.store import Store
+from exporter.api.retry import RetryPolicy
+from exporter.commands.one_shot import one_shot_pipeline
 from exporter.metrics import catalogue
 from exporter.metrics.model import Metric, Reading
 from exporter.metrics.snapshot import Group, build
-from exporter.metrics.telemetry import Telemetry, dropped_counter
-from exporter.pipeline import Pipeline, Surroundings, polled
+from exporter.pipeline import Pipeline
 from exporter.settings.load import load
 from tests.api.clients import KEY
 from tests.api.tiny_server import Connection, Talk, TinyServer, closed_port, reply, tiny_server
@@ -65,16 +65,10 @@ async def wired(url: str, **variables: str) -> AsyncIterator[Wired]:
     settings = load([], {name: value for name, value in environment.items() if value}).settings
     # As far from the real time as the Date of the answers.
     clock = FakeClock(1_790_000_000.0)
-    store = Store(None, clock.now)
     (account,) = settings.accounts()
-    telemetry = Telemetry(clock.now(), polled(settings), dropped_counter(clock.now()))
-    shared = Surroundings(settings, store, clock, (clock.now(), clock.monotonic()), lambda: None)
-    pipeline = Pipeline(account, telemetry, shared)
-    try:
+    once = RetryPolicy(lambda: 0.5)
+    async with one_shot_pipeline(settings, account, clock, once) as pipeline:
         yield Wired(pipeline, clock)
-    finally:
-        await pipeline.close()
-        await store.close()
 
 
 def api(status: dict[str, str], server: list[TinyServer]) -> Talk:

@@ -26,7 +26,8 @@ from dashboards.generate.panels import (
     thresholds,
 )
 from dashboards.generate.variables import datasource_variable
-from exporter.metrics.catalogue import OUTCOMES, RESOURCES, USAGE_METRICS
+from exporter.collect.registry import NAMES as RESOURCES
+from exporter.metrics.catalogue import OUTCOMES, USAGE_METRICS
 
 SCHEMA_VERSION = 39
 GRID_WIDTH = 24

@@ -86,12 +86,9 @@ class Budget:
         """Send nothing for that long; a longer pause already running stays."""
         self._held_until = max(self._held_until, self._clock.monotonic() + seconds)
 
-    def follow(self, before: "Budget") -> None:
-        """Take over what another budget of the same key has spent and learnt, after a reload."""
-        now = self._clock.monotonic()
-        self._ended = deque([*before._ended, *[now] * before._under_way])
-        self._held_until = before._held_until
-        self.tier = before.tier
+    def resize(self, share: float, replicas: int) -> None:
+        """Allow another part of the tier's limit; what was spent and learnt stays."""
+        self._part = share / replicas
 
     def room(self) -> int:
         """How many requests could leave now without waiting."""

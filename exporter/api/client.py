@@ -9,7 +9,8 @@ import json
 import os
 import re
 import ssl
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 
@@ -18,6 +19,7 @@ import httpx
 from exporter import __version__
 from exporter.api.answer import Answer
 from exporter.api.budget import Budget
+from exporter.api.deadlines import Deadlines
 from exporter.api.errors import (
     KeyRefusedError,
     RequestTimeoutError,
@@ -42,8 +44,6 @@ ERROR_BODY_SECONDS = 5.0
 """The bound on reading the body of an error, of which only a code is of use."""
 
 PHASES = httpx.Timeout(connect=5.0, read=10.0, write=5.0, pool=5.0)
-
-UNAUTHENTICATED = frozenset({"health"})
 
 CA_VARIABLES = ("SSL_CERT_FILE", "SSL_CERT_DIR")
 PROXY_VARIABLES = ("http_proxy", "https_proxy", "all_proxy")
@@ -129,6 +129,7 @@ class Client:
 
     http: made by `http_client`, or one with another transport.
     auth_header: `authorization` (Bearer) or `x-api-key`.
+    keyless: the resources that are asked for without the key.
     """
 
     def __init__(
@@ -141,16 +142,22 @@ class Client:
         retry: RetryPolicy,
         clock: Clock,
         telemetry: Telemetry,
+        deadlines: Deadlines,
         auth_header: str = "authorization",
+        keyless: frozenset[str] = frozenset({"health"}),
     ) -> None:
         self._http = http
-        self._auth_header = auth_header
+        self._keyless = keyless
+        self._sending = 0
+        self._replaced: list[httpx.AsyncClient] = []
         self._retry = retry
         self._clock = clock
         self._telemetry = telemetry
         self.gate = gate
         self.budget = budget
         self.server_clock = server_clock
+        self.deadlines = deadlines
+        self.auth_header = auth_header
 
     async def get(
         self, path: str, params: Mapping[str, str] | None = None, *, resource: str
@@ -175,15 +182,41 @@ class Client:
                 await self._clock.sleep(self._retry.backoff(retry))
                 retry += 1
 
+    async def reconnect(self, http: httpx.AsyncClient) -> None:
+        """Send through another HTTP client from now on; requests under way end on the old one."""
+        self._replaced.append(self._http)
+        self._http = http
+        await self._close_replaced()
+
+    async def close(self) -> None:
+        """Close all connections."""
+        await self._http.aclose()
+        self._sending = 0
+        await self._close_replaced()
+
+    @asynccontextmanager
+    async def _connection(self) -> AsyncIterator[httpx.AsyncClient]:
+        self._sending += 1
+        try:
+            yield self._http
+        finally:
+            self._sending -= 1
+            await self._close_replaced()
+
+    async def _close_replaced(self) -> None:
+        """Close what was replaced, once nothing is under way."""
+        while self._replaced and not self._sending:
+            await self._replaced.pop().aclose()
+
     async def _try(self, path: str, params: Mapping[str, str], resource: str) -> Answer:
         if self.budget.held_for > self._retry.patience:
             pause = self.budget.held_for
             raise ThrottledError(f"the API asked for a pause of {pause:.0f} s more")
-        authenticated = resource not in UNAUTHENTICATED
+        authenticated = resource not in self._keyless
         if authenticated:
             self.gate.check()
         now = self._clock.monotonic()
-        self._telemetry.expect(resource, now + self.budget.longest_wait + REQUEST_SECONDS)
+        self.deadlines.expect(resource, now + self.budget.longest_wait + REQUEST_SECONDS)
         async with self.budget.request(resource):
             # Read after the wait, in which it may have been replaced or refused.
             key = self.gate.key() if authenticated else None
@@ -218,13 +251,13 @@ class Client:
     ) -> _Reply:
         headers = {}
         if key is not None:
-            bearer = self._auth_header == "authorization"
-            headers[self._auth_header] = f"Bearer {key}" if bearer else key
+            bearer = self.auth_header == "authorization"
+            headers[self.auth_header] = f"Bearer {key}" if bearer else key
         sent = self._clock.monotonic()
         code = "connection"
         try:
-            async with asyncio.timeout(REQUEST_SECONDS):
-                request = self._http.stream("GET", path, params=params, headers=headers)
+            async with asyncio.timeout(REQUEST_SECONDS), self._connection() as http:
+                request = http.stream("GET", path, params=params, headers=headers)
                 async with request as response:
                     code = str(response.status_code)
                     received = self._clock.monotonic()

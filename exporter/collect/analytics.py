@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from exporter.api.schema.analytics import BucketTimestamp, Hours, Window, read_analytics
 from exporter.api.times import MICROSECONDS
 from exporter.collect.origins import origin_label
+from exporter.collect.resource import Context, Resource
 from exporter.log import get_logger
 from exporter.metrics import bounds, catalogue
 from exporter.metrics.model import OTHER, Metric, Reading
@@ -208,3 +209,23 @@ def _ratio(share: float | None, scale: float) -> float | None:
         return None
     ratio = share / scale
     return 1.0 if 1 < ratio <= 1 + _ROUNDING else ratio
+
+
+def _collector(context: Context) -> Analytics:
+    settings = context.settings.analytics
+    return Analytics(
+        api=context.api,
+        telemetry=context.telemetry,
+        windows=settings.windows,
+        bot_percentage_scale=settings.bot_percentage_scale,
+        bucket_timestamp=settings.bucket_timestamp,
+        on_hours=context.coverage.note,
+    )
+
+
+RESOURCE = Resource(
+    "analytics",
+    _collector,
+    reads=lambda settings: settings.analytics,
+    requests=lambda settings: len(settings.analytics.windows),
+)

@@ -5,6 +5,7 @@ says what the API said of itself.
 """
 
 from exporter.api.schema.health import read_health
+from exporter.collect.resource import Resource
 from exporter.log import get_logger
 from exporter.metrics import catalogue
 from exporter.metrics.model import Reading
@@ -35,3 +36,6 @@ class Health:
         version = report.version_label
         readings = () if version is None else (Reading(catalogue.API_INFO, 1.0, (version,)),)
         publish(self.resource, readings)
+
+
+RESOURCE = Resource("health", lambda context: Health(api=context.api), keyless=True)

@@ -5,6 +5,7 @@ header; the answer may hold names, so none of it is read.
 """
 
 from exporter.api.schema.integration import check_integration
+from exporter.collect.resource import Resource
 from exporter.polling.collector import Api, Publish
 
 
@@ -21,3 +22,6 @@ class Integration:
         answer = await self._api.get("/v1/integration", resource=self.resource)
         check_integration(answer.body)
         publish(self.resource, ())
+
+
+RESOURCE = Resource("integration", lambda context: Integration(api=context.api))

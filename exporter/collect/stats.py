@@ -6,6 +6,7 @@ Which ones are kept does not depend on their values, so that no series comes and
 from fnmatch import fnmatchcase
 
 from exporter.api.schema.stats import read_stats
+from exporter.collect.resource import Context, Resource
 from exporter.log import get_logger
 from exporter.metrics import bounds, catalogue
 from exporter.metrics.model import Reading
@@ -54,3 +55,11 @@ class Stats:
         for name in sorted(ambiguous - self._ambiguous):
             log.warning("stat_ambiguous", stat=name)
         self._ambiguous = ambiguous
+
+
+def _collector(context: Context) -> Stats:
+    include = context.settings.stats.include
+    return Stats(api=context.api, telemetry=context.telemetry, include=include)
+
+
+RESOURCE = Resource("stats", _collector, reads=lambda settings: settings.stats)

@@ -8,11 +8,14 @@ from collections.abc import Callable, Iterator, Mapping
 from datetime import date
 from typing import Protocol
 
+from exporter.api import tiers
 from exporter.api.schema.decode import INT64_MAX
 from exporter.api.schema.usage import KNOWN, STORAGE, Consumption, read_usage
 from exporter.api.times import MICROSECONDS
 from exporter.clock import Clock
 from exporter.collect import months
+from exporter.collect.resource import Context, Resource
+from exporter.ledger.usage_days import StoredUsageDays
 from exporter.metrics import bounds, catalogue
 from exporter.metrics.model import Metric, Reading
 from exporter.metrics.telemetry import Telemetry
@@ -202,3 +205,23 @@ def _total(past: list[Mapping[str, int]], recent: Consumption) -> Consumption:
         name: sum(day.get(name, 0) for day in past) + recent.sums.get(name, 0) for name in names
     }
     return Consumption(sums, recent.storage, recent.invalid_items)
+
+
+def _collector(context: Context) -> Usage:
+    return Usage(
+        api=context.api,
+        telemetry=context.telemetry,
+        days=StoredUsageDays(context.store, context.ledger),
+        history_days=lambda: tiers.limits(context.budget.tier).history_days,
+        quota_limits=context.settings.quota.limits,
+        clock=context.clock,
+    )
+
+
+RESOURCE = Resource(
+    "usage",
+    _collector,
+    reads=lambda settings: settings.quota,
+    # Today, and the month so far; a day to be remembered comes on top, once a day.
+    requests=lambda settings: 2,
+)

@@ -19,15 +19,14 @@ from exporter.api.errors import ApiError
 from exporter.api.times import DAY, MICROSECONDS
 from exporter.clock import Clock, SystemClock
 from exporter.collect.sessions.history import PATH, RESOURCE, History
+from exporter.commands.one_shot import one_shot_pipeline
 from exporter.commands.terminal import complain, note
 from exporter.ledger import rules, state
 from exporter.ledger.rules import Bounds, Rules, Tally
 from exporter.ledger.state import LedgerState
-from exporter.ledger.store import Store
 from exporter.log import configure
 from exporter.metrics import catalogue
-from exporter.metrics.telemetry import Telemetry, dropped_counter
-from exporter.pipeline import Pipeline, Surroundings, polled
+from exporter.pipeline import Pipeline
 from exporter.publish.backfill import Columns, lines
 from exporter.settings.durations import parse_duration
 from exporter.settings.errors import SettingsError
@@ -140,22 +139,8 @@ async def _read_all(settings: Settings, wanted: Range, clock: Clock) -> list[Col
 
 
 async def _read(settings: Settings, account: Account, wanted: Range, clock: Clock) -> Columns:
-    started = (clock.now(), clock.monotonic())
-    store = Store(None, clock.now)
-    shared = Surroundings(
-        settings=settings,
-        store=store,
-        clock=clock,
-        started=started,
-        on_poll=lambda: None,
-    )
-    telemetry = Telemetry(started[0], polled(settings), dropped_counter(started[0]))
-    pipeline = Pipeline(account, telemetry, shared)
-    try:
+    async with one_shot_pipeline(settings, account, clock) as pipeline:
         return await _count(settings, pipeline, wanted, clock)
-    finally:
-        await pipeline.close()
-        await store.close()
 
 
 async def _count(settings: Settings, pipeline: Pipeline, wanted: Range, clock: Clock) -> Columns:

@@ -8,20 +8,19 @@ key nor anything that the API says of people.
 import argparse
 import asyncio
 import random
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping
 
 from exporter.api import tiers
 from exporter.api.retry import RetryPolicy
 from exporter.clock import Clock, SystemClock
 from exporter.commands import cost
+from exporter.commands.one_shot import one_shot_pipeline
 from exporter.commands.terminal import complain, say
 from exporter.ledger import statefile
-from exporter.ledger.store import Store
 from exporter.log import configure
 from exporter.metrics import snapshot as snapshots
 from exporter.metrics.snapshot import Group
-from exporter.metrics.telemetry import Telemetry, dropped_counter
-from exporter.pipeline import Pipeline, Surroundings, polled
+from exporter.pipeline import Pipeline
 from exporter.polling.frame import Poller
 from exporter.redaction import redact
 from exporter.settings.load import Loaded, load_parsed
@@ -89,37 +88,15 @@ async def _integration(settings: Settings, account: Account, clock: Clock) -> bo
     say()
     _say("account", account.integration)
     _say("address", f"{account.base_url} (region {account.region})")
-    store = Store(None, clock.now)
-    pipeline = _pipeline(settings, account, store, clock)
-    try:
-        took = await _poll_all(pipeline.pollers, clock)
-        good = _report(settings, pipeline, took)
-    finally:
-        await pipeline.close()
-        await store.close()
-    return good
-
-
-def _pipeline(settings: Settings, account: Account, store: Store, clock: Clock) -> Pipeline:
-    """As the daemon's, but for one request at a time: in memory, without retries.
-
-    The dozen requests of a check are no rhythm, so they have the whole of the tier's limit.
-    """
-    started = (clock.now(), clock.monotonic())
+    # Without retries. The dozen requests of a check may spend the whole of the tier's limit.
     whole = settings.model_copy(update={"budget": BudgetSettings(share=1.0)})
-    telemetry = Telemetry(started[0], polled(settings), dropped_counter(started[0]))
-    shared = Surroundings(
-        settings=whole,
-        store=store,
-        clock=clock,
-        started=started,
-        on_poll=lambda: None,
-        retry=RetryPolicy(random.random, attempts=1),
-    )
-    return Pipeline(account, telemetry, shared)
+    once = RetryPolicy(random.random, attempts=1)
+    async with one_shot_pipeline(whole, account, clock, once) as pipeline:
+        took = await _poll_all(pipeline.pollers, clock)
+        return _report(settings, pipeline, took)
 
 
-async def _poll_all(pollers: Sequence[Poller], clock: Clock) -> dict[str, float]:
+async def _poll_all(pollers: Collection[Poller], clock: Clock) -> dict[str, float]:
     """Seconds that each poll took; a resource that did not end in time is left out."""
     took: dict[str, float] = {}
 

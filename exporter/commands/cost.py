@@ -7,12 +7,11 @@ are broken off come on top.
 from dataclasses import dataclass
 
 from exporter.api import tiers
+from exporter.collect import registry
 from exporter.collect.sessions.pace import expected_new, pages, sweep_period
 from exporter.settings.model import Settings
 
 HOUR_SECONDS = 3600.0
-USAGE_REQUESTS = 2
-"""Today, and the month so far; a day to be remembered comes on top, once a day."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,20 +35,12 @@ def allowed_per_hour(settings: Settings, tier: str | None) -> float:
 
 def requests_per_hour(settings: Settings, tier: str | None, rate: float) -> dict[str, float]:
     """Requests an hour of each resource that is on, for `rate` sessions a second."""
-    poll = settings.poll
-    requests_a_poll = {
-        "health": 1,
-        "integration": 1,
-        "stats": 1,
-        "analytics": len(settings.analytics.windows),
-        "usage": USAGE_REQUESTS,
-    }
     cost = {
-        resource: HOUR_SECONDS / poll.interval(resource) * number
-        for resource, number in requests_a_poll.items()
-        if poll.interval(resource)
+        resource.name: HOUR_SECONDS / resource.interval(settings) * resource.requests(settings)
+        for resource in registry.polled(settings)
+        if resource.requests is not None
     }
-    if poll.sessions_interval:
+    if settings.poll.sessions_interval:
         cost["sessions"] = _session_requests(settings, tier, rate)
     return cost
 

@@ -19,11 +19,9 @@ from exporter.api.schema.session import Session, decode_session
 from exporter.api.times import MICROSECONDS, format_time
 from exporter.api.walk import walk
 from exporter.clock import Clock, SystemClock
+from exporter.commands.one_shot import one_shot_pipeline
 from exporter.commands.terminal import complain, note, say
-from exporter.ledger.store import Store
 from exporter.log import configure
-from exporter.metrics.telemetry import Telemetry, dropped_counter
-from exporter.pipeline import Pipeline, Surroundings, polled
 from exporter.settings.durations import parse_duration
 from exporter.settings.errors import SettingsError
 from exporter.settings.load import load_parsed
@@ -156,18 +154,8 @@ async def _read(
     settings: Settings, account: Account, wanted: Wanted, clock: Clock
 ) -> tuple[list[Row], int]:
     """The newest rows of one integration, newest first, and how many were left out."""
-    started = (clock.now(), clock.monotonic())
-    store = Store(None, clock.now)
-    shared = Surroundings(
-        settings=settings, store=store, clock=clock, started=started, on_poll=lambda: None
-    )
-    telemetry = Telemetry(started[0], polled(settings), dropped_counter(started[0]))
-    pipeline = Pipeline(account, telemetry, shared)
-    try:
+    async with one_shot_pipeline(settings, account, clock) as pipeline:
         found = await find(pipeline.api, account.integration, wanted, clock)
-    finally:
-        await pipeline.close()
-        await store.close()
     return found[: wanted.limit], max(0, len(found) - wanted.limit)
 
 

@@ -81,6 +81,15 @@ class Ledger:
         self.rules = counting
         self.state: LedgerState | None = None
 
+    def adjust(self, counting: Rules, *, lookback: float, max_flags: int, exemplars: bool) -> None:
+        """Count by other rules from the next reading on; what was counted stays."""
+        self.rules = counting
+        self._lookback = lookback
+        self._max_flags = max_flags
+        self._keep_exemplars = exemplars
+        if not exemplars:
+            self._exemplars.clear()
+
     async def prepare(self) -> LedgerState:
         """Load the state, or lay a new one. Cheap when that is done. Raises StateError."""
         state = self.state

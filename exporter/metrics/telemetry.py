@@ -12,7 +12,6 @@ class Telemetry:
 
     created: Unix seconds of the process's start.
     resources: the resources that are polled; their series are 0 from the start.
-    expected: by when each resource's last request should be done (monotonic), waits included.
     dropped: the exporter-wide counter of folded label values, shared by all integrations.
     """
 
@@ -24,7 +23,6 @@ class Telemetry:
         self.invalid_responses = Counter(catalogue.API_INVALID_RESPONSES, created)
         self.invalid_items = Counter(catalogue.API_INVALID_ITEMS, created)
         self.dropped = dropped
-        self.expected: dict[str, float] = {}
         self.watch(resources)
 
     def watch(self, resources: tuple[str, ...]) -> None:
@@ -32,10 +30,6 @@ class Telemetry:
         self._resources = resources
         for instrument in self._instruments():
             instrument.expose({"resource": resources})
-
-    def expect(self, resource: str, by: float) -> None:
-        """A request of the resource may rightly take until then, waits included (monotonic)."""
-        self.expected[resource] = by
 
     def readings(self) -> Iterator[Reading]:
         for instrument in self._instruments():

@@ -21,7 +21,7 @@ class Collector(Protocol):
 
     @property
     def resource(self) -> str:
-        """One of `catalogue.RESOURCES`."""
+        """Its name, the value of the label `resource`."""
         ...
 
     async def update(self, publish: Publish) -> None:

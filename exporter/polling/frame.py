@@ -10,6 +10,7 @@ from traceback import walk_tb
 from structlog.contextvars import bound_contextvars
 
 from exporter.api.client import REQUEST_SECONDS
+from exporter.api.deadlines import Deadlines
 from exporter.api.errors import ApiError, InvalidResponseError
 from exporter.clock import Clock
 from exporter.ledger.store import StateError
@@ -56,6 +57,7 @@ class Poller:
     """Polls one collector on its interval, aligned to its own start, never overlapping.
 
     interval, stale_after: seconds. on_poll: called after each poll, so that a snapshot is made.
+    deadlines: by when its requests must have ended, as the client tells.
     state: what is known already, from before a reload; None: nothing.
     """
 
@@ -68,17 +70,19 @@ class Poller:
         stale_after: float,
         clock: Clock,
         telemetry: Telemetry,
+        deadlines: Deadlines,
         on_poll: Callable[[], None],
         state: ResourceState | None = None,
     ) -> None:
         self.collector = collector
         self.interval = interval
+        self.stale_after = stale_after
         self.state = state or ResourceState()
         self.next_poll = clock.now()
         self._integration = integration
-        self._stale_after = stale_after
         self._clock = clock
         self._telemetry = telemetry
+        self._deadlines = deadlines
         self._on_poll = on_poll
         self._last_sign = clock.monotonic()
 
@@ -130,7 +134,7 @@ class Poller:
 
     def stuck(self) -> bool:
         """Whether the poll has given no sign for longer than it can rightly take."""
-        last = max(self._last_sign, self._telemetry.expected.get(self.resource, 0.0))
+        last = max(self._last_sign, self._deadlines.of(self.resource))
         silence = self._clock.monotonic() - last
         return silence > STUCK_INTERVALS * self.interval + STUCK_GRACE_SECONDS
 
@@ -140,9 +144,9 @@ class Poller:
         Where values are to go before the next poll can renew them, they stay until that is late.
         """
         age = self._clock.monotonic() - read_at
-        hasty = self._stale_after < self.interval
+        hasty = self.stale_after < self.interval
         in_time = self.state.up and age <= self.interval + STUCK_GRACE_SECONDS
-        return age <= self._stale_after or (hasty and in_time)
+        return age <= self.stale_after or (hasty and in_time)
 
     def fresh_part(self, name: str) -> bool:
         """Whether that part was read, and may still be shown."""

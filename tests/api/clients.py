@@ -8,6 +8,7 @@ import httpx
 
 from exporter.api.budget import Budget
 from exporter.api.client import Client, http_client
+from exporter.api.deadlines import Deadlines
 from exporter.api.key import FixedKey, KeyGate, KeySource
 from exporter.api.retry import RetryPolicy
 from exporter.api.serverclock import ServerClock
@@ -58,6 +59,7 @@ def make_client(
         retry=RetryPolicy(lambda: 0.5),
         clock=clock,
         telemetry=telemetry,
+        deadlines=Deadlines(),
         auth_header=auth_header,
     )
 

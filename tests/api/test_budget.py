@@ -280,15 +280,17 @@ def test_one_who_gives_up_waiting_blocks_nobody() -> None:
 
 async def test_after_a_reload_what_was_spent_stays_spent() -> None:
     clock = FakeClock()
-    old, new = Budget(3 / 60, 1, clock), Budget(3 / 60, 1, clock)
-    old.tier = "free"
-    async with old.request("stats"):
-        pass
-    async with old.request("stats"):
-        old.hold(30)
-        new.follow(old)
+    budget = Budget(1 / 60, 1, clock)
+    budget.tier = "free"
+    async with budget.request("stats"):
+        budget.resize(6 / 60, 2)
 
-    assert new.tier == "free"
-    assert new.held_for == 30
+    assert budget.tier == "free"
+    assert budget.per_minute == 3
+    async with budget.request("stats"):
+        budget.hold(30)
+        budget.resize(3 / 60, 1)
+
+    assert budget.held_for == 30
     clock.advance(31)
-    assert new.room() == 1
+    assert budget.room() == 1

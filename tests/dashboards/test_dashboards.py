@@ -13,6 +13,7 @@ import pytest
 
 from alerts.generate.outputs import alerts
 from dashboards.generate.boards import files
+from exporter.collect import registry
 from exporter.metrics import catalogue
 
 FOLDER = Path(__file__).resolve().parents[2] / "dashboards" / "grafana"
@@ -252,8 +253,8 @@ def test_fixed_colours_are_for_lines_whose_name_is_fixed(name: str) -> None:
 @pytest.mark.parametrize(
     ("name", "title", "values"),
     [
-        ("notai-exporter.json", "Polls", catalogue.RESOURCES),
-        ("notai-exporter.json", "Failed and skipped polls", catalogue.RESOURCES),
+        ("notai-exporter.json", "Polls", registry.NAMES),
+        ("notai-exporter.json", "Failed and skipped polls", registry.NAMES),
         ("notai-exporter.json", "OTLP exports", catalogue.OUTCOMES),
         ("notai-usage.json", "Today", (*catalogue.USAGE_METRICS, "storage_bytes")),
         ("notai-usage.json", "Requests by code", ("200", "429", "500", "timeout", "connection")),
@@ -281,10 +282,10 @@ def test_a_known_value_has_the_same_colour_on_all_panels() -> None:
                 continue
             for override in one["fieldConfig"]["overrides"]:
                 value = override["matcher"]["options"]
-                if value in catalogue.RESOURCES and "{{resource}}" in str(one["targets"]):
+                if value in registry.NAMES and "{{resource}}" in str(one["targets"]):
                     colours.setdefault(value, set()).add(str(override["properties"]))
 
-    assert set(colours) == set(catalogue.RESOURCES)
+    assert set(colours) == set(registry.NAMES)
     assert {len(found) for found in colours.values()} == {1}
 
 

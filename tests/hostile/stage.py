@@ -11,11 +11,10 @@ from typing import Any
 import httpx
 
 from exporter.api.errors import ApiError
-from exporter.ledger.store import Store
+from exporter.commands.one_shot import one_shot_pipeline
 from exporter.metrics.model import Metric, Reading
 from exporter.metrics.snapshot import Group, Snapshot, build
-from exporter.metrics.telemetry import Telemetry, dropped_counter
-from exporter.pipeline import Pipeline, Surroundings, polled
+from exporter.pipeline import Pipeline
 from exporter.settings.load import load
 from tests.api.clients import KEY, unread
 from tests.clocks import FakeClock
@@ -104,17 +103,10 @@ async def stage(answer: Handler | None = None, **variables: str) -> AsyncIterato
     }
     settings = load([], environment).settings
     clock = FakeClock(NOON.timestamp())
-    store = Store(None, clock.now)
     (account,) = settings.accounts()
-    telemetry = Telemetry(clock.now(), polled(settings), dropped_counter(clock.now()))
-    shared = Surroundings(settings, store, clock, (clock.now(), clock.monotonic()), lambda: None)
-    pipeline = Pipeline(account, telemetry, shared)
-    it = Stage(pipeline, clock)
-    if answer is not None:
-        it.answer = answer
-    pipeline._http._transport = httpx.MockTransport(it.respond)
-    try:
+    async with one_shot_pipeline(settings, account, clock) as pipeline:
+        it = Stage(pipeline, clock)
+        if answer is not None:
+            it.answer = answer
+        pipeline.api._http._transport = httpx.MockTransport(it.respond)
         yield it
-    finally:
-        await pipeline.close()
-        await store.close()

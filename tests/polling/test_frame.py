@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from structlog.testing import capture_logs
 
+from exporter.api.deadlines import Deadlines
 from exporter.api.errors import (
     CursorRefusedError,
     InvalidResponseError,
@@ -94,6 +95,7 @@ class Frame:
     clock: FakeClock
     telemetry: Telemetry
     polled: list[str]
+    deadlines: Deadlines
 
     def value(self, metric: Metric) -> float | None:
         found = [it.value for it in self.poller.readings() if it.metric is metric]
@@ -108,7 +110,7 @@ class Frame:
 def frame(
     work: Callable[[Publish], None] = stat, *, interval: float = 60.0, stale_after: float = 300.0
 ) -> Frame:
-    clock, watch, polled = FakeClock(), telemetry(), list[str]()
+    clock, watch, polled, deadlines = FakeClock(), telemetry(), list[str](), Deadlines()
     collected = Collected(work)
     poller = Poller(
         collected,
@@ -117,9 +119,10 @@ def frame(
         stale_after=stale_after,
         clock=clock,
         telemetry=watch,
+        deadlines=deadlines,
         on_poll=lambda: polled.append("polled"),
     )
-    return Frame(poller, collected, clock, watch, polled)
+    return Frame(poller, collected, clock, watch, polled, deadlines)
 
 
 # -- what a poll tells
@@ -357,6 +360,7 @@ def run_for(seconds: float, interval: float, durations: list[float]) -> tuple[li
             stale_after=5 * interval,
             clock=clock,
             telemetry=watch,
+            deadlines=Deadlines(),
             on_poll=lambda: None,
         )
         task = asyncio.create_task(poller.run())
@@ -439,7 +443,7 @@ async def test_what_is_published_in_mid_poll_is_a_sign() -> None:
 
 async def test_waiting_for_the_budget_is_not_being_stuck() -> None:
     one = frame()
-    one.telemetry.expect("stats", one.clock.monotonic() + 5000)
+    one.deadlines.expect("stats", one.clock.monotonic() + 5000)
 
     one.clock.advance(5000 + 5 * 60 + STUCK_GRACE_SECONDS)
     assert not one.poller.stuck()

@@ -19,6 +19,7 @@ from exporter.api.serverclock import ServerClock
 from exporter.api.times import MICROSECONDS, format_time
 from exporter.api.walk import walk
 from exporter.clock import Clock
+from exporter.collect.resource import Context, Resource
 from exporter.collect.sessions.pace import Pace
 from exporter.collect.sessions.plan import EndDates, SlicePlanner, midnight_before
 from exporter.collect.sessions.served import Served
@@ -370,3 +371,22 @@ def _may_be_too_wide(error: ApiError) -> bool:
     """Whether a server may answer so because the window is more than it can read in time."""
     server_error = isinstance(error, StatusError) and error.status >= 500
     return server_error or isinstance(error, RequestTimeoutError)
+
+
+def _collector(context: Context) -> Sessions:
+    return Sessions(
+        api=context.api,
+        ledger=context.ledger,
+        budget=context.budget,
+        server_clock=context.server_clock,
+        clock=context.clock,
+        interval=context.settings.poll.sessions_interval,
+    )
+
+
+RESOURCE = Resource(
+    "sessions",
+    _collector,
+    reads=lambda settings: (settings.sessions.overlap, settings.sessions.settle_after),
+    requests=None,
+)

@@ -2,7 +2,6 @@
 
 from exporter.metrics.model import Metric
 
-RESOURCES = ("health", "integration", "stats", "analytics", "usage", "sessions")
 CODES = ("200", "401", "429", "500", "503", "connection", "timeout")
 OUTCOMES = ("success", "failure", "skipped")
 LATENCY_BOUNDS = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)

@@ -1,0 +1,27 @@
+"""All resources of the API, in the order in which they are shown."""
+
+from exporter.collect import analytics, health, integration, stats, usage
+from exporter.collect.resource import Resource
+from exporter.collect.sessions import collector as sessions
+from exporter.settings.model import Settings
+
+RESOURCES = (
+    health.RESOURCE,
+    integration.RESOURCE,
+    stats.RESOURCE,
+    analytics.RESOURCE,
+    usage.RESOURCE,
+    sessions.RESOURCE,
+)
+NAMES = tuple(resource.name for resource in RESOURCES)
+KEYLESS = frozenset(resource.name for resource in RESOURCES if resource.keyless)
+
+
+def polled(settings: Settings) -> tuple[Resource, ...]:
+    """The resources that are on."""
+    return tuple(resource for resource in RESOURCES if resource.interval(settings))
+
+
+def polled_names(settings: Settings) -> tuple[str, ...]:
+    """The names of the resources that are on."""
+    return tuple(resource.name for resource in polled(settings))

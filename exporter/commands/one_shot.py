@@ -1,0 +1,36 @@
+"""A pipeline for one command: the daemon's, in memory, and gone when the command ends."""
+
+import random
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from exporter.api.retry import RetryPolicy
+from exporter.clock import Clock
+from exporter.collect.registry import polled_names
+from exporter.ledger.store import Store
+from exporter.metrics.telemetry import Telemetry, dropped_counter
+from exporter.pipeline import Pipeline, Shared, connect, make_ledger
+from exporter.settings.model import Account, Settings
+
+
+@asynccontextmanager
+async def one_shot_pipeline(
+    settings: Settings, account: Account, clock: Clock, retry: RetryPolicy | None = None
+) -> AsyncIterator[Pipeline]:
+    """One integration, wired as the daemon wires it, with its state in memory; nothing polls.
+
+    retry: what is tried again within one poll; None: as the daemon does.
+    Raises SettingsError where no connection could be made with these settings and variables.
+    """
+    started = (clock.now(), clock.monotonic())
+    store = Store(None, clock.now)
+    shared = Shared(store, clock, lambda: None, retry or RetryPolicy(random.random))
+    telemetry = Telemetry(started[0], polled_names(settings), dropped_counter(started[0]))
+    ledger = make_ledger(account.integration, settings, shared, telemetry, started)
+    http = connect(account)
+    pipeline = Pipeline(account, settings, shared, http, telemetry=telemetry, ledger=ledger)
+    try:
+        yield pipeline
+    finally:
+        await pipeline.close()
+        await store.close()

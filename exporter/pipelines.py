@@ -1,0 +1,157 @@
+"""The integrations that are polled: a reload keeps some, starts some and stops some.
+
+What outlives a pipeline is kept here by the integration's name: its ledger, and the counters that
+the exporter keeps of it.
+"""
+
+import asyncio
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+
+import httpx
+
+from exporter.collect.registry import polled_names
+from exporter.ledger.ledger import Ledger
+from exporter.ledger.store import StateError
+from exporter.metrics.instruments import Counter
+from exporter.metrics.telemetry import Telemetry
+from exporter.pipeline import Pipeline, Shared, adjust_ledger, connect, make_ledger
+from exporter.polling.frame import Poller
+from exporter.settings.model import Account, Settings
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Settings that can be applied: each account has its connection. Nothing runs by them yet."""
+
+    settings: Settings
+    accounts: tuple[tuple[Account, httpx.AsyncClient], ...]
+
+
+class Pipelines:
+    """All pipelines of one process.
+
+    started: when the process began, (Unix, monotonic) seconds.
+    dropped: the exporter-wide counter of folded label values.
+    """
+
+    def __init__(self, shared: Shared, started: tuple[float, float], dropped: Counter) -> None:
+        self._shared = shared
+        self._started = started
+        self._dropped = dropped
+        self._pipelines: tuple[Pipeline, ...] = ()
+        self._telemetry: dict[str, Telemetry] = {}
+        self._ledgers: dict[str, Ledger] = {}
+        self._group: asyncio.TaskGroup | None = None
+        self._reconciling = False
+
+    def __iter__(self) -> Iterator[Pipeline]:
+        return iter(self._pipelines)
+
+    def pollers(self) -> Iterator[tuple[Pipeline, Poller]]:
+        """Every poller, with its pipeline."""
+        return ((pipeline, poller) for pipeline in self for poller in pipeline.pollers)
+
+    def plan(self, settings: Settings) -> Plan:
+        """See whether these settings can be applied; those that run notice nothing of it.
+
+        Raises SettingsError, OSError, ValueError, ImportError.
+        """
+        accounts = ((account, connect(account)) for account in settings.accounts())
+        return Plan(settings, tuple(accounts))
+
+    def begin(self, plan: Plan) -> None:
+        """Make the first pipelines; nothing is polled before `start`."""
+        self._pipelines = tuple(
+            self._new(account, http, plan.settings, self._started, ())
+            for account, http in plan.accounts
+        )
+
+    def start(self, group: asyncio.TaskGroup) -> None:
+        """Poll from now on."""
+        self._group = group
+        if not self._reconciling:
+            # Else it starts them itself, once those that end have ended.
+            for pipeline in self:
+                pipeline.start(group)
+
+    async def reconcile(self, plan: Plan) -> None:
+        """Do what the plan asks for.
+
+        A pipeline whose key, address and name stay goes on, with its ledger, its budget and all
+        that it learnt of the API; only pollers that the change concerns begin anew.
+        """
+        self._reconciling = True
+        try:
+            await self._reconcile(plan)
+        finally:
+            self._reconciling = False
+        if self._group is not None:
+            self.start(self._group)
+
+    def cancel(self) -> None:
+        """Ask every poll to end, and start no other."""
+        self._group = None
+        for pipeline in self:
+            pipeline.cancel()
+
+    async def close(self) -> None:
+        """Close all connections to the API."""
+        for pipeline in self:
+            await pipeline.close()
+
+    async def _reconcile(self, plan: Plan) -> None:
+        settings = plan.settings
+        for ledger in self._ledgers.values():
+            adjust_ledger(ledger, settings)
+        before = {pipeline.account: pipeline for pipeline in self}
+        wanted = {account for account, _ in plan.accounts}
+        stopped = [pipeline for pipeline in self if pipeline.account not in wanted]
+        await asyncio.gather(
+            *(pipeline.stop() for pipeline in stopped),
+            *(
+                before[account].adjust(settings, http)
+                for account, http in plan.accounts
+                if account in before
+            ),
+        )
+        now = (self._shared.clock.now(), self._shared.clock.monotonic())
+        self._pipelines = tuple(
+            before.get(account) or self._new(account, http, settings, now, stopped)
+            for account, http in plan.accounts
+        )
+        for pipeline in self:
+            pipeline.telemetry.watch(polled_names(settings))
+            if self._group is not None:
+                # So that the counters do not vanish until the first poll; that tries again.
+                with suppress(StateError):
+                    await pipeline.ledger.prepare()
+        for pipeline in stopped:
+            await pipeline.close()
+
+    def _new(
+        self,
+        account: Account,
+        http: httpx.AsyncClient,
+        settings: Settings,
+        started: tuple[float, float],
+        before: Iterable[Pipeline],
+    ) -> Pipeline:
+        """A pipeline, with the ledger and the counters that its name has already."""
+        name = account.integration
+        telemetry = self._telemetry.get(name)
+        if telemetry is None:
+            telemetry = Telemetry(started[0], polled_names(settings), self._dropped)
+            self._telemetry[name] = telemetry
+        if name not in self._ledgers:
+            self._ledgers[name] = make_ledger(name, settings, self._shared, telemetry, started)
+        return Pipeline(
+            account,
+            settings,
+            self._shared,
+            http,
+            telemetry=telemetry,
+            ledger=self._ledgers[name],
+            before=before,
+        )
