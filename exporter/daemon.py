@@ -29,7 +29,7 @@ from exporter.publish.publisher import Publisher
 from exporter.settings.errors import SettingsError
 from exporter.settings.model import Settings, WebSettings
 from exporter.web import webconfig
-from exporter.web.address import bind, parse_listen_address
+from exporter.web.address import bind
 from exporter.web.app import create_app
 from exporter.web.server import Server
 from exporter.web.site import Health, ReloadError, Status
@@ -90,7 +90,7 @@ class Daemon:
         self._store.examine()
         settings = self._settings.web
         guard = _guard(settings)
-        sockets = bind(*parse_listen_address(settings.listen_address))
+        sockets = bind(settings.host or None, settings.port)
         app = create_app(self, settings.telemetry_path, settings.enable_lifecycle)
         self._server = Server(app, sockets, guard)
         loop = asyncio.get_running_loop()

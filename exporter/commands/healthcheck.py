@@ -70,27 +70,38 @@ def problem_at(target: Target, timeout: float = TIMEOUT_SECONDS) -> str | None:
     it is taken for healthy, although a stuck poll then goes unseen.
     timeout: seconds for each of connecting and reading.
     """
-    url = target.url
-    parts = urlsplit(url)
     try:
-        port = parts.port
+        parts = urlsplit(target.url)
+        host, port = parts.hostname, parts.port
     except ValueError:
-        return f"{url} is no URL"
-    if parts.hostname is None or parts.scheme not in ("http", "https"):
-        return f"{url} is no http or https URL"
-    connection = _connection(parts.scheme, parts.hostname, port, timeout)
+        return "--url is not a URL"
+    if host is None or parts.scheme not in ("http", "https"):
+        return "--url is not an http or https URL"
+    # Of the URL only what may be seen: a user name, a password or a token can stand in the rest.
+    place = parts._replace(netloc=parts.netloc.rpartition("@")[2], query="", fragment="").geturl()
+    if "@" in parts.path:
+        place = f"{parts.scheme}://{host}"
+    connection = _connection(parts.scheme, host, port, timeout)
     try:
         connection.request("GET", parts.path or PATH)
         answer = connection.getresponse()
-        body = answer.read(1000).decode("utf-8", "replace").strip()
+        body = _one_line(answer.read(1000).decode("utf-8", "replace"))
     except (ssl.SSLError, ConnectionResetError) as error:
         # http.client's RemoteDisconnected is a ConnectionResetError.
-        return None if target.needs_certificate else f"{url} does not answer: {error}"
+        return None if target.needs_certificate else f"{place} does not answer: {error}"
+    except (UnicodeError, http.client.InvalidURL):
+        # Their text may hold all of the URL.
+        return f"{place} is not a URL that can be asked"
     except (OSError, http.client.HTTPException) as error:
-        return f"{url} does not answer: {error or type(error).__name__}"
+        return f"{place} does not answer: {error or type(error).__name__}"
     finally:
         connection.close()
-    return None if answer.status == http.client.OK else f"{url} answers {answer.status}: {body}"
+    return None if answer.status == http.client.OK else f"{place} answers {answer.status}: {body}"
+
+
+def _one_line(text: str) -> str:
+    """What another program wrote, fit for a terminal."""
+    return "".join(one if one.isprintable() else " " for one in text).strip()
 
 
 def _connection(

@@ -1,4 +1,4 @@
-"""Listen addresses: what `:10984` means, and sockets bound to it before anything else starts.
+"""Listening sockets, bound before anything else starts.
 
 Binding first means that a port that is taken stops the start with one clear line.
 """
@@ -8,25 +8,7 @@ import socket
 
 
 class AddressError(Exception):
-    """The address cannot be read or bound. Its text is one line that names the address."""
-
-
-def parse_listen_address(text: str) -> tuple[str | None, int]:
-    """`host:port` as (host, port), as in Go's net.Listen; host is None for all interfaces.
-
-    IPv6 addresses stand in brackets. Raises AddressError for anything else.
-    """
-    host, colon, port = text.strip().rpartition(":")
-    problem = AddressError(f"{text!r} is not a listen address: it must be host:port or :port")
-    if not colon or not port.isascii() or not port.isdecimal() or int(port) > 65535:
-        raise problem
-    if host.startswith("[") and host.endswith("]"):
-        host = host[1:-1]
-    elif ":" in host or "[" in host or "]" in host:
-        raise problem
-    if any(character.isspace() or character == "/" for character in host):
-        raise problem
-    return host or None, int(port)
+    """The address cannot be bound. Its text is one line that names the address."""
 
 
 def bind(host: str | None, port: int, backlog: int = 128) -> list[socket.socket]:
@@ -48,10 +30,12 @@ def bind(host: str | None, port: int, backlog: int = 128) -> list[socket.socket]
                     raise
             if host is None and sockets:
                 break
-    except OSError as error:
+    except (OSError, UnicodeError) as error:
         for bound in sockets:
             bound.close()
-        raise AddressError(f"cannot listen on {host or ''}:{port}: {error.strerror}") from error
+        # A UnicodeError is Python's word for a host such as `a..b`.
+        why = error.strerror if isinstance(error, OSError) else "not a host name"
+        raise AddressError(f"cannot listen on {host or ''}:{port}: {why}") from error
     if not sockets:
         raise AddressError(f"cannot listen on {host or ''}:{port}: no such address here")
     return sockets

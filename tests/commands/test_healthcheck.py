@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 import trustme
-from starlette.types import ASGIApp
+from starlette.responses import PlainTextResponse
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from exporter.cli import main
 from exporter.commands.healthcheck import Target, problem_at, target_of
@@ -94,6 +95,42 @@ def test_a_server_that_accepts_and_is_silent_gives_1_soon(needs_certificate: boo
 def test_a_url_that_cannot_be_asked_gives_1(url: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["healthcheck", "--url", url], {}) == 1
     assert "URL" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://admin:hunter2@127.0.0.1:9/-/healthy",
+        "http://admin:hunter2@127.0.0.1:x/",
+        "http://admin:1/hunter2@127.0.0.1/",
+        "http://admin:hunter2@[/",
+        "ftp://admin:hunter2@127.0.0.1/",
+        "http://127.0.0.1:9/-/healthy?token=hunter2#hunter2",
+        "http://admin:hunter2@127.0.0.1:9/a b?hunter2",
+        "http://admin:hunter2@127.0.0.1:9/\u00fc",
+        f"http://admin:hunter2@{'x' * 64}.invalid/",
+    ],
+)
+def test_no_part_of_a_url_that_may_be_secret_is_shown(
+    url: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["healthcheck", "--url", url], {}) == 1
+
+    line = capsys.readouterr().err
+    assert line.startswith("isnotai-exporter: ")
+    assert line.count("\n") == 1
+    assert "hunter2" not in line
+
+
+async def test_what_another_server_answers_is_one_line() -> None:
+    async def other(scope: Scope, receive: Receive, send: Send) -> None:
+        await PlainTextResponse("no\n\x1b[2Jsuch\rpage", 404)(scope, receive, send)
+
+    async with serving(other) as server:
+        url = f"http://127.0.0.1:{server.port}/"
+        problem = await asyncio.to_thread(problem_at, Target(url))
+
+    assert problem == f"{url} answers 404: no  [2Jsuch page"
 
 
 def web_config(folder: Path, client_auth: str = "") -> Path:

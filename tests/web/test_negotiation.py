@@ -44,7 +44,7 @@ FACES: list[tuple[str | None, Face]] = [
     ('application/openmetrics-text; version="1.0.0"', "openmetrics"),
     ("application/openmetrics-text ; VERSION=1.0.0 ; charset=utf-8", "openmetrics"),
     ("Application/OpenMetrics-Text", "openmetrics"),
-    ("application/*", "openmetrics"),
+    ("application/*", "text"),
     ("application/openmetrics-text;q=0.001", "openmetrics"),
     ("application/openmetrics-text;escaping=underscores", "openmetrics"),
     # a version that is not spoken is no request for ours
@@ -58,14 +58,14 @@ FACES: list[tuple[str | None, Face]] = [
     ("application/openmetrics-text;q=0.4,text/plain;q=0.5", "text"),
     ("application/openmetrics-text;q=0.5,text/plain;q=0.4", "openmetrics"),
     ("application/openmetrics-text;q=0,*/*", "text"),
-    ("text/plain;q=0,*/*", "openmetrics"),
-    ("text/plain;q=0.0,*/*;q=0.1", "openmetrics"),
+    ("text/plain;q=0,*/*", "text"),
+    ("text/plain;q=0.0,*/*;q=0.1", "text"),
     ("application/openmetrics-text;q=0", "text"),
-    ("text/*;q=0.2,application/*;q=0.3", "openmetrics"),
-    # the more specific range speaks, whatever the others say
+    ("text/*;q=0.2,application/*;q=0.3", "text"),
+    # OpenMetrics wants to be named; a wildcard stands for text
     ("application/openmetrics-text;q=0.1,application/*;q=0.9,text/plain;q=0.5", "text"),
-    ("text/plain;version=0.0.4;q=0.1,text/plain;q=0.9,application/*;q=0.5", "openmetrics"),
-    ("*/*;q=0.9,text/*;q=0.1", "openmetrics"),
+    ("text/plain;version=0.0.4;q=0.1,text/plain;q=0.9,application/*;q=0.5", "text"),
+    ("*/*;q=0.9,text/*;q=0.1", "text"),
     # equal quality: named before let in, then the first named
     ("application/openmetrics-text,*/*", "openmetrics"),
     ("*/*,application/openmetrics-text", "openmetrics"),
@@ -93,6 +93,12 @@ FACES: list[tuple[str | None, Face]] = [
     (",, application/openmetrics-text ,,", "openmetrics"),
     ('text/html;x="a,b;q=0",application/openmetrics-text', "openmetrics"),
     ("application/openmetrics-text," * 2000, "text"),
+    # what the standard library's parser of parameters raises KeyError or ValueError for
+    ("text/plain;n*;n*0", "text"),
+    ("text/plain;n*0;n*", "text"),
+    ("application/openmetrics-text;n*;n*0", "openmetrics"),
+    ("text/plain;version*0*=utf-8'';version*", "text"),
+    ("text/plain;n*" + "9" * 4000, "text"),
 ]
 
 CODINGS = [
@@ -151,6 +157,10 @@ pieces = st.lists(
             "q",
             "version",
             "version*0*=utf-8''",
+            "n*",
+            "n*0",
+            "*",
+            "\t",
             "1.0.0",
             "0.5",
             " ",
