@@ -92,13 +92,17 @@ def prometheus_rule(runbooks: str, grafana: str) -> dict[str, Any]:
 
 
 def _escaped(text: str) -> str:
-    """For a provisioning file, in which `$NAME` would be an environment variable."""
+    """For a field in which Grafana would read `$NAME` as a variable of the environment.
+
+    A rule's texts and labels are such; its queries' models and its annotations are not, and a
+    dollar doubled there breaks them. Source: Grafana's provisioning/alerting/rules_types.go.
+    """
     return text.replace("$", "$$")
 
 
 def _grafana_template(text: str) -> str:
     """A Prometheus template as Grafana reads it: `$value` is a number there only by its query."""
-    return _escaped(text.replace("$value", "$values.query.Value"))
+    return text.replace("$value", "$values.query.Value")
 
 
 def _expression(ref: str, model: dict[str, Any]) -> dict[str, Any]:
@@ -120,7 +124,7 @@ def _grafana_rule(alert: Alert, runbooks: str, grafana: str) -> dict[str, Any]:
     threshold = {"evaluator": {"type": "gt", "params": [0]}}
     return {
         "uid": uid,
-        "title": alert.name,
+        "title": _escaped(alert.name),
         "condition": "firing",
         "data": [
             {
@@ -130,12 +134,12 @@ def _grafana_rule(alert: Alert, runbooks: str, grafana: str) -> dict[str, Any]:
                 "model": {
                     "refId": "query",
                     "datasource": {"type": "prometheus", "uid": DATASOURCE_UID},
-                    "expr": _escaped(alert.expr),
+                    "expr": alert.expr,
                     "instant": True,
                     "range": False,
                 },
             },
-            _expression("there", {"type": "math", "expression": _escaped(is_there)}),
+            _expression("there", {"type": "math", "expression": is_there}),
             _expression(
                 "firing",
                 {"type": "threshold", "expression": "there", "conditions": [threshold]},
@@ -144,7 +148,7 @@ def _grafana_rule(alert: Alert, runbooks: str, grafana: str) -> dict[str, Any]:
         "noDataState": "OK",
         "execErrState": "Error",
         "for": alert.hold,
-        "labels": {"severity": alert.severity, "audience": alert.audience},
+        "labels": {"severity": _escaped(alert.severity), "audience": _escaped(alert.audience)},
         "annotations": {
             name: _grafana_template(text)
             for name, text in annotations(alert, runbooks, grafana).items()

@@ -9,6 +9,7 @@ import yaml
 
 from alerts.generate.outputs import alerts, files
 from exporter.metrics import catalogue
+from tests.alerts.grafana import RefusedError, Rule, load, math
 from tests.alerts.stories import STORIES
 
 ALERTS = Path(__file__).resolve().parents[2] / "alerts"
@@ -31,10 +32,9 @@ def grafana() -> list[dict[str, Any]]:
     return [rule for group in read("grafana/alerting.yaml")["groups"] for rule in group["rules"]]
 
 
-def unescaped(text: str) -> str:
-    """What Grafana reads from a provisioning file. A lone `$` would be a variable's name."""
-    assert not re.search(r"(?<!\$)\$(?!\$)", text.replace("$$", "")), text
-    return text.replace("$$", "$")
+def loaded() -> list[Rule]:
+    """The rules of the Grafana file, as Grafana has them once it has read it."""
+    return load(read("grafana/alerting.yaml"), {})
 
 
 @pytest.mark.parametrize("name", files())
@@ -62,13 +62,7 @@ def test_the_operators_resource_holds_the_groups_of_both_rule_files() -> None:
 
 def test_grafana_has_the_same_alerts_expressions_labels_and_waits() -> None:
     theirs = [
-        (
-            rule["title"],
-            unescaped(rule["data"][0]["model"]["expr"]),
-            rule["labels"],
-            rule["for"],
-        )
-        for rule in grafana()
+        (rule.title, rule.models["query"]["expr"], rule.labels, rule.hold) for rule in loaded()
     ]
 
     assert theirs == [
@@ -77,14 +71,38 @@ def test_grafana_has_the_same_alerts_expressions_labels_and_waits() -> None:
     ]
 
 
-def test_grafana_tells_the_same_texts_with_its_own_name_for_the_value() -> None:
-    for theirs, ours in zip(grafana(), prometheus("alerts"), strict=True):
-        told = {name: unescaped(text) for name, text in theirs["annotations"].items()}
-
-        assert told == {
+def test_grafana_tells_the_same_with_the_value_of_the_query() -> None:
+    for theirs, ours in zip(loaded(), prometheus("alerts"), strict=True):
+        assert theirs.annotations == {
             name: text.replace("$value", "$values.query.Value")
             for name, text in ours["annotations"].items()
         }
+
+
+@pytest.mark.parametrize("rule", loaded(), ids=lambda rule: rule.title)
+def test_no_dollar_is_doubled_once_grafana_has_read_a_rule(rule: Rule) -> None:
+    texts = (*rule.annotations.values(), *rule.labels.values(), rule.title)
+    models = [str(value) for model in rule.models.values() for value in model.values()]
+
+    assert not [text for text in (*texts, *models) if "$$" in text]
+
+
+def test_a_doubled_dollar_in_a_model_is_refused_as_grafana_refuses_it() -> None:
+    content = read("grafana/alerting.yaml")
+    content["groups"][0]["rules"][0]["data"][1]["model"]["expression"] = "is_number($$query)"
+
+    with pytest.raises(RefusedError, match="math"):
+        load(content, {})
+
+
+@pytest.mark.parametrize("text", ["", "$a +", "$a $b", "is_number $a", "sum($a)", "$a && ($b"])
+def test_math_that_does_not_parse_is_refused(text: str) -> None:
+    with pytest.raises(RefusedError):
+        math(text)
+
+
+def test_math_names_the_queries_that_it_asks_for() -> None:
+    assert math("is_number($a) || !(${b c} > 2 * -$d)") == {"a", "b c", "d"}
 
 
 def test_each_grafana_rule_says_what_no_data_and_errors_mean() -> None:
@@ -100,8 +118,8 @@ def test_grafana_fires_for_every_series_of_the_expression_also_for_those_at_0() 
 
         assert query["model"]["instant"] is True
         assert query["datasourceUid"] != "__expr__"
-        math = "is_number($query) || is_nan($query) || is_inf($query)"
-        assert unescaped(there["model"]["expression"]) == math
+        is_there = "is_number($query) || is_nan($query) || is_inf($query)"
+        assert there["model"]["expression"] == is_there
         assert firing["model"]["expression"] == there["refId"]
         assert firing["model"]["conditions"][0]["evaluator"] == {"type": "gt", "params": [0]}
         assert rule["condition"] == firing["refId"]
