@@ -460,3 +460,30 @@ def test_a_page_of_the_largest_tier_fits_the_bound_many_times() -> None:
     item = {"id": "x" * 64, "pageUrl": "u" * 2000, "userAgentSummary": "a" * 500}
 
     assert len(str([item] * 100)) * 10 < clients.BODY_LIMIT_BYTES
+
+
+async def test_a_request_under_way_ends_on_the_connection_it_began_on() -> None:
+    asked, answer = asyncio.Event(), asyncio.Event()
+
+    async def slow(request: httpx.Request) -> httpx.Response:
+        asked.set()
+        await answer.wait()
+        return unread(ok())
+
+    async with trial(URL, Script(ok())) as api:
+        old, new = api.client._http, httpx.AsyncClient(base_url=URL)
+        old._transport = httpx.MockTransport(slow)
+        new._transport = httpx.MockTransport(lambda request: unread(status(404)))
+        under_way = asyncio.create_task(api.client.get("/v1/stats", resource="stats"))
+        await asked.wait()
+
+        await api.client.reconnect(new)
+        with pytest.raises(StatusError):
+            await api.client.get("/v1/stats", resource="stats")
+        assert not old.is_closed
+
+        answer.set()
+        await under_way
+        assert old.is_closed
+        await api.client.close()
+        assert new.is_closed

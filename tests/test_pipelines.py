@@ -1,0 +1,215 @@
+"""A reload: which pipelines stay, start and stop, and what each of them knows afterwards."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from exporter.api.retry import RetryPolicy
+from exporter.api.times import MICROSECONDS
+from exporter.ledger.store import Store
+from exporter.metrics.telemetry import dropped_counter
+from exporter.pipeline import Pipeline, Shared
+from exporter.pipelines import Pipelines
+from exporter.polling.frame import Poller
+from exporter.settings.load import load
+from exporter.settings.model import Settings
+from tests.api.clients import KEY, OTHER_KEY
+from tests.clocks import FakeClock
+
+DAY_SECONDS = 86_400.0
+NOWHERE = "http://127.0.0.1:9"
+
+
+def settings(**variables: str) -> Settings:
+    """Settings whose polls reach nothing."""
+    environment = {"ISNOTAI_API_KEY": KEY, "ISNOTAI_BASE_URL": NOWHERE, **variables}
+    return load([], {name: value for name, value in environment.items() if value}).settings
+
+
+@dataclass
+class Reloaded:
+    pipelines: Pipelines
+    clock: FakeClock
+
+    async def reload(self, wanted: Settings) -> None:
+        await self.pipelines.reconcile(self.pipelines.plan(wanted))
+
+    def only(self) -> Pipeline:
+        (pipeline,) = self.pipelines
+        return pipeline
+
+    def poller(self, resource: str) -> Poller:
+        return next(it for it in self.only().pollers if it.resource == resource)
+
+
+@asynccontextmanager
+async def begun(wanted: Settings) -> AsyncIterator[Reloaded]:
+    clock = FakeClock()
+    store = Store(None, clock.now)
+    started = (clock.now(), clock.monotonic())
+    shared = Shared(store, clock, lambda: None, RetryPolicy(lambda: 0.5))
+    pipelines = Pipelines(shared, started, dropped_counter(started[0]))
+    pipelines.begin(pipelines.plan(wanted))
+    try:
+        yield Reloaded(pipelines, clock)
+    finally:
+        await pipelines.close()
+        await store.close()
+
+
+async def test_a_reload_keeps_the_pollers_that_it_does_not_concern() -> None:
+    async with begun(settings()) as one:
+        before = {it.resource: it for it in one.only().pollers}
+        pipeline = one.only()
+
+        await one.reload(
+            settings(
+                ISNOTAI_STATS_INCLUDE="total_*",
+                ISNOTAI_POLL_USAGE_INTERVAL="1h",
+                ISNOTAI_POLL_ANALYTICS_INTERVAL="0",
+                ISNOTAI_POLL_STALE_AFTER="1h",
+            )
+        )
+
+        after = {it.resource: it for it in one.only().pollers}
+        assert one.only() is pipeline
+        assert [name for name in after if after[name] is before[name]] == [
+            "health",
+            "integration",
+            "sessions",
+        ]
+        assert list(after) == ["health", "integration", "stats", "usage", "sessions"]
+        assert {it.stale_after for it in after.values()} == {3600.0}
+        assert after["usage"].interval == 3600.0
+
+
+async def test_what_is_kept_polls_on_and_what_is_not_ends() -> None:
+    async with begun(settings()) as one, asyncio.TaskGroup() as group:
+        one.pipelines.start(group)
+        kept, ended = (one.only()._tasks[one.poller(name)] for name in ("health", "stats"))
+
+        await one.reload(settings(ISNOTAI_POLL_STATS_INTERVAL="0"))
+
+        assert not kept.cancelling()
+        assert ended.done()
+        assert one.only()._tasks[one.poller("health")] is kept
+        one.pipelines.cancel()
+
+
+async def test_a_reload_to_another_key_or_address_inherits_neither_pause_nor_tier() -> None:
+    for changed in (
+        {"ISNOTAI_API_KEY": OTHER_KEY},
+        {"ISNOTAI_BASE_URL": "http://127.0.0.1:10"},
+    ):
+        async with begun(settings()) as one:
+            one.only().budget.hold(3600)
+            one.only().budget.tier = "enterprise"
+            ledger, telemetry = one.only().ledger, one.only().telemetry
+
+            await one.reload(settings(**changed))
+
+            assert one.only().budget.held_for == 0
+            assert one.only().budget.tier is None
+            assert one.only().ledger is ledger
+            assert one.only().telemetry is telemetry
+
+
+async def test_the_budget_that_was_spent_stays_spent_under_another_share_and_another_name() -> None:
+    async with begun(settings()) as one:
+        budget = one.only().budget
+        budget.tier = "free"
+        for _ in range(3):
+            async with budget.request("stats"):
+                pass
+
+        await one.reload(settings(ISNOTAI_BUDGET_SHARE="0.1", ISNOTAI_INTEGRATION="renamed"))
+
+        assert one.only().name == "renamed"
+        assert one.only().budget.per_minute == 6
+        assert one.only().budget.room() == 3
+
+
+async def test_how_the_resources_fare_is_known_after_another_key_but_not_under_another_name() -> (
+    None
+):
+    async with begun(settings()) as one:
+        await one.poller("stats").poll()
+        assert one.poller("stats").state.tried
+
+        await one.reload(settings(ISNOTAI_API_KEY=OTHER_KEY))
+        assert one.poller("stats").state.failures == 1
+
+        await one.reload(settings(ISNOTAI_API_KEY=OTHER_KEY, ISNOTAI_INTEGRATION="renamed"))
+        assert not one.poller("stats").state.tried
+
+
+async def test_the_ledger_outlives_a_reload_and_counts_by_the_new_rules() -> None:
+    async with begun(settings()) as one:
+        ledger = one.only().ledger
+
+        await one.reload(
+            settings(ISNOTAI_SESSIONS_BOT_THRESHOLD="0.9", ISNOTAI_SESSIONS_SETTLE_AFTER="1h")
+        )
+
+        assert one.only().ledger is ledger
+        assert ledger.rules.threshold == 0.9
+        assert ledger.rules.settle_after == 3600 * MICROSECONDS
+
+
+def two_integrations(folder: Path, names: str) -> Settings:
+    config = folder / "exporter.yml"
+    entries = "".join(f"- {{name: {name}, api_key_env: KEY_{name}}}\n" for name in names)
+    config.write_text(f"base_url: {NOWHERE}\nintegrations:\n{entries}")
+    keys = {f"KEY_{name}": KEY[:-1] + name for name in names}
+    return load(["--config.file", str(config)], keys).settings
+
+
+async def test_an_integration_that_a_reload_adds_counts_from_then_on(tmp_path: Path) -> None:
+    async with begun(two_integrations(tmp_path, "a")) as one:
+        one.clock.advance(3 * DAY_SECONDS)
+        await one.reload(two_integrations(tmp_path, "ab"))
+        one.clock.advance(60)
+        now = round(one.clock.now() * MICROSECONDS)
+
+        ages = {}
+        for pipeline in one.pipelines:
+            await pipeline.ledger.begin(now)
+            assert pipeline.ledger.state is not None
+            assert pipeline.ledger.state.origin is not None
+            ages[pipeline.name] = (now - pipeline.ledger.state.origin) / MICROSECONDS
+
+        assert ages == {"a": 3 * DAY_SECONDS + 60, "b": 60}
+
+
+async def test_an_integration_that_a_reload_removes_is_polled_no_more(tmp_path: Path) -> None:
+    async with begun(two_integrations(tmp_path, "ab")) as one, asyncio.TaskGroup() as group:
+        one.pipelines.start(group)
+        _, removed = one.pipelines
+        tasks = list(removed._tasks.values())
+
+        await one.reload(two_integrations(tmp_path, "a"))
+
+        assert all(task.done() for task in tasks)
+        assert [pipeline.name for pipeline in one.pipelines] == ["a"]
+        one.pipelines.cancel()
+
+
+async def test_polls_that_may_start_during_a_reload_start_by_the_new_settings_alone() -> None:
+    async with begun(settings()) as one, asyncio.TaskGroup() as group:
+        one.pipelines.start(group)
+        reload = asyncio.create_task(one.reload(settings(ISNOTAI_INTEGRATION="renamed")))
+        before = one.only()
+        for _ in range(3):
+            await asyncio.sleep(0)
+        assert not before._tasks
+        assert not reload.done()
+
+        one.pipelines.start(group)
+        await reload
+
+        assert not before._tasks
+        assert one.only().name == "renamed"
+        assert len(one.only()._tasks) == 6
+        one.pipelines.cancel()
