@@ -4,9 +4,10 @@ import argparse
 import sys
 from pathlib import Path
 
-from dashboards.generate.boards import files
+from dashboards.generate.boards import files, resources
 
-FOLDER = Path(__file__).resolve().parent.parent / "grafana"
+FOLDER = Path(__file__).resolve().parent.parent
+"""`grafana/` below it has the classic files, `grafana-v2/` the resources."""
 
 
 def main() -> int:
@@ -16,7 +17,9 @@ def main() -> int:
     parser.add_argument("--check", action="store_true", help="compare instead of writing")
     chosen = parser.parse_args()
     differing = []
-    for name, text in files().items():
+    made = {f"grafana/{name}": text for name, text in files().items()}
+    made |= {f"grafana-v2/{name}": text for name, text in resources().items()}
+    for name, text in made.items():
         path = chosen.into / name
         if chosen.check:
             if not path.is_file() or path.read_text() != text:

@@ -1,83 +1,134 @@
-"""The three dashboards, with what they share: variables, links, and the shade of a catch-up."""
+"""The three dashboards, with what they share: variables, links, annotations, in both schemas."""
 
 import json
+from collections.abc import Iterator
 from dataclasses import replace
 
+from alerts.generate.model import RUNBOOKS
 from dashboards.generate import exporter, security, usage
 from dashboards.generate.grafana import dashboard_json
-from dashboards.generate.panels import DATASOURCE, GREY, Dashboard, Json
-from dashboards.generate.queries import BEHIND_SECONDS, of
+from dashboards.generate.panels import (
+    BLUE,
+    DATASOURCE,
+    GREY,
+    VERMILLION,
+    Dashboard,
+    Json,
+)
+from dashboards.generate.queries import BEHIND_SECONDS, behind, of_exporters, process
+from dashboards.generate.resource import resource_json
+from dashboards.generate.security import VENDOR
 from dashboards.generate.variables import label_variable
 
-VENDOR = "https://dash.isnotai.com"
 BOARDS = (security.BOARD, usage.BOARD, exporter.BOARD)
 
-_VARIABLES = (
-    label_variable("job", "Job", "label_values(isnotai_exporter_build_info, job)"),
-    label_variable(
-        "instance", "Instance", 'label_values(isnotai_exporter_build_info{job=~"$job"}, instance)'
+_ANY = '{__name__=~"isnotai_up|isnotai_sessions_total"%s}'
+"""What is scraped has the one, what was backfilled has the other alone."""
+
+_SCOPES = (
+    ("cluster", "Cluster"),
+    ("namespace", "Namespace"),
+    ("job", "Job"),
+    ("instance", "Instance"),
+    ("integration", "Integration"),
+)
+
+
+def _variables() -> Iterator[Json]:
+    """Each over the values that the ones before it leave."""
+    chosen = ""
+    for name, label in _SCOPES:
+        yield label_variable(name, label, f"label_values({_ANY % chosen}, {name})")
+        chosen += f',{name}=~"${name}"'
+
+
+def _annotation(name: str, colour: str, expr: str, text: str, *, at_value: bool = False) -> Json:
+    """What is marked on all panels over time. at_value: the series' value is the time, in ms."""
+    return {
+        "name": name,
+        "datasource": DATASOURCE,
+        "enable": True,
+        "hide": False,
+        "iconColor": colour,
+        "expr": expr,
+        "step": "60s",
+        "titleFormat": name,
+        "textFormat": text,
+        "useValueForTime": at_value,
+    }
+
+
+_ANNOTATIONS = (
+    _annotation(
+        "Alerts",
+        VERMILLION,
+        "max by (alertname, integration, severity) "
+        + security.ALERTS.replace("{", '{alertstate="firing",').join("()"),
+        "{{alertname}} {{integration}} ({{severity}})",
     ),
-    label_variable(
-        "integration",
-        "Integration",
-        'label_values(isnotai_up{job=~"$job",instance=~"$instance"}, integration)',
+    _annotation(
+        "Restarts",
+        BLUE,
+        f"({of_exporters(process('process_start_time_seconds'))}) * 1000",
+        "{{instance}} started",
+        at_value=True,
+    ),
+    _annotation(
+        "Catching up",
+        GREY,
+        f"{behind()} > {BEHIND_SECONDS}",
+        f"{{{{instance}}}} {{{{integration}}}}: the frontier is more than "
+        f"{BEHIND_SECONDS // 60} min behind",
     ),
 )
 
-_CATCH_UPS = {
-    "name": "Catching up",
-    "datasource": DATASOURCE,
-    "enable": True,
-    "hide": False,
-    "iconColor": GREY,
-    "expr": f"time() - {of('isnotai_session_frontier_timestamp_seconds')} > {BEHIND_SECONDS}",
-    "step": "60s",
-    "titleFormat": "Catching up",
-    "textFormat": "{{instance}} {{integration}}: the frontier is more than 10 min behind",
-    "useValueForTime": False,
-}
 
-
-def _links(board: Dashboard) -> list[Json]:
-    others = [
-        {
-            "type": "link",
-            "title": other.title.removeprefix("Not AI · "),
-            "url": f"/d/{other.uid}",
-            "icon": "dashboard",
-            "includeVars": True,
-            "keepTime": True,
-            "targetBlank": False,
-            "tooltip": other.description,
-            "asDropdown": False,
-            "tags": [],
-        }
-        for other in BOARDS
-        if other.uid != board.uid
-    ]
-    vendor = {
+def _link(title: str, url: str, icon: str, tooltip: str, *, ours: bool) -> Json:
+    return {
         "type": "link",
-        "title": "Not AI",
-        "url": VENDOR,
-        "icon": "external link",
-        "includeVars": False,
-        "keepTime": False,
-        "targetBlank": True,
-        "tooltip": "The vendor's dashboard, where sessions are reviewed",
+        "title": title,
+        "url": url,
+        "icon": icon,
+        "includeVars": ours,
+        "keepTime": ours,
+        "targetBlank": not ours,
+        "tooltip": tooltip,
         "asDropdown": False,
         "tags": [],
     }
-    return [*others, vendor]
+
+
+def _links(board: Dashboard) -> Iterator[Json]:
+    for other in BOARDS:
+        if other.uid != board.uid:
+            title = other.title.removeprefix("Not AI · ")
+            yield _link(title, f"/d/{other.uid}", "dashboard", other.description, ours=True)
+    yield _link(
+        "Runbook", RUNBOOKS, "doc", "What each alert means, and the first steps", ours=False
+    )
+    where = "The vendor's dashboard, where sessions are reviewed"
+    yield _link("Not AI", VENDOR, "external link", where, ours=False)
+
+
+def _written(content: Json) -> str:
+    return json.dumps(content, indent=2, ensure_ascii=False) + "\n"
+
+
+def dashboards() -> dict[str, Json]:
+    """The content of each dashboard by its file's name, in Grafana's classic schema."""
+    return {
+        f"{board.uid}.json": dashboard_json(
+            replace(board, annotations=_ANNOTATIONS), list(_links(board)), list(_variables())
+        )
+        for board in BOARDS
+    }
 
 
 def files() -> dict[str, str]:
-    """The text of each dashboard's file by its name."""
-    return {
-        f"{board.uid}.json": json.dumps(
-            dashboard_json(replace(board, annotations=(_CATCH_UPS,)), _links(board), _VARIABLES),
-            indent=2,
-            ensure_ascii=False,
-        )
-        + "\n"
-        for board in BOARDS
-    }
+    """The text of each file by its name, in the classic schema."""
+    return {name: _written(content) for name, content in dashboards().items()}
+
+
+def resources() -> dict[str, str]:
+    """The text of each file by its name, as a resource of schema v2."""
+    return {name: _written(resource_json(content)) for name, content in dashboards().items()}

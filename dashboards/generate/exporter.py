@@ -15,20 +15,30 @@ from dashboards.generate.panels import (
     table,
     words,
 )
-from dashboards.generate.queries import account, of, process, total
+from dashboards.generate.queries import (
+    BEHIND_SECONDS,
+    account,
+    behind,
+    gained,
+    of,
+    of_exporters,
+    process,
+    total,
+)
 
-_POLLS = "rate({}[$__rate_interval])"
-_ALL_POLLS = _POLLS.format(of("isnotai_polls_total"))
-_FAILED = _POLLS.format(of("isnotai_polls_total", 'outcome="failure"'))
-_ENDED = _POLLS.format(of("isnotai_polls_total", 'outcome=~"success|failure"'))
-_LATE_HOURLY = f"increase({of('isnotai_late_sessions_total')}[1h])"
-_GAP_HOURLY = f"increase({of('isnotai_session_gap_seconds_total')}[1h])"
+_HOURLY = "increase({}[1h])"
+"""Polls come every minute, or every five or fifteen: over a scrape or two most would show as 0."""
+_ALL_POLLS = _HOURLY.format(of("isnotai_polls_total"))
+_FAILED = _HOURLY.format(of("isnotai_polls_total", 'outcome="failure"'))
+_ENDED = _HOURLY.format(of("isnotai_polls_total", 'outcome=~"success|failure"'))
+_NO_EXPORTER = "no exporter is up"
+_NO_SESSIONS = "sessions are switched off, or were not read yet"
 _SKEW = f"max by (instance, integration) ({of('isnotai_api_clock_skew_seconds')})"
 _DOWN_UP = words((0, "down", VERMILLION), (1, "up", BLUE))
 
 
 def _quantile(quantile: str, metric: str) -> str:
-    rate = _POLLS.format(of(f"{metric}_bucket"))
+    rate = _HOURLY.format(of(f"{metric}_bucket"))
     return f"histogram_quantile({quantile}, sum by (resource, le) ({rate}))"
 
 
@@ -44,6 +54,7 @@ _NOW = Row(
             f"min ({of('isnotai_up')})",
             width=3,
             mappings=_DOWN_UP,
+            empty=_NO_EXPORTER,
         ),
         stat(
             "Keys",
@@ -52,24 +63,27 @@ _NOW = Row(
             f"min ({of('isnotai_api_key_valid')})",
             width=3,
             mappings=words((0, "refused", VERMILLION), (1, "valid", BLUE)),
+            empty="no key was tried yet",
         ),
         stat(
             "Polls that fail",
-            "Share of all polls that fail. 1 % is the budget of 30 days; 14.4 % for an hour "
-            "raises a critical alert.",
+            "Share of the last hour's polls that failed. 1 % is the budget of 30 days; 14.4 % "
+            "for an hour raises a critical alert.",
             "percentunit",
-            f"sum ({_FAILED}) / sum ({_ENDED})",
+            f"sum ({_FAILED}) / (sum ({_ENDED}) > 0)",
             steps=((None, BLUE), (0.06, ORANGE), (0.144, VERMILLION)),
             decimals=1,
+            empty="no poll ended yet",
         ),
         stat(
             "Behind by",
-            "How far the slowest exporter's frontier is behind: every session created before it "
-            "is counted. More than 10 min hold security alerts back.",
+            "How far the slowest exporter's frontier is behind the API's clock: every session "
+            "created before it is counted. Ten minutes are normal, more where the budget is tight.",
             "s",
-            f"time() - min ({of('isnotai_session_frontier_timestamp_seconds')})",
-            steps=((None, BLUE), (600, ORANGE), (900, VERMILLION)),
+            f"max ({behind()})",
+            steps=((None, BLUE), (BEHIND_SECONDS, ORANGE), (3 * BEHIND_SECONDS, VERMILLION)),
             decimals=0,
+            empty=_NO_SESSIONS,
         ),
         stat(
             "Coverage",
@@ -80,6 +94,7 @@ _NOW = Row(
             width=4,
             steps=((None, VERMILLION), (0.95, ORANGE), (0.99, BLUE)),
             decimals=1,
+            empty="no whole hour was counted yet",
         ),
         stat(
             "Last commit",
@@ -90,6 +105,7 @@ _NOW = Row(
             width=3,
             steps=((None, BLUE), (300, ORANGE), (900, VERMILLION)),
             decimals=0,
+            empty="nothing was committed yet",
         ),
         stat(
             "Settings",
@@ -98,6 +114,7 @@ _NOW = Row(
             f"min ({process('isnotai_exporter_config_last_reload_successful')})",
             width=3,
             mappings=words((0, "old", VERMILLION), (1, "loaded", BLUE)),
+            empty=_NO_EXPORTER,
         ),
     ),
 )
@@ -108,32 +125,38 @@ _RESOURCES = Row(
     (
         lines(
             "Polls",
-            "Polls a minute by resource, whatever their outcome. A line at 0 is a resource that "
-            "is stuck.",
-            "opm",
-            Query(f"sum by (resource) ({_ALL_POLLS}) * 60", "{{resource}}"),
+            "Polls in the hour before by resource, whatever their outcome: at the default "
+            "intervals 60, 12 or 4 of each. A line at 0 is a resource that is stuck.",
+            "short",
+            Query(f"sum by (resource) ({_ALL_POLLS})", "{{resource}}"),
             width=8,
+            decimals=0,
+            empty=_NO_EXPORTER,
         ),
         lines(
             "Failed and skipped polls",
-            "Polls a minute that failed, by resource, and those of all resources that were skipped "
-            "because the one before still ran.",
-            "opm",
-            Query(f"sum by (resource) ({_FAILED}) * 60", "{{resource}}"),
+            "In the hour before: polls that failed, by resource, and those of all resources that "
+            "were skipped because the one before still ran.",
+            "short",
+            Query(f"sum by (resource) ({_FAILED})", "{{resource}}"),
             Query(
-                "sum (" + _POLLS.format(of("isnotai_polls_total", 'outcome="skipped"')) + ") * 60",
+                "sum (" + _HOURLY.format(of("isnotai_polls_total", 'outcome="skipped"')) + ")",
                 "skipped",
                 GREY,
                 dashed=True,
             ),
             width=8,
+            decimals=0,
+            empty=_NO_EXPORTER,
         ),
         lines(
             "Poll duration, 99th percentile",
-            "How long the slowest polls took, waits for the request budget included.",
+            "How long the slowest polls of the hour before took, waits for the request budget "
+            "included.",
             "s",
             Query(_quantile("0.99", "isnotai_poll_duration_seconds"), "{{resource}}"),
             width=8,
+            empty=_NO_EXPORTER,
         ),
     ),
 )
@@ -144,22 +167,26 @@ _API = Row(
     (
         lines(
             "Answer time, 99th percentile",
-            "How long the API took for one request, by resource.",
+            "How long the API took for one request, by resource, in the hour before.",
             "s",
             Query(_quantile("0.99", "isnotai_api_request_duration_seconds"), "{{resource}}"),
             width=8,
+            empty=_NO_EXPORTER,
         ),
         lines(
             "Requests without a good answer",
-            "Requests a minute that got no 2xx, by code; timeout and connection: no answer.",
-            "opm",
+            "Requests that got no 2xx in the hour before, by code; timeout and connection: no "
+            "answer.",
+            "short",
             Query(
                 "sum by (code) ("
-                + _POLLS.format(of("isnotai_api_requests_total", 'code!~"2.."'))
-                + ") * 60",
+                + _HOURLY.format(of("isnotai_api_requests_total", 'code!~"2.."'))
+                + ")",
                 "{{code}}",
             ),
             width=8,
+            decimals=0,
+            empty="every request got a good answer",
         ),
         lines(
             "Undecodable answers and items",
@@ -175,6 +202,8 @@ _API = Row(
                 "{{resource}}",
             ),
             width=8,
+            decimals=0,
+            empty=_NO_EXPORTER,
         ),
     ),
 )
@@ -197,9 +226,9 @@ _STALENESS = Row(
             ),
             Column(
                 "Last success",
-                "time() - max by (instance, integration, resource) ("
+                "time() - (max by (instance, integration, resource) ("
                 + of("isnotai_resource_last_success_timestamp_seconds")
-                + ")",
+                + ") > 0)",
                 "s",
                 decimals=0,
             ),
@@ -214,19 +243,21 @@ _STALENESS = Row(
             ),
             width=14,
             sort_by="Failures since",
+            empty=_NO_EXPORTER,
         ),
         lines(
             "Since the last success",
             "Time since each resource was last read well, the worst of the exporters. A saw of "
-            "one interval is normal.",
+            "one interval is normal; one that was never read well is left out.",
             "s",
             Query(
-                "max by (resource) (time() - "
+                "max by (resource) (time() - ("
                 + of("isnotai_resource_last_success_timestamp_seconds")
-                + ")",
+                + " > 0))",
                 "{{resource}}",
             ),
             width=10,
+            empty="no resource was read well yet",
         ),
     ),
 )
@@ -237,16 +268,15 @@ _LEDGER = Row(
     (
         lines(
             "Frontier is behind by",
-            "By how much counting lags, for the ten slowest; a falling line is a catch-up. "
-            "Security alerts are held back above 10 min.",
+            "By how much counting lags behind the API's clock, for the ten slowest; a falling "
+            "line is a catch-up.",
             "s",
             Query(
-                "topk(10, time() - min by (instance, integration) ("
-                + of("isnotai_session_frontier_timestamp_seconds")
-                + "))",
+                f"topk(10, max by (instance, integration) ({behind()}))",
                 "{{instance}} {{integration}}",
             ),
             width=8,
+            empty=_NO_SESSIONS,
         ),
         lines(
             "Coverage by integration",
@@ -258,6 +288,7 @@ _LEDGER = Row(
                 "{{integration}}",
             ),
             width=8,
+            empty="no whole hour was counted yet",
         ),
         lines(
             "Unsettled sessions",
@@ -267,6 +298,8 @@ _LEDGER = Row(
             Query(total(of("isnotai_sessions_unsettled")), "unsettled", BLUE),
             Query(total(of("isnotai_sessions_active")), "active", GREEN),
             width=8,
+            decimals=0,
+            empty=_NO_SESSIONS,
         ),
     ),
 )
@@ -280,16 +313,22 @@ _LATE = Row(
             "In the hour before: sessions first seen behind the frontier. They are counted; many "
             "of them ask for a longer overlap. A catch-up makes none.",
             "short",
-            Query(f"sum ({account(_LATE_HOURLY)})", "late", ORANGE),
+            Query(gained("isnotai_late_sessions_total"), "late", ORANGE),
             width=8,
+            decimals=0,
+            empty=_NO_SESSIONS,
         ),
         lines(
             "Time that was lost",
             "In the hour before: time whose sessions fell out of the tier's history unread; the "
             "ten integrations with most. It must be 0.",
             "s",
-            Query(f"topk(10, {account(_GAP_HOURLY)})", "{{integration}}"),
+            Query(
+                "topk(10, " + gained("isnotai_session_gap_seconds_total", ("integration",)) + ")",
+                "{{integration}}",
+            ),
             width=8,
+            empty=_NO_SESSIONS,
         ),
         lines(
             "Clock skew",
@@ -299,6 +338,7 @@ _LATE = Row(
             Query(f"{_SKEW} and topk(10, abs({_SKEW}))", "{{instance}} {{integration}}"),
             width=8,
             minimum=None,
+            empty="the API's clock was not seen yet",
         ),
     ),
 )
@@ -311,25 +351,37 @@ _PROCESS = Row(
             "Memory",
             "Resident memory of each exporter; it stays flat over weeks, however much is counted.",
             "bytes",
-            Query(process("process_resident_memory_bytes"), "{{instance}}"),
-            width=4,
+            Query(of_exporters(process("process_resident_memory_bytes")), "{{instance}}"),
+            width=8,
+            empty=_NO_EXPORTER,
         ),
         lines(
             "CPU",
             "CPU time of each exporter, in cores: 100 % is one core.",
             "percentunit",
             Query(
-                f"rate({process('process_cpu_seconds_total')}[$__rate_interval])", "{{instance}}"
+                of_exporters(f"rate({process('process_cpu_seconds_total')}[$__rate_interval])"),
+                "{{instance}}",
             ),
-            width=4,
+            width=8,
+            empty=_NO_EXPORTER,
         ),
         lines(
             "Series",
             "Series that each exporter exposes, besides those of its runtime.",
             "short",
             Query(process("isnotai_exporter_series"), "{{instance}}"),
-            width=4,
+            width=8,
+            decimals=0,
+            empty=_NO_EXPORTER,
         ),
+    ),
+)
+
+_BOUNDS = Row(
+    "",
+    8,
+    (
         lines(
             "Folded labels",
             "Label values that went into other, or were left out, in the hour before, because a "
@@ -341,19 +393,23 @@ _PROCESS = Row(
                 + "[1h]))",
                 "{{family}}",
             ),
-            width=8,
+            width=12,
+            decimals=0,
+            empty=_NO_EXPORTER,
         ),
         lines(
             "OTLP exports",
-            "Exports a minute by outcome, where OTLP is on; empty where it is off.",
-            "opm",
+            "Exports in the hour before by outcome, where OTLP is on.",
+            "short",
             Query(
-                "sum by (outcome) (rate("
+                "sum by (outcome) (increase("
                 + process("isnotai_exporter_otlp_exports_total")
-                + "[$__rate_interval])) * 60",
+                + "[1h]))",
                 "{{outcome}}",
             ),
-            width=4,
+            width=12,
+            decimals=0,
+            empty="OTLP is off: no endpoint is set",
         ),
     ),
 )
@@ -376,6 +432,7 @@ _VERSIONS = Row(
                 "dateTimeFromNow",
             ),
             width=14,
+            empty=_NO_EXPORTER,
         ),
         table(
             "The API",
@@ -384,8 +441,10 @@ _VERSIONS = Row(
             Column(
                 "Exporters that see it",
                 f"count by (integration, version) ({of('isnotai_api_info')})",
+                decimals=0,
             ),
             width=10,
+            empty="health is switched off, or was not read yet",
         ),
     ),
 )
@@ -394,6 +453,6 @@ BOARD = Dashboard(
     "notai-exporter",
     "Not AI · Exporter health",
     "Whether the exporters read the API, count all sessions and keep up, and what they cost.",
-    (_NOW, _RESOURCES, _API, _STALENESS, _LEDGER, _LATE, _PROCESS, _VERSIONS),
+    (_NOW, _RESOURCES, _API, _STALENESS, _LEDGER, _LATE, _PROCESS, _BOUNDS, _VERSIONS),
     span="now-6h",
 )

@@ -29,7 +29,12 @@ from dashboards.generate.variables import datasource_variable
 from exporter.collect.registry import NAMES as RESOURCES
 from exporter.metrics.catalogue import OUTCOMES, USAGE_METRICS
 
-SCHEMA_VERSION = 39
+SCHEMA_VERSION = 42
+"""The newest that `@grafana/schema` knows; Grafana itself upgrades what is older."""
+
+SHORTEST_STEP = "1m"
+"""Of a panel over time. Counters are looked at minute by minute, whatever the scrape interval."""
+
 GRID_WIDTH = 24
 
 KNOWN_COLOURS = {
@@ -74,6 +79,7 @@ def _target(at: int, query: Query) -> Json:
         "refId": ref(at),
         "datasource": DATASOURCE,
         "expr": query.expr,
+        "exemplar": query.exemplars,
         "legendFormat": query.name or "__auto",
         "format": query.form,
         "instant": query.instant,
@@ -98,6 +104,10 @@ def _panel(panel: Panel, number: int, place: Json) -> Json:
     ):
         if value is not None:
             defaults[name] = value
+    if panel.empty:
+        defaults["noValue"] = panel.empty
+    if panel.links:
+        defaults["links"] = list(panel.links)
     overrides: list[Json] = []
     if by_series:
         overrides += [override for query in panel.queries for override in _known_overrides(query)]
@@ -112,6 +122,7 @@ def _panel(panel: Panel, number: int, place: Json) -> Json:
         "datasource": DATASOURCE,
         "gridPos": place,
         "fieldConfig": {"defaults": defaults, "overrides": [*overrides, *panel.overrides]},
+        "interval": SHORTEST_STEP,
         "options": panel.options,
         "targets": [_target(at, query) for at, query in enumerate(panel.queries)],
         "transformations": list(panel.transformations),

@@ -4,7 +4,7 @@ Colours are Okabe and Ito's, which the colour-blind can tell apart, in shades th
 page. Knows no metric, and makes no JSON of a whole dashboard: that is `grafana`.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -31,6 +31,7 @@ class Query:
     instant: bool = False
     form: str = "time_series"
     dashed: bool = False
+    exemplars: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +39,8 @@ class Panel:
     """One panel. description: how to read it. width: of the 24 columns of the grid.
 
     steps: (value, colour) from which the colour holds, ascending; the first has no lower end.
+    empty: what the panel says where its queries give nothing.
+    links: where a click on a value leads.
     """
 
     kind: str
@@ -55,6 +58,8 @@ class Panel:
     maximum: float | None = None
     decimals: int | None = None
     mappings: tuple[Json, ...] = ()
+    empty: str = ""
+    links: tuple[Json, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,9 +92,14 @@ def lines(
     width: int = 12,
     stacked: bool = False,
     log: bool = False,
+    steps_drawn: bool = False,
     **more: Any,
 ) -> Panel:
-    """Values over time. log: on a logarithmic axis, for values of very different sizes."""
+    """Values over time. log: on a logarithmic axis, for values of very different sizes.
+
+    steps_drawn: the steps of colour are drawn as lines across the panel. Where labels name the
+    lines there may be many: their names stand beside the picture, with the newest values.
+    """
     custom = {
         "drawStyle": "line",
         "lineWidth": 1 if stacked else 2,
@@ -99,8 +109,17 @@ def lines(
         "stacking": {"mode": "normal" if stacked else "none", "group": "A"},
         "scaleDistribution": {"type": "log", "log": 10} if log else {"type": "linear"},
     }
+    if steps_drawn:
+        custom["thresholdsStyle"] = {"mode": "dashed"}
+    many = any("{{" in query.name for query in queries)
     options = {
-        "legend": {"displayMode": "list", "placement": "bottom", "showLegend": True, "calcs": []},
+        "legend": {
+            "displayMode": "table" if many else "list",
+            "placement": "right" if many else "bottom",
+            "showLegend": True,
+            "calcs": ["lastNotNull"] if many else [],
+            **({"sortBy": "Last *", "sortDesc": True} if many else {}),
+        },
         "tooltip": {"mode": "multi", "sort": "desc"},
     }
     more.setdefault("minimum", None if log else 0)
@@ -108,18 +127,43 @@ def lines(
 
 
 def stat(
-    title: str, description: str, unit: str, expr: str, *, width: int = 4, **more: Any
+    title: str,
+    description: str,
+    unit: str,
+    expr: str,
+    *,
+    width: int = 4,
+    name: str = "",
+    instant: bool = False,
+    **more: Any,
 ) -> Panel:
-    """One number, large, with its course behind it."""
+    """One number, large, with its course behind it. name: what stands above the number, of a label.
+
+    instant: only what is now; for what is too costly over time, or whose name changes.
+    """
     options = {
         "reduceOptions": {"calcs": ["lastNotNull"], "fields": "", "values": False},
         "colorMode": "value",
-        "graphMode": "area",
-        "textMode": "value",
+        "graphMode": "none" if instant else "area",
+        "textMode": "value_and_name" if name else "value",
         "justifyMode": "auto",
         "orientation": "auto",
+        "wideLayout": True,
+        "showPercentChange": False,
+        "percentChangeColorMode": "standard",
     }
-    return Panel("stat", title, description, unit, (Query(expr),), width, options, **more)
+    query = Query(expr, name, instant=instant)
+    return Panel("stat", title, description, unit, (query,), width, options, **more)
+
+
+def text(title: str, description: str, content: str, *, width: int) -> Panel:
+    """Markdown."""
+    options = {
+        "mode": "markdown",
+        "content": content,
+        "code": {"language": "plaintext", "showLineNumbers": False, "showMiniMap": False},
+    }
+    return Panel("text", title, description, "none", (), width, options)
 
 
 def bars(
@@ -141,20 +185,32 @@ def bars(
     return Panel("bargauge", title, description, unit, queries, width, options, **more)
 
 
-def heatmap(title: str, description: str, unit: str, expr: str, *, width: int = 12) -> Panel:
+def heatmap(
+    title: str, description: str, unit: str, expr: str, *, width: int = 12, empty: str = ""
+) -> Panel:
     """A histogram over time; each cell is the colour of its share."""
     options = {
         "calculate": False,
         "cellGap": 1,
-        "color": {"mode": "scheme", "scheme": "Cividis", "steps": 64, "reverse": False},
+        "color": {
+            "mode": "scheme",
+            "scheme": "Cividis",
+            "fill": GREY,
+            "scale": "exponential",
+            "exponent": 0.5,
+            "steps": 64,
+            "reverse": False,
+        },
+        "exemplars": {"color": VERMILLION},
+        "showValue": "never",
         "yAxis": {"axisPlacement": "left", "reverse": False, "unit": "none"},
         "rowsFrame": {"layout": "le"},
-        "tooltip": {"mode": "single", "yHistogram": True},
+        "tooltip": {"mode": "single", "yHistogram": True, "showColorScale": True},
         "legend": {"show": True},
-        "cellValues": {"unit": unit},
+        "cellValues": {"unit": unit, "decimals": 0},
     }
-    query = Query(expr, "{{le}}", form="heatmap")
-    return Panel("heatmap", title, description, unit, (query,), width, options)
+    query = Query(expr, "{{le}}", form="heatmap", exemplars=True)
+    return Panel("heatmap", title, description, unit, (query,), width, options, empty=empty)
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,6 +222,7 @@ class Column:
     unit: str = "short"
     steps: tuple[tuple[float | None, str], ...] = ()
     decimals: int | None = None
+    mappings: tuple[Json, ...] = ()
 
 
 def table(
@@ -175,8 +232,13 @@ def table(
     *columns: Column,
     width: int = 24,
     sort_by: str = "",
+    empty: str = "",
+    cell_links: Mapping[str, Sequence[Json]] | None = None,
 ) -> Panel:
-    """The newest values, one row per set of labels. labels: (label, its heading), in order."""
+    """The newest values, one row per set of labels. labels: (label, its heading), in order.
+
+    cell_links: by a column's heading, where a click on one of its cells leads.
+    """
     queries = tuple(Query(column.expr, instant=True, form="table") for column in columns)
     single = len(columns) == 1
     names = {f"Value #{ref(at)}": column.title for at, column in enumerate(columns)}
@@ -199,7 +261,7 @@ def table(
             "renameByName": {**dict(labels), **names},
         },
     }
-    options: Json = {"showHeader": True, "cellHeight": "sm", "footer": {"show": False}}
+    options: Json = {"showHeader": True, "cellHeight": "sm"}
     if sort_by:
         options["sortBy"] = [{"displayName": sort_by, "desc": True}]
     return Panel(
@@ -211,7 +273,11 @@ def table(
         width,
         options,
         {"align": "auto", "cellOptions": {"type": "auto"}, "filterable": False},
-        overrides=tuple(_column_override(column) for column in columns),
+        overrides=(
+            *(_column_override(column) for column in columns),
+            *(_links_override(heading, links) for heading, links in (cell_links or {}).items()),
+        ),
+        empty=empty,
         transformations=(tidy,) if single else (merge, tidy),
     )
 
@@ -223,7 +289,22 @@ def _column_override(column: Column) -> Json:
     if column.steps:
         properties.append({"id": "thresholds", "value": thresholds(column.steps)})
         properties.append({"id": "custom.cellOptions", "value": {"type": "color-text"}})
+    if column.mappings:
+        properties.append({"id": "mappings", "value": list(column.mappings)})
+        properties.append({"id": "custom.cellOptions", "value": {"type": "color-text"}})
     return {"matcher": {"id": "byName", "options": column.title}, "properties": properties}
+
+
+def _links_override(heading: str, links: Sequence[Json]) -> Json:
+    return {
+        "matcher": {"id": "byName", "options": heading},
+        "properties": [{"id": "links", "value": list(links)}],
+    }
+
+
+def link(title: str, url: str, *, new_tab: bool = False) -> Json:
+    """Where a click on a value leads. url: may hold Grafana's `${__value.raw}` and its like."""
+    return {"title": title, "url": url, "targetBlank": new_tab}
 
 
 def ref(at: int) -> str:

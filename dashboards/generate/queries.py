@@ -1,14 +1,19 @@
-"""How the exporter's series are asked for: filtered, per account, and steady over a catch-up.
+"""How the exporter's series are asked for: filtered, joined over exporters, per integration.
 
-Each selector has the dashboard's `$job`, `$instance` and `$integration`. N exporters that share a
-key report the same account, so account-level series are `max by (integration)` before any sum.
+Each selector has the dashboard's variables. A *site* is one integration as one job scrapes it: its
+exporters' counters are joined by `max` before they are rated, as in the recording rules, so that
+neither a restart nor a pod that moves halves an hour. Of a gauge of the account, too, each site has
+one value, however many exporters share its key.
 """
 
-OF_INTEGRATION = 'job=~"$job",instance=~"$instance",integration=~"$integration"'
-OF_PROCESS = 'job=~"$job",instance=~"$instance"'
+OF_PROCESS = 'cluster=~"$cluster",namespace=~"$namespace",job=~"$job",instance=~"$instance"'
+OF_INTEGRATION = OF_PROCESS + ',integration=~"$integration"'
+SITE = "cluster, namespace, job, integration"
+TARGET = "cluster, namespace, job, instance"
 WEEK = " offset 1w"
-BEHIND_SECONDS = 600
-"""As in the alerts: an exporter that was further behind within the range gives no rate."""
+BEHIND_SECONDS = 1200
+"""Behind by more than this, an exporter is catching up: a sweep may take ten minutes, and is read
+with the polls and the overlap on top."""
 
 
 def of(metric: str, *matchers: str) -> str:
@@ -17,19 +22,29 @@ def of(metric: str, *matchers: str) -> str:
 
 
 def process(metric: str, *matchers: str) -> str:
-    """The series of the chosen processes, of a metric that has no integration."""
+    """The series of the chosen exporters, of a metric that has no integration."""
     return f"{metric}{{{','.join((OF_PROCESS, *matchers))}}}"
 
 
+def of_exporters(expr: str) -> str:
+    """`expr` of exporters only: other programs have `process_` metrics, too."""
+    return f"{expr} and on ({TARGET}) {process('isnotai_exporter_build_info')}"
+
+
+def site(expr: str, *labels: str) -> str:
+    """One value per site (and labels), however many exporters share its key."""
+    return f"max by ({', '.join((SITE, *labels))}) ({expr})"
+
+
 def account(expr: str, *labels: str) -> str:
-    """One value per integration (and labels), however many exporters share its key."""
+    """One value per integration (and labels)."""
     return f"max by ({', '.join(('integration', *labels))}) ({expr})"
 
 
 def total(expr: str, *labels: str) -> str:
-    """The sum over the chosen integrations, by labels."""
+    """The sum over the sites, by labels."""
     by = f" by ({', '.join(labels)})" if labels else ""
-    return f"sum{by} ({account(expr, *labels)})"
+    return f"sum{by} ({site(expr, *labels)})"
 
 
 def window(metric: str, *matchers: str) -> str:
@@ -37,30 +52,52 @@ def window(metric: str, *matchers: str) -> str:
     return of(metric, 'window="$window"', *matchers)
 
 
-def steady(expr: str, offset: str = "") -> str:
-    """`expr` without the exporters that were catching up within the hour before.
+def gained(
+    metric: str,
+    by: tuple[str, ...] = (),
+    *,
+    within: str = "1h",
+    offset: str = "",
+    labels: tuple[str, ...] = (),
+) -> str:
+    """What a counter of the ledger gained within a time before, summed over the sites, `by` labels.
 
-    A backlog lands in one scrape, and would look like a wave of sessions.
+    labels: those of the metric that are to be kept apart while joining, besides the site's.
     """
+    keep = tuple(label for label in by if label not in SITE.split(", "))
+    joined = site(f"max_over_time({of(metric)}[2m])", *dict.fromkeys((*keep, *labels)))
+    grouped = f" by ({', '.join(by)})" if by else ""
+    return f"sum{grouped} (increase({joined}[{within}:1m]{offset}))"
+
+
+SESSIONS, BOTS = "isnotai_sessions_total", "isnotai_bot_sessions_total"
+
+
+def share_of_bots(
+    by: tuple[str, ...] = (), *, within: str = "1h", offset: str = "", least: int = 0
+) -> str:
+    """Bots over sessions within a time before. least: sessions, below which there is no share."""
+    bots = gained(BOTS, by, within=within, offset=offset)
+    sessions = gained(SESSIONS, by, within=within, offset=offset)
+    at_least = f">= {least}" if least else "> 0"
+    return f"{bots} / ({sessions} {at_least})"
+
+
+_IN_RANGE = gained(BOTS, ("integration",), within="$__range", offset=" @ end()")
+TOP_INTEGRATIONS = f"and on (integration) topk(10, {_IN_RANGE})"
+"""Ten integrations at most, the same over the whole picture: those with most bots in its range."""
+
+
+def per_minute(metric: str, by: str, *matchers: str) -> str:
+    """What a counter of the exporter gained a minute, by a label, over the last hour.
+
+    Most polls come every five or fifteen minutes; over a scrape or two most would show as 0.
+    """
+    return f"sum by ({by}) (increase({of(metric, *matchers)}[1h])) / 60"
+
+
+def behind() -> str:
+    """How far each exporter's frontier is behind the API's clock, which it goes by."""
     frontier = of("isnotai_session_frontier_timestamp_seconds")
-    behind = f"max_over_time((time() - {frontier})[1h:1m]{offset}) > {BEHIND_SECONDS}"
-    return f"{expr} unless on (job, instance, integration) {behind}"
-
-
-def hourly(metric: str, *labels: str, offset: str = "") -> str:
-    """What a ledger counter gained in the last hour, per integration and labels, but for
-    catch-ups."""
-    return account(steady(f"increase({of(metric)}[1h]{offset})", offset), *labels)
-
-
-def share_of_bots(offset: str = "") -> str:
-    """Bots over sessions of the last hour, over all chosen integrations."""
-    bots = hourly("isnotai_bot_sessions_total", offset=offset)
-    sessions = hourly("isnotai_sessions_total", offset=offset)
-    return f"sum ({bots}) / (sum ({sessions}) > 0)"
-
-
-def scores() -> str:
-    """The buckets of final bot scores, per second, over all chosen integrations."""
-    rate = f"rate({of('isnotai_session_bot_score_bucket')}[$__rate_interval])"
-    return f"sum by (le) ({account(steady(rate), 'le')})"
+    skew = of("isnotai_api_clock_skew_seconds")
+    return f"(time() - {frontier} + {skew} or time() - {frontier})"

@@ -12,21 +12,38 @@ from dashboards.generate.panels import (
     lines,
     stat,
     table,
+    words,
 )
 from dashboards.generate.queries import account, of, total
 
+_NO_LIMIT = "no limit set: quota.limits says what your plan allows"
+_NO_REQUEST = "no request was sent in this time"
+_USED_STEPS = ((None, BLUE), (0.8, ORANGE), (1, VERMILLION))
+_USED = account(of("isnotai_quota_used_ratio"), "metric")
 _MONTH_LEFT = (
     "scalar((days_in_month() - day_of_month() + 1) * 86400 - hour() * 3600 - minute() * 60)"
 )
-_USED_STEPS = ((None, BLUE), (0.8, ORANGE), (1, VERMILLION))
-_USED = account(of("isnotai_quota_used_ratio"), "metric")
-_PACE = account(f"deriv({of('isnotai_quota_used_ratio')}[1d])", "metric")
-_MONTH_END = account(
-    f"predict_linear({of('isnotai_quota_used_ratio')}[1d], {_MONTH_LEFT})", "metric"
+_MONTH_GONE = (
+    "scalar(clamp_min((day_of_month() - 1) * 86400 + hour() * 3600 + minute() * 60, 86400))"
 )
-_LAST_FOR = f"((1 - {_USED}) > 0) / ({_PACE} > 0)"
-_REQUESTS = f"rate({of('isnotai_api_requests_total')}[$__rate_interval])"
-_THROTTLED = "rate({}[$__rate_interval])".format(of("isnotai_api_requests_total", 'code="429"'))
+_STORED = 'metric="storage_bytes"'
+_CONSUMED = 'metric!="storage_bytes"'
+_PACE = account(of("isnotai_quota_used_ratio", _CONSUMED), "metric") + f" / {_MONTH_GONE}"
+"""Of the limit, a second, over the month so far: a working day and a Sunday count as they came."""
+_MONTH_END = (
+    account(of("isnotai_quota_used_ratio", _CONSUMED), "metric")
+    + f" + {_PACE} * {_MONTH_LEFT} or "
+    + account(of("isnotai_quota_used_ratio", _STORED), "metric")
+)
+_LASTS_FOR = (
+    f"clamp_max(clamp_min(1 - {_USED}, 0) / ({_PACE} > 0), {_MONTH_LEFT})"
+    f" or clamp_max(clamp_min(1 - {_USED}, 0) * 1e12, {_MONTH_LEFT})"
+)
+"""Until the limit is used up, and no longer than the month, when it begins anew; 0: it is."""
+_USED_UP = words((0, "used up", VERMILLION))
+_REQUESTS = "increase({}[1h]) / 60".format(of("isnotai_api_requests_total"))
+_THROTTLED = "increase({}[1h]) / 60".format(of("isnotai_api_requests_total", 'code="429"'))
+_NEVER_THROTTLED = "no request was answered with 429"
 
 _NOW = Row(
     "Now",
@@ -41,44 +58,70 @@ _NOW = Row(
             width=5,
             steps=_USED_STEPS,
             decimals=1,
+            empty=_NO_LIMIT,
+        ),
+        stat(
+            "Forecast for the month's end",
+            "The largest part of a monthly limit that will be used up when the month (UTC) ends, "
+            "at this month's pace so far. Above 100 % it does not last.",
+            "percentunit",
+            f"max ({_MONTH_END})",
+            width=5,
+            steps=_USED_STEPS,
+            decimals=1,
+            empty=_NO_LIMIT,
         ),
         stat(
             "First limit lasts for",
-            "When, at the pace of the last day, the first monthly limit is used up; a month that "
-            "ends before resets it.",
+            "When, at this month's pace so far, the first monthly limit is used up; the rest of "
+            "the month at most, since all begin anew then.",
             "s",
-            f"min ({_LAST_FOR})",
-            width=5,
-            steps=((None, VERMILLION), (604800, ORANGE), (2592000, BLUE)),
+            f"min ({_LASTS_FOR})",
+            width=4,
+            mappings=_USED_UP,
+            empty=_NO_LIMIT,
         ),
         stat(
             "Requests a minute",
-            "HTTP requests that the exporters send to the API, retries included.",
-            "rpm",
-            f"sum ({_REQUESTS}) * 60",
+            "HTTP requests that the exporters sent to the API in the last hour, retries included.",
+            "reqpm",
+            f"sum ({_REQUESTS})",
+            width=3,
             decimals=1,
+            empty=_NO_REQUEST,
         ),
         stat(
             "Of the budget",
-            "Requests a minute over what the exporters allow themselves. Near 100 % they wait, "
-            "and counting falls behind.",
+            "Requests a minute over what the exporters allow themselves, for the last hour. Near "
+            "100 % they wait, and counting falls behind.",
             "percentunit",
-            f"sum ({_REQUESTS}) * 60 / sum ({of('isnotai_api_budget_requests')})",
-            width=5,
+            f"sum ({_REQUESTS}) / sum ({of('isnotai_api_budget_requests')})",
+            width=3,
             steps=((None, BLUE), (0.8, ORANGE), (1, VERMILLION)),
             decimals=1,
+            empty=_NO_REQUEST,
         ),
         stat(
             "Throttled",
-            "Share of requests that the API answered with 429. More than 5 % raises an alert.",
+            "Share of the last hour's requests that the API answered with 429. More than 5 % "
+            "raises an alert.",
             "percentunit",
-            f"sum ({_THROTTLED}) / sum ({_REQUESTS})",
-            width=5,
+            f"sum ({_THROTTLED}) / (sum ({_REQUESTS}) > 0)",
+            width=4,
             steps=((None, BLUE), (0.01, ORANGE), (0.05, VERMILLION)),
             decimals=2,
+            empty=_NEVER_THROTTLED,
         ),
     ),
 )
+
+
+def _storage_with_limit() -> str:
+    """What is stored, where it has a limit; with the label that its limit has."""
+    stored = account(of("isnotai_usage_storage_bytes"))
+    limit = account(of("isnotai_quota_limit", _STORED), "metric")
+    return f"{limit} * 0 + on (integration) group_left () {stored}"
+
 
 _LIMITS = Row(
     "Consumption against limits",
@@ -86,17 +129,25 @@ _LIMITS = Row(
     (
         table(
             "Limits",
-            "This month's consumption against the limits in the settings. Forecast: at the pace "
-            "of the last day, what the month will have used when it ends; above 100 % it does "
-            "not last.",
+            "This month's consumption against the limits in the settings. Forecast: at the "
+            "month's pace so far, what it will have used when it ends; above 100 % it does not "
+            "last. Storage has units of its own.",
             (("integration", "Integration"), ("metric", "Metric")),
-            Column("Month", account(of("isnotai_usage", 'period="month"'), "metric"), "short"),
-            Column("Limit", account(of("isnotai_quota_limit"), "metric"), "short"),
+            Column(
+                "Month",
+                account(of("isnotai_usage", 'period="month"', _CONSUMED), "metric")
+                + " and on (integration, metric) "
+                + of("isnotai_quota_limit"),
+            ),
+            Column("Limit", account(of("isnotai_quota_limit", _CONSUMED), "metric")),
+            Column("Stored", _storage_with_limit(), "bytes"),
+            Column("Storage limit", account(of("isnotai_quota_limit", _STORED), "metric"), "bytes"),
             Column("Used", _USED, "percentunit", _USED_STEPS, 1),
             Column("Forecast", _MONTH_END, "percentunit", _USED_STEPS, 1),
-            Column("Lasts for", _LAST_FOR, "s"),
+            Column("Lasts for", _LASTS_FOR, "s", mappings=_USED_UP),
             width=14,
             sort_by="Forecast",
+            empty=_NO_LIMIT,
         ),
         lines(
             "Part of the limit",
@@ -105,9 +156,14 @@ _LIMITS = Row(
             "percentunit",
             Query(f"max by (metric) ({_USED})", "{{metric}}"),
             width=10,
+            steps=((None, BLUE), (1, VERMILLION)),
+            steps_drawn=True,
+            empty=_NO_LIMIT,
         ),
     ),
 )
+
+_NO_USAGE = "usage is switched off, or was not read yet"
 
 _CONSUMPTION = Row(
     "Consumption",
@@ -118,18 +174,20 @@ _CONSUMPTION = Row(
             "Consumed since midnight UTC, per metric, summed over the integrations, on a "
             "logarithmic axis.",
             "short",
-            Query(total(of("isnotai_usage", 'period="day"'), "metric"), "{{metric}}"),
+            Query(total(of("isnotai_usage", 'period="day"', _CONSUMED), "metric"), "{{metric}}"),
             width=8,
             log=True,
+            empty=_NO_USAGE,
         ),
         lines(
             "This month",
             "Consumed since the month (UTC) began, on a logarithmic axis. Absent while not all of "
             "its days can be read.",
             "short",
-            Query(total(of("isnotai_usage", 'period="month"'), "metric"), "{{metric}}"),
+            Query(total(of("isnotai_usage", 'period="month"', _CONSUMED), "metric"), "{{metric}}"),
             width=8,
             log=True,
+            empty="not all days of this month can be read",
         ),
         lines(
             "Storage",
@@ -140,6 +198,7 @@ _CONSUMPTION = Row(
                 "{{integration}}",
             ),
             width=8,
+            empty="the API reports no storage",
         ),
     ),
 )
@@ -150,11 +209,12 @@ _API = Row(
     (
         lines(
             "Requests against budget and tier",
-            "Requests a minute, what the exporters allow themselves, and what the tier allows. "
+            "Requests a minute (of the hour before), what the exporters allow themselves, and "
+            "what the tier allows, on a logarithmic axis. "
             "Above the budget nothing is sent; what lies between budget and tier is for others. "
             "Exporters that share a key have each a part of its budget, so theirs add up.",
-            "rpm",
-            Query(f"sum ({_REQUESTS}) * 60", "requests", BLUE),
+            "reqpm",
+            Query(f"sum ({_REQUESTS})", "requests", BLUE),
             Query(
                 f"sum ({of('isnotai_api_budget_requests')})",
                 "budget",
@@ -167,22 +227,28 @@ _API = Row(
                 VERMILLION,
                 dashed=True,
             ),
+            width=10,
+            log=True,
+            empty=_NO_REQUEST,
         ),
         lines(
             "Requests by code",
-            "Requests a minute by status code; timeout and connection: no answer.",
-            "rpm",
-            Query(f"sum by (code) ({_REQUESTS}) * 60", "{{code}}"),
+            "Requests a minute by status code, of the hour before; timeout and connection: no "
+            "answer.",
+            "reqpm",
+            Query(f"sum by (code) ({_REQUESTS})", "{{code}}"),
             stacked=True,
-            width=6,
+            width=7,
+            empty=_NO_REQUEST,
         ),
         lines(
             "Throttling",
-            "Requests a minute that the API answered with 429; the ten integrations with most. "
-            "The exporters wait as it asks.",
-            "rpm",
-            Query(f"topk(10, sum by (integration) ({_THROTTLED}) * 60)", "{{integration}}"),
-            width=6,
+            "Requests a minute that the API answered with 429, of the hour before; the ten "
+            "integrations with most. The exporters wait as it asks.",
+            "reqpm",
+            Query(f"topk(10, sum by (integration) ({_THROTTLED}))", "{{integration}}"),
+            width=7,
+            empty=_NEVER_THROTTLED,
         ),
     ),
 )
@@ -193,10 +259,12 @@ _STATS = Row(
     (
         bars(
             "Requests by resource",
-            "Requests a minute by what they ask for. Sessions come first when the budget is tight.",
-            "rpm",
-            Query(f"sort_desc(sum by (resource) ({_REQUESTS}) * 60)", "{{resource}}", instant=True),
-            decimals=1,
+            "Requests a minute by what they ask for, over the last hour. Sessions come first when "
+            "the budget is tight.",
+            "reqpm",
+            Query(f"sort_desc(sum by (resource) ({_REQUESTS}))", "{{resource}}", instant=True),
+            decimals=2,
+            empty=_NO_REQUEST,
         ),
         table(
             "Stats",
@@ -205,6 +273,7 @@ _STATS = Row(
             (("integration", "Integration"), ("stat", "Stat")),
             Column("Value", account(of("isnotai_stats"), "stat")),
             width=8,
+            empty="stats are switched off, or were not read yet",
         ),
         table(
             "Keys",
@@ -221,6 +290,7 @@ _STATS = Row(
                 + account(of("isnotai_api_rate_limit_requests")),
             ),
             width=8,
+            empty="no exporter is up",
         ),
     ),
 )

@@ -14,7 +14,8 @@ def label_variable(name: str, label: str, query: str) -> Json:
         "definition": query,
         "includeAll": True,
         "multi": True,
-        "allValue": ".+",
+        # Not ".+": what was backfilled has no job and no instance, and many have no cluster.
+        "allValue": ".*",
         "current": {"selected": True, "text": ["All"], "value": ["$__all"]},
         "refresh": 2,
         "sort": 1,

@@ -11,15 +11,18 @@ from typing import Any
 
 import pytest
 
+from alerts.generate.model import RUNBOOKS
 from alerts.generate.outputs import alerts
-from dashboards.generate.boards import files
+from dashboards.generate.boards import files, resources
+from dashboards.generate.security import VENDOR
 from exporter.collect import registry
 from exporter.metrics import catalogue
 
 FOLDER = Path(__file__).resolve().parents[2] / "dashboards" / "grafana"
+RESOURCES = FOLDER.with_name("grafana-v2")
 NAMES = sorted(files())
 UNITS = {
-    *("none", "short", "percentunit", "s", "bytes", "ops", "opm", "rpm"),
+    *("none", "short", "percentunit", "s", "bytes", "reqpm"),
     *("dateTimeFromNow", "bool_yes_no"),
 }
 PROCESS_METRICS = {
@@ -27,7 +30,10 @@ PROCESS_METRICS = {
     "process_cpu_seconds_total",
     "process_start_time_seconds",
 }
-SELECTOR = re.compile(r"\b((?:isnotai|process|python)_\w+)(\{[^}]*\})?")
+SELECTOR = re.compile(r"(?<!:)\b((?:isnotai|process|python)_\w+)(\{[^}]*\})?")
+GRAFANAS_OWN = {
+    *("__rate_interval", "__range", "__all", "__url_time_range", "__value", "__field"),
+}
 COLOURS = {
     *("#56B4E9", "#E69F00", "#009E73", "#D55E00", "#CC79A7", "#F0E442", "#0072B2", "#999999"),
 }
@@ -41,7 +47,7 @@ def board(name: str) -> dict[str, Any]:
 
 def panels(name: str) -> list[dict[str, Any]]:
     """Its panels, without the headings of rows."""
-    return [panel for panel in board(name)["panels"] if panel["type"] != "row"]
+    return [panel for panel in board(name)["panels"] if panel["type"] not in ("row", "text")]
 
 
 def titled(name: str, title: str) -> dict[str, Any]:
@@ -68,13 +74,14 @@ def known_names() -> set[str]:
 
 def test_the_files_are_what_the_code_makes() -> None:
     assert {path.name: path.read_text() for path in FOLDER.iterdir()} == files()
+    assert {path.name: path.read_text() for path in RESOURCES.iterdir()} == resources()
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_each_metric_named_is_in_the_catalogue(name: str) -> None:
     text = (FOLDER / name).read_text()
 
-    assert set(re.findall(r"\bisnotai_\w+", text)) <= known_names()
+    assert set(re.findall(r"(?<!:)\bisnotai_\w+", text)) <= known_names()
 
 
 def test_each_metric_of_the_catalogue_is_on_some_panel() -> None:
@@ -94,8 +101,8 @@ def test_each_selector_has_the_dashboards_variables(name: str) -> None:
     own = {metric.exposed_name for metric in catalogue.METRICS if not metric.per_integration}
     for expr in expressions(name):
         for metric, matchers in SELECTOR.findall(expr):
-            assert 'job=~"$job"' in matchers, expr
-            assert 'instance=~"$instance"' in matchers, expr
+            for name_of in ("cluster", "namespace", "job", "instance"):
+                assert f'{name_of}=~"${name_of}"' in matchers, expr
             if metric not in own | PROCESS_METRICS:
                 assert 'integration=~"$integration"' in matchers, expr
 
@@ -107,7 +114,8 @@ def test_rates_take_the_scrape_interval_into_account_and_counters_are_rated(name
             assert span == "$__rate_interval", (function, expr)
         for counter in re.finditer(r"\b\w+_total\{[^}]*\}(\[?)", expr):
             before = expr[: counter.start()]
-            assert re.search(r"\b(rate|increase)\($", before), expr
+            joined = r"\bincrease\(max by \([\w, ]+\) \(max_over_time\($"
+            assert re.search(rf"\b(rate|increase)\($|{joined}", before), expr
             assert counter[1] == "[", expr
 
 
@@ -155,17 +163,18 @@ def test_the_variables_are_those_that_a_user_expects(name: str) -> None:
     assert variables["datasource"]["type"] == "datasource"
     assert variables["datasource"]["query"] == "prometheus"
     assert variables["datasource"]["label"] == "Data source"
-    for label in ("job", "instance", "integration"):
+    for label in ("cluster", "namespace", "job", "instance", "integration"):
         variable = variables[label]
         assert variable["multi"] is True
         assert variable["includeAll"] is True
-        assert variable["allValue"] == ".+"
+        # dashboard-linter wants ".+"; but a backfilled series has no job, many have no cluster.
+        assert variable["allValue"] == ".*"
         assert variable["label"] == label.title()
         assert variable["refresh"] == 2
         assert variable["datasource"]["uid"] == "${datasource}"
         assert re.fullmatch(rf"label_values\(.+, {label}\)", variable["definition"])
     used = set(re.findall(r"\$\{?(\w+)", (FOLDER / name).read_text()))
-    assert used - {"__rate_interval", "__all"} == set(variables)
+    assert used - GRAFANAS_OWN == set(variables)
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -191,10 +200,10 @@ def test_uid_schema_and_links_are_fixed(name: str) -> None:
     others = {f"/d/{path.removesuffix('.json')}" for path in NAMES if path != name}
 
     assert f"{content['uid']}.json" == name
-    assert content["schemaVersion"] >= 39
+    assert content["schemaVersion"] >= 42
     assert content["editable"] is False
     assert "id" not in content
-    assert {link["url"] for link in content["links"]} == others | {"https://dash.isnotai.com"}
+    assert {link["url"] for link in content["links"]} == {*others, VENDOR, RUNBOOKS}
     for link in content["links"]:
         assert link["includeVars"] is link["url"].startswith("/d/")
 
@@ -220,27 +229,53 @@ def test_no_panel_names_a_session_or_a_user(name: str) -> None:
 def test_account_level_gauges_are_not_summed_over_the_exporters_that_share_a_key(name: str) -> None:
     account = ("isnotai_analytics", "isnotai_usage", "isnotai_quota", "isnotai_stats")
     ledger = ("isnotai_sessions", "isnotai_bot_session", "isnotai_session_flags")
+    matched = r"on \(integration, metric\) $"
     for expr in expressions(name):
         for found in re.finditer(r"\b(isnotai_\w+)\{", expr):
             if found[1].startswith((*account, *ledger)):
                 before = expr[: found.start()]
-                assert re.search(r"(max|min) by \([\w, ]+\) \((\w+\()?\(*$", before), expr
+                grouped = r"(max|min|sum) by \([\w, ]+\) \((\w+\()?\(*$"
+                assert re.search(f"{grouped}|{matched}", before), expr
+
+
+LEDGER = (
+    r"\b(?:isnotai_(?:bot_)?sessions_total|isnotai_(?:bot_)?session_flags_total"
+    r"|isnotai_session_bot_score_\w+|isnotai_late_sessions_total|isnotai_session_gap_seconds_total)"
+)
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_rates_on_ledger_counters_leave_out_exporters_that_catch_up(name: str) -> None:
-    counters = (
-        r"isnotai_(?:bot_)?sessions_total|isnotai_(?:bot_)?session_flags_total"
-        r"|isnotai_session_bot_score"
-    )
-    rated = rf"(?:rate|increase)\((?:{counters})\w*\{{[^}}]*\}}\[[^\]]+\](?: offset 1w)?\)"
-    behind = (
-        r" unless on \(job, instance, integration\) max_over_time\(\(time\(\) - "
-        r"isnotai_session_frontier_timestamp_seconds\{[^}]*\}\)\[1h:1m\](?: offset 1w)?\) > 600"
+def test_the_ledgers_counters_are_joined_over_a_sites_exporters_before_they_are_rated(
+    name: str,
+) -> None:
+    joined = (
+        r"increase\(max by \(cluster, namespace, job, integration(?:, \w+)?\) "
+        rf"\(max_over_time\({LEDGER}\{{[^}}]*\}}\[2m\]\)\)\[(?:10m|1h|\$__range):1m\]"
     )
     for expr in expressions(name):
-        assert len(re.findall(rated, expr)) == len(re.findall(rated + behind, expr)), expr
-        assert len(re.findall(rf"\b(?:{counters})", expr)) == len(re.findall(rated, expr)), expr
+        assert len(re.findall(LEDGER, expr)) == len(re.findall(joined, expr)), expr
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_an_age_of_the_frontier_goes_by_the_apis_clock(name: str) -> None:
+    for expr in expressions(name):
+        ages = re.findall(r"time\(\) - isnotai_session_frontier_timestamp_seconds", expr)
+        right = re.findall(
+            r"\(time\(\) - isnotai_session_frontier_timestamp_seconds\{[^}]*\} \+ "
+            r"isnotai_api_clock_skew_seconds\{[^}]*\} or time\(\) - ",
+            expr,
+        )
+        assert len(ages) == 2 * len(right), expr
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_other_programs_processes_are_left_out(name: str) -> None:
+    for expr in expressions(name):
+        for found in re.finditer(r"\bprocess_\w+\{[^}]*\}", expr):
+            rest = expr[found.end() :]
+            among_exporters = re.search(r"and on \([\w, ]+\) isnotai_exporter_build_info", rest)
+            times = "isnotai_exporter_build_info" in expr[: found.start()]
+            assert among_exporters or times, expr
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -256,7 +291,7 @@ def test_fixed_colours_are_for_lines_whose_name_is_fixed(name: str) -> None:
         ("notai-exporter.json", "Polls", registry.NAMES),
         ("notai-exporter.json", "Failed and skipped polls", registry.NAMES),
         ("notai-exporter.json", "OTLP exports", catalogue.OUTCOMES),
-        ("notai-usage.json", "Today", (*catalogue.USAGE_METRICS, "storage_bytes")),
+        ("notai-usage.json", "Today", catalogue.USAGE_METRICS),
         ("notai-usage.json", "Requests by code", ("200", "429", "500", "timeout", "connection")),
     ],
 )
@@ -305,7 +340,8 @@ def test_quantiles_of_scores_have_no_gaps_at_less_than_a_session_a_minute() -> N
     assert len(targets) == 4
     for target in targets:
         spans = re.findall(r"_(?:bucket|sum|count)\{[^}]*\}\[([^\]]+)\]", target["expr"])
-        assert set(spans) == {"1h"}, target["expr"]
+        assert set(spans) == {"2m"}, target["expr"]
+        assert "[1h:1m]" in target["expr"]
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -315,6 +351,68 @@ def test_fifty_integrations_draw_ten_lines(name: str) -> None:
             if one["type"] == "timeseries" and "{{integration}}" in target["legendFormat"]:
                 assert re.search(r"\b(topk|bottomk)\(10, ", target["expr"]), one["title"]
                 assert "ten" in one["description"], one["title"]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_each_panel_says_why_it_is_empty(name: str) -> None:
+    for one in panels(name):
+        assert len(one["fieldConfig"]["defaults"].get("noValue", "").split()) >= 1, one["title"]
+
+
+def test_a_limit_that_is_not_set_is_called_so() -> None:
+    about_limits = [
+        one
+        for one in panels("notai-usage.json")
+        if any("isnotai_quota" in target["expr"] for target in one["targets"])
+    ]
+
+    assert len(about_limits) == 5
+    for one in about_limits:
+        assert one["fieldConfig"]["defaults"]["noValue"].startswith("no limit set"), one["title"]
+
+
+def test_bytes_are_shown_as_bytes_and_never_beside_counts() -> None:
+    for one in panels("notai-usage.json"):
+        units = {one["fieldConfig"]["defaults"]["unit"]}
+        for target in one["targets"]:
+            metrics = re.findall(r"(isnotai_usage|isnotai_quota_limit)\{([^}]*)\}", target["expr"])
+            if units == {"short"} and one["type"] == "timeseries":
+                assert all('metric!="storage_bytes"' in inside for _, inside in metrics)
+
+
+def test_what_is_shown_during_a_wave_is_on_the_first_board() -> None:
+    queries = {one["title"]: one["targets"][0]["expr"] for one in panels("notai-security.json")}
+
+    assert "[10m:1m]" in queries["Bots in ten minutes, by integration"]
+    assert queries["Most affected, last hour"].startswith("topk(1, sum by (integration)")
+    assert "$__range" in queries["Bots, selected range"]
+    assert "isnotai_bot_session_flags_total" in queries["Flags of bots, an hour"]
+    assert "ALERTS{" in queries["Alerts"]
+    named = {one["name"] for one in board("notai-security.json")["annotations"]["list"]}
+    assert named == {"Alerts", "Restarts", "Catching up"}
+    (words,) = (
+        panel["options"]["content"]
+        for panel in board("notai-security.json")["panels"]
+        if panel["type"] == "text"
+    )
+    assert "isnotai-exporter sessions --bot-only --since 1h" in words
+    assert VENDOR in words
+    assert RUNBOOKS in words
+
+
+def test_a_line_and_a_row_lead_to_their_integration_alone() -> None:
+    for title in ("Bots in ten minutes, by integration", "Evidence against chance"):
+        (link,) = titled("notai-security.json", title)["fieldConfig"]["defaults"]["links"]
+        assert "var-integration=${__field.labels.integration}" in link["url"]
+    for title in ("By integration", "Analytics by integration"):
+        overrides = titled("notai-security.json", title)["fieldConfig"]["overrides"]
+        (links,) = (
+            one["value"]
+            for override in overrides
+            if override["matcher"]["options"] == "Integration"
+            for one in override["properties"]
+        )
+        assert "var-integration=${__value.raw}" in links[0]["url"]
 
 
 def test_the_clock_skew_keeps_its_sign_among_the_ten_largest_either_way() -> None:

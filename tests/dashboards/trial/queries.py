@@ -45,14 +45,19 @@ def queries_of(dashboard: dict[str, Any]) -> Iterator[Asked]:
             yield Asked(dashboard["title"], panel, target)
 
 
-def filled_in(expr: str, rate_interval: str) -> str:
-    """The query with All chosen. Raises ValueError for a variable that is not known here."""
+SCOPES = ("cluster", "namespace", "job", "instance", "integration")
+
+
+def filled_in(expr: str, rate_interval: str, span: str = "1h") -> str:
+    """The query with All chosen. span: of the dashboard, as a duration.
+
+    Raises ValueError for a variable that is not known here.
+    """
     known = {
-        "job": ".+",
-        "instance": ".+",
-        "integration": ".+",
+        **dict.fromkeys(SCOPES, ".*"),
         "window": "24h",
         "__rate_interval": rate_interval,
+        "__range": span,
     }
     filled = re.sub(
         r"\$(\w+)", lambda found: known.get(found[1], found[0]), expr.replace("${", "$").strip()

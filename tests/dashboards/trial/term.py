@@ -1,0 +1,369 @@
+"""A day of a simulated term, as a Prometheus that scrapes once a minute would have it.
+
+The exporter's own pipelines poll the simulated API at their default intervals, on a clock that is
+moved here: no socket, no waiting, the same numbers each time. Two integrations, a large calm one
+and a small one that has a wave of agents; an outage of the API, a pod that moves, a server whose
+clock is a quarter of an hour behind. The week before is what `backfill` would have written: its
+counters alone, without job and instance. Only the process's memory and CPU are invented.
+"""
+
+import asyncio
+import heapq
+import json
+import math
+from array import array
+from collections.abc import Awaitable, Callable, Iterable, Iterator
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from itertools import count
+from random import Random
+from unittest.mock import patch
+
+import httpx
+
+from exporter import pipeline as pipelines
+from exporter.api.retry import RetryPolicy
+from exporter.api.schema.session import Session, decode_session
+from exporter.api.times import MICROSECONDS
+from exporter.build import VERSION
+from exporter.commands.backfill import WRITTEN
+from exporter.ledger import rules, state
+from exporter.ledger.rules import Bounds, Rules, Tally
+from exporter.ledger.state import LedgerState
+from exporter.ledger.store import Store
+from exporter.metrics import catalogue
+from exporter.metrics.model import Histogram, Reading
+from exporter.metrics.snapshot import Family, Group, build
+from exporter.metrics.telemetry import Telemetry, dropped_counter
+from exporter.pipeline import Pipeline, Surroundings, polled
+from exporter.polling.frame import Poller
+from exporter.publish.backfill import Columns
+from exporter.publish.backfill import lines as backfilled
+from exporter.settings.load import load
+from exporter.simulator.app import Edge, create_app
+from exporter.simulator.clock import SimClock
+from exporter.simulator.lists import ListSettings
+from exporter.simulator.service import DEFAULT_KEY, ApiSettings
+from exporter.simulator.world import World, WorldSettings
+from tests.clocks import FakeClock
+
+END = datetime(2026, 9, 22, 20, 0, tzinfo=UTC).timestamp()
+"""A Tuesday evening. Fixed, so that each run gives the same numbers."""
+
+DAY_SECONDS = 86_400.0
+SCRAPE_SECONDS = 60.0
+WEEK_STEP_SECONDS = 300
+JOB, NAMESPACE = "isnotai-exporter", "notai"
+INSTANCES = ("exporter-6f7c:10984", "exporter-9d21:10984")
+LATENCY_SECONDS = (0.04, 0.4)
+QUOTA = "api_calls=600000,sessions=300000,storage_bytes=200000000000"
+
+_Key = tuple[str, tuple[tuple[str, str], ...]]
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """An integration. rate: sessions a second. wave: the rate and the share of bots during it.
+
+    skew: seconds by which its API's clock is ahead.
+    """
+
+    name: str
+    seed: int
+    rate: float
+    bot_share: float
+    wave: tuple[float, float] | None = None
+    skew: float = 0.0
+
+
+SITES = (
+    Site("campus", 11, rate=0.08, bot_share=0.05),
+    Site("library", 12, rate=0.02, bot_share=0.05, wave=(0.07, 0.72), skew=-900.0),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Day:
+    """When what happens, in seconds before the end. seconds: how long the day is."""
+
+    seconds: float = DAY_SECONDS
+    wave: tuple[float, float] = (5400.0, 900.0)
+    outage: tuple[float, float] = (39_600.0, 38_400.0)
+    move: float = 54_000.0
+    quota: str = ""
+    week: bool = True
+
+
+class Samples:
+    """Series by name and labels, each with its times and values, ascending."""
+
+    def __init__(self) -> None:
+        self.series: dict[_Key, tuple[array[float], array[float]]] = {}
+
+    def add(self, key: _Key, at: float, value: float) -> None:
+        """Append one sample."""
+        times, values = self.series.setdefault(key, (array("d"), array("d")))
+        times.append(at)
+        values.append(value)
+
+    def lines(self) -> Iterator[str]:
+        """An OpenMetrics file, whose names stand alone: the parts of histograms, too."""
+        for name in dict.fromkeys(name for name, _ in self.series):
+            yield f"# TYPE {name} unknown\n"
+            for (found, labels), (times, values) in self.series.items():
+                if found != name:
+                    continue
+                inner = ",".join(f"{key}={json.dumps(value)}" for key, value in labels)
+                for at, value in zip(times, values, strict=True):
+                    yield f"{name}{{{inner}}} {value!r} {at:.3f}\n"
+        yield "# EOF\n"
+
+
+@dataclass
+class _Api:
+    """One integration's simulated API, whose requests take time on the shared clock."""
+
+    site: Site
+    clock: FakeClock
+    start: float
+    app: Edge = field(init=False)
+    random: Random = field(init=False)
+
+    def __post_init__(self) -> None:
+        site = self.site
+        self.random = Random(site.seed)  # noqa: S311 - a simulation
+        settings = WorldSettings(
+            rate=site.rate, bot_share=site.bot_share, history=timedelta(days=8), invalid_share=0.001
+        )
+        start = datetime.fromtimestamp(self.start, UTC) + timedelta(seconds=site.skew)
+        self.app = create_app(
+            World(site.seed, settings, start),
+            SimClock(self.clock.monotonic, start),
+            ApiSettings(tier="pro", seed=site.seed, lists=ListSettings()),
+        )
+
+    def client(self) -> httpx.AsyncClient:
+        transport = httpx.ASGITransport(self.app)
+
+        async def timed(request: httpx.Request) -> httpx.Response:
+            response = await transport.handle_async_request(request)
+            low, high = LATENCY_SECONDS
+            self.clock.advance(low + (high - low) * self.random.random() ** 4)
+            return response
+
+        return httpx.AsyncClient(
+            transport=_Transport(timed), base_url="http://api.example", timeout=10.0
+        )
+
+    async def change(self, rate: float, bot_share: float) -> None:
+        """From now on so many sessions come, and such a share of them are bots."""
+        self.app.service.now()
+        self.app.service.world.change(rate=rate, bot_share=bot_share)
+
+    async def answer(self, down: str) -> None:
+        """From now on answer well (empty), or not at all: as the fault `down` has it."""
+        service = self.app.service
+        service.faults = replace(service.faults, down=down)
+
+    def sessions(self, before: float) -> Iterator[Session]:
+        """What the list shows of the sessions created before that time, the oldest first."""
+        for session in list(self.app.service.world.visible(self.app.service.now())):
+            if session.created >= before * MICROSECONDS:
+                break
+            decoded = decode_session(json.loads(session.json()))
+            if isinstance(decoded, Session):
+                yield decoded
+
+
+class _Transport(httpx.AsyncBaseTransport):
+    def __init__(self, handle: Callable[[httpx.Request], Awaitable[httpx.Response]]) -> None:
+        self._handle = handle
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        return await self._handle(request)
+
+
+class _Exporter:
+    """One life of the exporter: its pipelines, without a server."""
+
+    def __init__(
+        self, apis: list[_Api], store: Store, clock: FakeClock, instance: str, quota: str
+    ) -> None:
+        self.instance = instance
+        self.clock = clock
+        self.started = clock.now()
+        self.store = store
+        self.dropped = dropped_counter(clock.now())
+        self.pipelines: list[Pipeline] = []
+        for api in apis:
+            environment = {
+                "ISNOTAI_BASE_URL": "http://api.example",
+                "ISNOTAI_API_KEY": DEFAULT_KEY,
+                "ISNOTAI_INTEGRATION": api.site.name,
+                **({"ISNOTAI_QUOTA_LIMITS": quota} if quota else {}),
+            }
+            settings = load([], environment).settings
+            shared = Surroundings(
+                settings,
+                store,
+                clock,
+                (clock.now(), clock.monotonic()),
+                lambda: None,
+                RetryPolicy(Random(1).random),  # noqa: S311 - a simulation
+            )
+            (account,) = settings.accounts()
+            telemetry = Telemetry(clock.now(), polled(settings), self.dropped)
+            with patch.object(pipelines, "http_client", lambda _, api=api: api.client()):
+                self.pipelines.append(Pipeline(account, telemetry, shared))
+
+    def scrape(self, samples: Samples) -> None:
+        """What /metrics would show now."""
+        at = self.clock.now()
+        groups = [Group(one.account.integration, one.readings()) for one in self.pipelines]
+        snapshot = build([*groups, Group(None, self._own())], at)
+        target = {"job": JOB, "namespace": NAMESPACE, "instance": self.instance}
+        for family in snapshot.families:
+            for name, labels, value in _flat(family):
+                samples.add((name, tuple({**target, **labels}.items())), at, value)
+        age = at - self.started
+        for name, value in (
+            ("up", 1.0),
+            ("process_start_time_seconds", self.started),
+            ("process_resident_memory_bytes", (71 + 3 * math.sin(age / 9000)) * 2**20),
+            ("process_cpu_seconds_total", 0.9 + 0.004 * age),
+        ):
+            samples.add((name, tuple(target.items())), at, value)
+
+    def _own(self) -> Iterator[Reading]:
+        yield Reading(catalogue.EXPORTER_BUILD_INFO, 1.0, (VERSION, "simulated"))
+        yield Reading(catalogue.EXPORTER_RELOAD_OK, 1.0)
+        if self.store.last_commit is not None:
+            yield Reading(catalogue.EXPORTER_LAST_COMMIT, self.store.last_commit)
+        yield from self.dropped.readings()
+
+    async def close(self) -> None:
+        for one in self.pipelines:
+            await one.close()
+
+
+def _flat(family: Family) -> Iterator[tuple[str, dict[str, str], float]]:
+    """Its samples: name, labels, value."""
+    metric = family.metric
+    for point in family.points:
+        labels = dict(zip(metric.label_names, point.labels, strict=True))
+        if isinstance(point.value, Histogram):
+            edges = [*map(str, metric.buckets), "+Inf"]
+            for edge, cumulated in zip(edges, point.value.cumulative, strict=True):
+                yield f"{metric.name}_bucket", {**labels, "le": edge}, float(cumulated)
+            yield f"{metric.name}_sum", labels, point.value.sum
+            yield f"{metric.name}_count", labels, float(point.value.cumulative[-1])
+        else:
+            yield metric.exposed_name, labels, point.value
+
+
+class _Story:
+    """What happens on the day, in order of time."""
+
+    def __init__(self, day: Day, apis: list[_Api], clock: FakeClock) -> None:
+        self.samples = Samples()
+        self._day = day
+        self._apis = apis
+        self._clock = clock
+        self._store = Store(None, clock.now)
+        self._life = _Exporter(apis, self._store, clock, INSTANCES[0], day.quota)
+        self._order = count()
+        self._due: list[tuple[float, int, Callable[[], Awaitable[None]]]] = []
+
+    async def tell(self) -> None:
+        """To its end."""
+        self._start_polls()
+        self._at(self._clock.now() + SCRAPE_SECONDS / 2, self._scrape)
+        begins, ends = (END - before for before in self._day.wave)
+        for api in self._apis:
+            if api.site.wave is not None:
+                self._at(begins, partial(api.change, *api.site.wave))
+                self._at(ends, partial(api.change, api.site.rate, api.site.bot_share))
+            begun, over = (END - before for before in self._day.outage)
+            self._at(begun, partial(api.answer, "503"))
+            self._at(over, partial(api.answer, ""))
+        self._at(END - self._day.move, self._move)
+        while self._due[0][0] <= END:
+            when, _, action = heapq.heappop(self._due)
+            self._clock.advance(max(0.0, when - self._clock.now()))
+            await action()
+        await self._life.close()
+        await self._store.close()
+
+    def _at(self, when: float, action: Callable[[], Awaitable[None]]) -> None:
+        heapq.heappush(self._due, (when, next(self._order), action))
+
+    def _start_polls(self) -> None:
+        for pipeline in self._life.pipelines:
+            for poller in pipeline.pollers:
+                self._at(self._clock.now(), partial(self._poll, self._life, poller))
+
+    async def _poll(self, life: _Exporter, poller: Poller) -> None:
+        if life is not self._life:
+            return
+        began = self._clock.now()
+        await poller.poll()
+        missed = int((self._clock.now() - began) // poller.interval)
+        self._at(began + (missed + 1) * poller.interval, partial(self._poll, life, poller))
+
+    async def _scrape(self) -> None:
+        self._life.scrape(self.samples)
+        self._at(self._clock.now() // SCRAPE_SECONDS * SCRAPE_SECONDS + 90, self._scrape)
+
+    async def _move(self) -> None:
+        """The pod moves: another instance goes on with the same state."""
+        await self._life.close()
+        self._clock.advance(40)
+        day, store = self._day, self._store
+        self._life = _Exporter(self._apis, store, self._clock, INSTANCES[1], day.quota)
+        self._start_polls()
+
+
+async def _run(day: Day, sites: Iterable[Site]) -> tuple[Samples, list[Columns]]:
+    start = END - day.seconds
+    clock = FakeClock(start)
+    apis = [_Api(site, clock, start) for site in sites]
+    past = [_week_before(api, start) for api in apis] if day.week else []
+    story = _Story(day, apis, clock)
+    await story.tell()
+    return story.samples, past
+
+
+def _week_before(api: _Api, until: float) -> Columns:
+    """The ledger's counters of the week before, minute by minute, as `backfill` counts them."""
+    counting = Rules(overlap=0, settle_after=0, threshold=0.7)
+    columns = Columns(api.site.name)
+    first = until - 7.5 * DAY_SECONDS
+    step = WEEK_STEP_SECONDS
+    times = map(float, range(int(first) // step * step, int(until) - 900, step))
+    standing = LedgerState(row=0, first_start=first, begun=first)
+    tally = Tally()
+    upcoming = next(times, math.inf)
+
+    def note() -> None:
+        nonlocal standing, tally, upcoming
+        tally.minutes.clear()
+        standing, _, _ = state.counted(standing, tally, first, 100)
+        tally = Tally()
+        readings = state.readings(standing, {}, gauges=False)
+        columns.add(upcoming, (it for it in readings if it.metric in WRITTEN))
+        upcoming = next(times, math.inf)
+
+    for session in api.sessions(until):
+        if session.created < first * MICROSECONDS:
+            continue
+        while session.created >= upcoming * MICROSECONDS:
+            note()
+        rules.read(None, session, session.created, Bounds(0, 0), counting, tally)
+    return columns
+
+
+def simulate(day: Day, sites: Iterable[Site] = SITES) -> tuple[Iterator[str], Iterator[str]]:
+    """The lines of two OpenMetrics files: the day, and the week before it (empty without)."""
+    samples, past = asyncio.run(_run(day, sites))
+    return samples.lines(), backfilled(past) if past else iter(())
