@@ -18,15 +18,14 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 from itertools import count
 from random import Random
-from unittest.mock import patch
 
 import httpx
 
-from exporter import pipeline as pipelines
 from exporter.api.retry import RetryPolicy
 from exporter.api.schema.session import Session, decode_session
 from exporter.api.times import MICROSECONDS
 from exporter.build import VERSION
+from exporter.collect.registry import polled_names
 from exporter.commands.backfill import WRITTEN
 from exporter.ledger import rules, state
 from exporter.ledger.rules import Bounds, Rules, Tally
@@ -36,7 +35,7 @@ from exporter.metrics import catalogue
 from exporter.metrics.model import Histogram, Reading
 from exporter.metrics.snapshot import Family, Group, build
 from exporter.metrics.telemetry import Telemetry, dropped_counter
-from exporter.pipeline import Pipeline, Surroundings, polled
+from exporter.pipeline import Pipeline, Shared, make_ledger
 from exporter.polling.frame import Poller
 from exporter.publish.backfill import Columns
 from exporter.publish.backfill import lines as backfilled
@@ -196,26 +195,23 @@ class _Exporter:
         self.store = store
         self.dropped = dropped_counter(clock.now())
         self.pipelines: list[Pipeline] = []
+        retry = RetryPolicy(Random(1).random)  # noqa: S311 - a simulation
+        shared = Shared(store, clock, lambda: None, retry)
+        started = (clock.now(), clock.monotonic())
         for api in apis:
             environment = {
-                "ISNOTAI_BASE_URL": "http://api.example",
                 "ISNOTAI_API_KEY": DEFAULT_KEY,
                 "ISNOTAI_INTEGRATION": api.site.name,
                 **({"ISNOTAI_QUOTA_LIMITS": quota} if quota else {}),
             }
             settings = load([], environment).settings
-            shared = Surroundings(
-                settings,
-                store,
-                clock,
-                (clock.now(), clock.monotonic()),
-                lambda: None,
-                RetryPolicy(Random(1).random),  # noqa: S311 - a simulation
-            )
             (account,) = settings.accounts()
-            telemetry = Telemetry(clock.now(), polled(settings), self.dropped)
-            with patch.object(pipelines, "http_client", lambda _, api=api: api.client()):
-                self.pipelines.append(Pipeline(account, telemetry, shared))
+            telemetry = Telemetry(clock.now(), polled_names(settings), self.dropped)
+            ledger = make_ledger(api.site.name, settings, shared, telemetry, started)
+            http = api.client()
+            self.pipelines.append(
+                Pipeline(account, settings, shared, http, telemetry=telemetry, ledger=ledger)
+            )
 
     def scrape(self, samples: Samples) -> None:
         """What /metrics would show now."""
