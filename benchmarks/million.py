@@ -16,6 +16,7 @@ import time
 from collections.abc import Coroutine
 from pathlib import Path
 
+from exporter.api.schema.session import InvalidSession, Session, decode_session
 from exporter.api.times import MICROSECONDS
 from exporter.clock import SystemClock
 from exporter.ledger.ledger import Ledger
@@ -29,8 +30,8 @@ MOST_SECONDS = 1.0
 SETTLE_AFTER = 900 * MICROSECONDS
 
 
-def items(first: int, count: int, when: str, status: str) -> list[object]:
-    return [
+def decoded(first: int, count: int, when: str, status: str) -> list[Session | InvalidSession]:
+    items = (
         {
             "id": f"session-{number:012d}",
             "createdAt": when,
@@ -40,7 +41,8 @@ def items(first: int, count: int, when: str, status: str) -> list[object]:
             "detectionFlags": ["webdriver", "no-mouse"] if number % 10 == 0 else [],
         }
         for number in range(first, first + count)
-    ]
+    )
+    return [decode_session(item) for item in items]
 
 
 def peak_mib() -> float:
@@ -79,11 +81,11 @@ async def measure(path: Path | None, total: int, status: str) -> bool:
     created = now - 600 * MICROSECONDS
     when = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(created // MICROSECONDS))
     for first in range(0, total, PAGE):
-        await ledger.take([(items(first, PAGE, when, status), now)])
+        await ledger.take([(decoded(first, PAGE, when, status), now)])
     start = created - 60 * MICROSECONDS
 
     async def poll() -> None:
-        await ledger.take([(items(total, 100, when, "active"), now)])
+        await ledger.take([(decoded(total, 100, when, "active"), now)])
         await ledger.finish(Slice(start, None), now, Coverage(now, now))
 
     costs = {"a poll": await processor_seconds(poll())}

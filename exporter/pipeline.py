@@ -294,6 +294,7 @@ def _rules(settings: Settings) -> Rules:
         overlap=round(sessions.overlap * MICROSECONDS),
         settle_after=round(sessions.settle_after * MICROSECONDS),
         threshold=sessions.bot_threshold,
+        score_scale=sessions.bot_score_scale,
     )
 
 

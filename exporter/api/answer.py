@@ -7,9 +7,9 @@ from typing import Protocol
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """A 2xx whose body is JSON.
+    """A 2xx whose body is JSON, or a 204, which has none.
 
-    body: the decoded JSON.
+    body: the decoded JSON; None for a 204.
     server_time: the API's time when the request left, Unix microseconds, at the latest; None while
         no answer has carried a usable Date.
     """

@@ -5,7 +5,6 @@ the bound of a body, and never lets a key, a URL or a body into an error's text.
 """
 
 import asyncio
-import json
 import os
 import re
 import ssl
@@ -17,6 +16,7 @@ from http.cookiejar import CookieJar, DefaultCookiePolicy
 import httpx
 
 from exporter import __version__
+from exporter.api import body as bodies
 from exporter.api.answer import Answer
 from exporter.api.budget import Budget
 from exporter.api.deadlines import Deadlines
@@ -33,9 +33,6 @@ from exporter.api.retry import RetryPolicy, retry_after
 from exporter.api.serverclock import ServerClock
 from exporter.clock import Clock
 from exporter.metrics.telemetry import Telemetry
-
-BODY_LIMIT_BYTES = 8 * 1024 * 1024
-"""Many times the largest page that the documented items can fill."""
 
 REQUEST_SECONDS = 30.0
 """The bound on one whole request, however slowly its bytes come."""
@@ -230,8 +227,10 @@ class Client:
             self.gate.taken()
         if not 200 <= reply.status <= 299:
             raise StatusError(reply.status, _error_code(reply.body))
+        if reply.status == 204:
+            return Answer(None, reply.server_time)
         try:
-            body = _decode(reply)
+            body = bodies.decode(reply.body, bodies.bounds(resource))
         except UnreadableBodyError:
             self._telemetry.invalid_responses.inc(resource)
             raise
@@ -264,8 +263,10 @@ class Client:
                     date = response.headers.get("date")
                     # Now, since other answers may set the clock while the body is read.
                     server_time = self.server_clock.observe(date, sent, received)
-                    wanted = 200 <= response.status_code <= 299
-                    body = await (_read(response) if wanted else _read_error(response))
+                    if 200 <= response.status_code <= 299:
+                        body = await _read(response, bodies.bounds(resource))
+                    else:
+                        body = await _read_error(response)
             return _Reply(response.status_code, response.headers, body, server_time)
         except (httpx.TimeoutException, TimeoutError):
             code = "timeout"
@@ -293,15 +294,15 @@ def _kind(error: Exception) -> str:
     return type(error).__name__
 
 
-async def _read(response: httpx.Response) -> bytes:
-    """The body, at most BODY_LIMIT_BYTES of it. Raises UnreadableBodyError past that."""
+async def _read(response: httpx.Response, most: bodies.Bounds) -> bytes:
+    """The body, as much of it as the bounds grant. Raises UnreadableBodyError past that."""
     if response.headers.get("content-encoding", "identity").lower() not in ("", "identity"):
         raise UnreadableBodyError("the body is compressed though that was not asked for")
     body = bytearray()
     async for chunk in response.aiter_raw():
         body += chunk
-        if len(body) > BODY_LIMIT_BYTES:
-            raise UnreadableBodyError(f"the body is larger than {BODY_LIMIT_BYTES} bytes")
+        if len(body) > most.size:
+            raise UnreadableBodyError(f"the body is larger than {most.size} bytes")
     return bytes(body)
 
 
@@ -309,7 +310,7 @@ async def _read_error(response: httpx.Response) -> bytes:
     """The body of an answer whose status says enough: nothing where it cannot be read in time."""
     try:
         async with asyncio.timeout(ERROR_BODY_SECONDS):
-            return await _read(response)
+            return await _read(response, bodies.ERROR)
     except (httpx.TransportError, TimeoutError, UnreadableBodyError):
         return b""
 
@@ -320,25 +321,11 @@ def _tier(headers: httpx.Headers) -> str | None:
     return tier if _TIER.fullmatch(tier) else None
 
 
-def _decode(reply: _Reply) -> object:
-    if not reply.body:
-        raise UnreadableBodyError("the body is empty")
-    try:
-        decoded: object = json.loads(reply.body, parse_constant=_refuse_constant)
-    except (ValueError, RecursionError):
-        raise UnreadableBodyError("the body is not JSON") from None
-    return decoded
-
-
-def _refuse_constant(name: str) -> float:
-    raise ValueError(f"{name} is not JSON")
-
-
 def _error_code(body: bytes) -> str | None:
     """The code of a documented error envelope, if it is one and harmless to show."""
     try:
-        envelope = json.loads(body)
-    except (ValueError, RecursionError):
+        envelope = bodies.decode(body, bodies.ERROR)
+    except UnreadableBodyError:
         return None
     error = envelope.get("error") if isinstance(envelope, dict) else None
     code = error.get("code") if isinstance(error, dict) else None

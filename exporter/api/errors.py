@@ -44,7 +44,7 @@ class InvalidResponseError(ApiError):
 
 
 class UnreadableBodyError(InvalidResponseError):
-    """A 2xx whose body is no JSON or too large; the client counts it, and asks again."""
+    """A 2xx whose body is no JSON, or larger than it may be; counted, and asked for again."""
 
     counted = True
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC
 from email.utils import parsedate_to_datetime
 
-from exporter.api.times import MICROSECONDS
+from exporter.api.times import LATEST, LONGEST_TEXT, MICROSECONDS
 
 JUMP_SECONDS = 2.0
 """A Date further off than this what was expected is not believed at once."""
@@ -29,14 +29,18 @@ FIRST_DATES = 4
 
 def parse_http_date(text: str) -> int | None:
     """Microseconds since 1970 of an HTTP-date (RFC 9110), or None where `text` is none."""
+    if len(text) > LONGEST_TEXT:
+        return None
     try:
         moment = parsedate_to_datetime(text)
         if moment.tzinfo is None:
             # The oldest of the three forms names no zone, and means UTC all the same.
             moment = moment.replace(tzinfo=UTC)
-        return int(moment.timestamp()) * MICROSECONDS
+        micros = int(moment.timestamp()) * MICROSECONDS
     except (ValueError, TypeError, OverflowError):
         return None
+    # What lies beyond is no clock, and no days can be reckoned from it.
+    return micros if 0 <= micros < LATEST else None
 
 
 @dataclass(slots=True)

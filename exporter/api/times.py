@@ -7,20 +7,31 @@ from datetime import UTC, datetime, timedelta
 
 MICROSECONDS = 1_000_000
 DAY = 86_400 * MICROSECONDS
+EARLIEST, LATEST = -62_135_596_800 * MICROSECONDS, 253_339_228_800 * MICROSECONDS
+"""The years 1 and 9998: with what is beyond, a month more or less is no date any more."""
+
+LONGEST_TEXT = 64
+"""No time is longer, in ISO 8601 or in HTTP."""
+
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def parse_time(text: str) -> int:
     """Microseconds since 1970 of an ISO 8601 time; one without a zone is taken as UTC.
 
-    Digits past the sixth of a fraction are cut. Raises ValueError where `text` is no such time.
+    Digits past the sixth of a fraction are cut, and what lies beyond EARLIEST or LATEST becomes
+    that. Raises ValueError where `text` is no such time.
     """
+    if len(text) > LONGEST_TEXT:
+        raise ValueError(f"no time in {len(text)} characters")
     moment = datetime.fromisoformat(text)
     if "T" not in text and "t" not in text and " " not in text:
         raise ValueError(f"no time of day in {len(text)} characters")
     if moment.tzinfo is None:
         moment = moment.replace(tzinfo=UTC)
-    return (moment - _EPOCH) // timedelta(microseconds=1)
+    since = moment - _EPOCH
+    micros = (since.days * 86_400 + since.seconds) * MICROSECONDS + since.microseconds
+    return min(max(micros, EARLIEST), LATEST)
 
 
 def format_time(micros: int) -> str:

@@ -5,11 +5,12 @@ that is refused or comes round again ends the walk with an error, never quietly.
 """
 
 from collections.abc import AsyncIterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import cast
 
 from exporter.api.answer import Answer, Api
 from exporter.api.errors import CursorRefusedError, InvalidResponseError, StatusError
+from exporter.api.schema.decode import MOST_ITEMS, number_or_none
 
 PAGE_SIZE = 100
 """Asked for always; the API clamps it to the tier's cap."""
@@ -39,7 +40,8 @@ async def walk(
     """The pages of a list, in the order in which they come.
 
     Raises CursorRefusedError where the API does not take back its own cursor,
-    InvalidResponseError where a page is no page, and what `Api.get` raises.
+    InvalidResponseError where a page is no page, or after the first MOST_ITEMS of one that is
+    longer, and what `Api.get` raises.
     """
     cursor: str | None = None
     seen: set[str] = set()
@@ -53,8 +55,11 @@ async def walk(
             if cursor is not None and error.status in _REFUSALS:
                 raise CursorRefusedError(f"the API answered {error.status} to a cursor") from None
             raise
-        page, cursor = _page(answer)
-        yield page
+        page, cursor = _page(answer, first=cursor is None)
+        too_long = len(page.items) > MOST_ITEMS
+        yield replace(page, items=page.items[:MOST_ITEMS]) if too_long else page
+        if too_long:
+            raise InvalidResponseError(f"a page of more than {MOST_ITEMS} items")
         if cursor is None:
             return
         if cursor in seen:
@@ -64,11 +69,19 @@ async def walk(
         seen.add(cursor)
 
 
-def _page(answer: Answer) -> tuple[Page, str | None]:
-    """The page, and the cursor of the next; None on the last."""
-    body = answer.body
-    envelope = cast("dict[str, object]", body) if isinstance(body, dict) else {}
+def _page(answer: Answer, *, first: bool) -> tuple[Page, str | None]:
+    """The page, and the cursor of the next; None on the last.
+
+    first: no cursor led there. An empty list may then be written as no content, as `data: null`
+    or without pagination; what a cursor leads to has to say that nothing follows.
+    """
+    envelope = cast("dict[str, object]", answer.body) if isinstance(answer.body, dict) else {}
     items, pagination = envelope.get("data"), envelope.get("pagination")
+    nothing = answer.body is None or ("data" in envelope and not items and pagination is None)
+    if first and nothing and (items is None or isinstance(items, list)):
+        return Page([], answer.server_time, None, True), None
+    if items is None and "data" in envelope:
+        items = []
     if not isinstance(items, list) or not isinstance(pagination, dict):
         raise InvalidResponseError("a list without data or pagination")
     more, cursor, size = (pagination.get(name) for name in ("hasMore", "nextCursor", "limit"))
@@ -76,8 +89,13 @@ def _page(answer: Answer) -> tuple[Page, str | None]:
         raise InvalidResponseError("pagination without hasMore")
     if more and (not isinstance(cursor, str) or not _can_be_sent(cursor)):
         raise InvalidResponseError("hasMore without a nextCursor that can be sent back")
-    known_size = size if isinstance(size, int) and not isinstance(size, bool) and size > 0 else None
-    page = Page(cast("list[object]", items), answer.server_time, known_size, not more)
+    whole = isinstance(size, int) and number_or_none(size, 1, MOST_ITEMS) is not None
+    page = Page(
+        cast("list[object]", items),
+        answer.server_time,
+        cast("int", size) if whole else None,
+        not more,
+    )
     return page, cast("str", cursor) if more else None
 
 

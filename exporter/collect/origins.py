@@ -15,6 +15,7 @@ _ORIGIN = re.compile(
 _LABEL = re.compile(r"(?!-)[a-z0-9_-]{1,63}(?<!-)")
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 _MAX_HOST = 253
+_LONGEST = 300
 
 
 def origin_label(text: str | None) -> str:
@@ -23,7 +24,10 @@ def origin_label(text: str | None) -> str:
     Default ports go, case is lowered, an international name is written in its ASCII form
     (`xn--…`), an IPv6 address in its short one.
     """
-    match = _ORIGIN.fullmatch(text or "")
+    if text is None or len(text) > _LONGEST:
+        # Before all else: IDNA takes the square of the length, and more than a host has is none.
+        return OTHER
+    match = _ORIGIN.fullmatch(text)
     if match is None:
         return OTHER
     scheme = match["scheme"].lower()

@@ -15,6 +15,9 @@ from exporter.polling.collector import Api, Publish
 
 log = get_logger(__name__)
 
+MOST_REPORTED = 20
+"""So many ambiguous names are logged at once."""
+
 
 class Stats:
     """Reads `/v1/stats`.
@@ -52,7 +55,7 @@ class Stats:
 
     def _report(self, ambiguous: frozenset[str]) -> None:
         """Name each stat that two paths share, once for as long as they do."""
-        for name in sorted(ambiguous - self._ambiguous):
+        for name in sorted(ambiguous - self._ambiguous)[:MOST_REPORTED]:
             log.warning("stat_ambiguous", stat=name)
         self._ambiguous = ambiguous
 

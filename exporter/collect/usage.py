@@ -16,11 +16,14 @@ from exporter.clock import Clock
 from exporter.collect import months
 from exporter.collect.resource import Context, Resource
 from exporter.ledger.usage_days import StoredUsageDays
+from exporter.log import get_logger
 from exporter.metrics import bounds, catalogue
 from exporter.metrics.model import Metric, Reading
 from exporter.metrics.telemetry import Telemetry
 from exporter.polling.attempts import Attempts
 from exporter.polling.collector import Api, Publish
+
+log = get_logger(__name__)
 
 
 class UsageDays(Protocol):
@@ -70,6 +73,7 @@ class Usage:
         self._limits = quota_limits
         self._clock = clock
         self._skew = 0
+        self._outside = False
         self._storage: tuple[date, int] | None = None
         self._tries: dict[date, int] = {}
 
@@ -106,10 +110,17 @@ class Usage:
         answer = await self._api.get("/v1/usage", params, resource=self.resource)
         if answer.server_time is not None:
             self._skew = answer.server_time - self._wall_micros()
-        consumed = read_usage(answer.body)
+        consumed = read_usage(answer.body, first, last)
+        self._report(consumed.outside > 0)
         if consumed.invalid_items:
             self._telemetry.invalid_items.inc(self.resource, by=consumed.invalid_items)
         return consumed, answer.server_time
+
+    def _report(self, outside: bool) -> None:
+        """Say that the API gives days that it was not asked for, once for as long as it does."""
+        if outside and not self._outside:
+            log.warning("usage_rows_outside_dates", message="rows of other days are not counted")
+        self._outside = outside
 
     async def _month(self, today: date, consumed: Consumption) -> Consumption | None:
         """What the month has consumed, or None while not all its days are known."""

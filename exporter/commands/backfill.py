@@ -155,6 +155,7 @@ async def _count(settings: Settings, pipeline: Pipeline, wanted: Range, clock: C
         end=round(wanted.end * MICROSECONDS),
         now=now,
         target=max(8, min(100, int(pipeline.budget.per_minute) // 3)),
+        score_scale=settings.sessions.bot_score_scale,
     )
     counter = _Counter(settings, pipeline.account.integration, wanted)
     said = clock.monotonic()

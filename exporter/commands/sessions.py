@@ -155,15 +155,20 @@ async def _read(
 ) -> tuple[list[Row], int]:
     """The newest rows of one integration, newest first, and how many were left out."""
     async with one_shot_pipeline(settings, account, clock) as pipeline:
-        found = await find(pipeline.api, account.integration, wanted, clock)
+        found = await find(
+            pipeline.api, account.integration, wanted, clock, settings.sessions.bot_score_scale
+        )
     return found[: wanted.limit], max(0, len(found) - wanted.limit)
 
 
-async def find(api: Api, integration: str, wanted: Wanted, clock: Clock) -> list[Row]:
+async def find(
+    api: Api, integration: str, wanted: Wanted, clock: Clock, scale: float = 1.0
+) -> list[Row]:
     """All that is wanted, newest first, whatever the list's order, each once. Raises ApiError.
 
     The filters are the API's, and checked again here, since the API may honour only a date, or its
     own threshold. An item that does not decode is left out, as it is when counting.
+    scale: of the API's scores, as in `decode_session`.
     """
     probe = await api.get(PATH, {"pageSize": "1"}, resource=RESOURCE)
     now = probe.server_time or round(clock.now() * MICROSECONDS)
@@ -174,7 +179,7 @@ async def find(api: Api, integration: str, wanted: Wanted, clock: Clock) -> list
     rows: dict[str, Row] = {}
     async for page in walk(api, PATH, filters, resource=RESOURCE):
         for item in page.items:
-            session = decode_session(item)
+            session = decode_session(item, scale)
             if isinstance(session, Session) and _wanted(session, start, wanted.bot_only):
                 user = _user(cast("Mapping[str, object]", item)) if wanted.show_users else {}
                 rows[session.id] = Row(integration, session, user)
@@ -188,7 +193,8 @@ def _wanted(session: Session, start: int, threshold: float | None) -> bool:
 
 
 def _user(item: Mapping[str, object]) -> dict[str, str | None]:
-    return {name: cast("str | None", item.get(name)) for name in USER_FIELDS}
+    texts = {name: item.get(name) for name in USER_FIELDS}
+    return {name: text if isinstance(text, str) else None for name, text in texts.items()}
 
 
 def _time(session: Session) -> str:

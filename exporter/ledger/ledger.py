@@ -10,7 +10,8 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
-from exporter.api.schema.session import Session, decode_session
+from exporter.api.schema.flags import is_label
+from exporter.api.schema.session import MOST_FLAGS, InvalidSession, Session
 from exporter.api.times import MICROSECONDS
 from exporter.clock import Clock
 from exporter.ledger import records, rules
@@ -18,6 +19,7 @@ from exporter.ledger import state as states
 from exporter.ledger.rules import Coverage, Known, Passes, Rules, Slice, Tally
 from exporter.ledger.state import LedgerState
 from exporter.ledger.store import StateError, Store
+from exporter.log import get_logger
 from exporter.metrics.model import Exemplar, Reading
 from exporter.metrics.telemetry import Telemetry
 
@@ -37,6 +39,16 @@ INVALID_SECONDS = 26 * 3600
 date of a filter shows it for a day."""
 
 
+_ODD = {
+    "botScore": "scores outside of 0 to 1 are not counted; "
+    "if the API's go to 100, set sessions.bot_score_scale to 100",
+    "detectionFlags": f"only the first {MOST_FLAGS} flags of a session are counted",
+}
+"""What is said of a field, once, that is out of bounds."""
+
+_log = get_logger(__name__)
+
+
 @dataclass(slots=True)
 class _Effects:
     """What is to happen outside the state once it is committed."""
@@ -44,6 +56,8 @@ class _Effects:
     folded: Counter[str] = field(default_factory=Counter)
     invalid: int = 0
     scores: list[tuple[float, str | None]] = field(default_factory=list)
+    odd: set[str] = field(default_factory=set)
+    """Fields that were out of bounds."""
 
 
 class Ledger:
@@ -78,6 +92,7 @@ class Ledger:
         self._salt = b""
         self._generation = -1
         self._walked_to = 0
+        self._odd: set[str] = set()
         self.rules = counting
         self.state: LedgerState | None = None
 
@@ -149,7 +164,7 @@ class Ledger:
 
     async def take(
         self,
-        pages: Sequence[tuple[Sequence[object], int]],
+        pages: Sequence[tuple[Sequence[Session | InvalidSession], int]],
         note: Callable[[int], None] = lambda created: None,
     ) -> None:
         """Count what these pages show; each is (items, the API's time of the reading).
@@ -165,13 +180,13 @@ class Ledger:
             invalid: list[bytes] = []
             shown: list[tuple[bytes, Session, int]] = []
             for items, at in pages:
-                for item in items:
-                    session = decode_session(item)
+                for session in items:
                     if isinstance(session, Session):
                         key = records.hash_id(session.id, self._salt)
                         shown.append((key, self._with_known_flags(session), at))
+                        effects.odd.update(session.odd)
                     elif session.created is None or session.created >= state.bounds.horizon:
-                        invalid.append(records.hash_invalid(session, item, self._salt))
+                        invalid.append(records.hash_id(session.key, self._salt))
             known = records.load(connection, state.row, {key for key, _, _ in shown})
             changed: dict[bytes, Known] = {}
             for key, session, at in shown:
@@ -243,10 +258,10 @@ class Ledger:
 
     def _with_known_flags(self, session: Session) -> Session:
         """The session, flags that cannot be labels replaced by their hashes."""
-        if all(map(states.is_label, session.flags)):
+        if all(map(is_label, session.flags)):
             return session
         flags = tuple(
-            flag if states.is_label(flag) else records.hash_flag(flag, self._salt)
+            flag if is_label(flag) else records.hash_flag(flag, self._salt)
             for flag in session.flags
         )
         return replace(session, flags=flags)
@@ -338,6 +353,9 @@ class Ledger:
             self._telemetry.invalid_items.inc("sessions", by=effects.invalid)
         for family, amount in effects.folded.items():
             self._telemetry.dropped.inc(family, by=amount)
+        for name in sorted(effects.odd - self._odd):
+            _log.warning("session_field_out_of_bounds", field=name, message=_ODD[name])
+        self._odd |= effects.odd
         for score, identity in effects.scores if self._keep_exemplars else ():
             if identity is not None:
                 labels = (("session_id", identity),)

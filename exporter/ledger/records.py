@@ -8,7 +8,6 @@ from datetime import date
 from hashlib import blake2b
 from itertools import islice
 
-from exporter.api.schema.session import InvalidSession
 from exporter.ledger.rules import MINUTE, Known
 from exporter.ledger.state import LedgerState
 
@@ -24,13 +23,6 @@ def hash_id(identity: str, salt: bytes) -> bytes:
 def hash_flag(flag: str, salt: bytes) -> str:
     """What stands for a flag that cannot be a label, and so is kept as a hash only."""
     return "~" + hash_id(flag, salt).hex()
-
-
-def hash_invalid(item: InvalidSession, raw: object, salt: bytes) -> bytes:
-    """Sixteen bytes that stand for an invalid item: of its id, or without one of all of it."""
-    if item.id is not None:
-        return hash_id(item.id, salt)
-    return hash_id(json.dumps(raw, sort_keys=True), salt)
 
 
 def salt(connection: sqlite3.Connection) -> bytes:

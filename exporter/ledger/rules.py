@@ -7,7 +7,7 @@ promises, and why nothing is lost or doubled, stands in docs/counting.md.
 from collections import Counter
 from dataclasses import dataclass, field, replace
 
-from exporter.api.schema.session import Session
+from exporter.api.schema.session import MOST_FLAGS, Session, is_under_way
 
 MINUTE = 60_000_000
 """In microseconds."""
@@ -18,11 +18,15 @@ MISSED_PASSES = 3
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """The settings that counting depends on. overlap, settle_after: microseconds."""
+    """The settings that counting depends on. overlap, settle_after: microseconds.
+
+    score_scale: the API's score of a certain bot; threshold is a part of it.
+    """
 
     overlap: int
     settle_after: int
     threshold: float
+    score_scale: float = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,12 +94,13 @@ def read(
     tally.bots += bot and not known.bot
     # In the order given, so that which flags come before a bound does not depend on hashes.
     fresh = [flag for flag in dict.fromkeys(session.flags) if flag not in known.flags]
+    del fresh[max(0, MOST_FLAGS - len(known.flags)) :]
     tally.flags.update(fresh)
     if known.bot:
         tally.bot_flags.update(fresh)
     elif bot:
         tally.bot_flags.update([*sorted(known.flags), *fresh])
-    active = session.status is not None and session.status.lower() == "active"
+    active = session.status is not None and is_under_way(session.status)
     tally.active += active - known.active
     after = Known(
         created=known.created,
@@ -113,7 +118,7 @@ def is_settled(session: Session, created: int, at: int, rules: Rules) -> bool:
     """Whether a reading at the API's time `at` settles the session."""
     if at - created >= rules.settle_after:
         return True
-    if session.status is None or session.updated is None or session.status.lower() == "active":
+    if session.status is None or session.updated is None or is_under_way(session.status):
         return False
     return session.updated <= at - rules.overlap
 

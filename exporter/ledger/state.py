@@ -1,11 +1,11 @@
 """Where the counting of one integration stands: immutable, replaced after each commit."""
 
-import re
 from bisect import bisect_left
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
+from exporter.api.schema.flags import is_label
 from exporter.api.times import MICROSECONDS
 from exporter.ledger.rules import Bounds, Tally
 from exporter.metrics import catalogue
@@ -21,9 +21,6 @@ SCORE_SUM = ("score_sum", "")
 FLAG = "flag"
 BOT_FLAG = "bot_flag"
 SCORE = "score"
-
-_FLAG = re.compile(r"[A-Za-z][A-Za-z0-9_. -]{0,63}")
-_ID = re.compile(r"aik_v1_|[0-9A-Fa-f]{8}-[0-9A-Fa-f]{4}-|[0-9A-Fa-f]{16}|[0-9]{5}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,14 +70,6 @@ class LedgerState:
         """Sessions counted with a createdAt in or after the minute of `time`."""
         first = time // (60 * MICROSECONDS)
         return sum(count for minute, count in self.minutes.items() if minute >= first)
-
-
-def is_label(flag: str) -> bool:
-    """Whether a flag can be a label value; another counts as `other`.
-
-    It must look like a name: a path, a user agent, an address or an id is none.
-    """
-    return bool(_FLAG.fullmatch(flag)) and not _ID.search(flag)
 
 
 def score_place(score: float) -> int:

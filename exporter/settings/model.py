@@ -170,6 +170,11 @@ class SessionsSettings(Section):
     bot_threshold: Share = Field(
         default=0.7, description="from this bot score on, a session is a bot"
     )
+    bot_score_scale: Scale = Field(
+        default=1,
+        description="what a certain bot's botScore is, 1 as documented, or 100; "
+        "`bot_threshold` is a part of it",
+    )
     max_flags: Whole = Field(
         default=100, description='further detection flags count as flag="other"'
     )

@@ -147,6 +147,8 @@ class _Api:
             endless=faults.endless if suffers else "",
         )
         items = [self._service.encoded(session) for session in page.sessions]
+        if not items and page.next_cursor is None and query.cursor is None:
+            return replies.empty(settings.empty, query.limit, settings.last_cursor)
         return replies.page(items, query.limit, page.next_cursor, settings.last_cursor)
 
     async def session(self, request: Request) -> Response:

@@ -26,6 +26,7 @@ App = Callable[[Scope, Receive, Send], Awaitable[None]]
 CONTROL: Final = "/_simulator/"
 _HANG_SECONDS: Final = 3600.0
 _DAY: Final = 86_400_000_000
+_LISTS: Final = ("/v1/sessions", "/v1/users", "/v1/courses", "/v1/usage")
 _COLLECTIONS: Final = ("sessions", "users")
 
 
@@ -141,7 +142,8 @@ class _Exchange:
         if service.chance(faults.status_5xx):
             status = service.random.choice(faults.status_5xx_codes)
             return replies.unavailable(service, self.now, status)
-        if service.chance(faults.no_content):
+        # Of a list, 204 would say that it is empty.
+        if not self.path.startswith(_LISTS) and service.chance(faults.no_content):
             return Response(status_code=204)
         if service.chance(faults.garbage):
             return replies.garbage(service.random.choice(faults.garbage_kinds))

@@ -20,6 +20,7 @@ from exporter.simulator.sessions import Session, is_hidden
 from exporter.simulator.world import ORDERS, Index, Key
 
 PAGING: Final = ("keyset", "offset")
+EMPTY: Final = ("page", "no_content", "null", "bare")
 DATE_FILTERS: Final = ("exact", "day", "midnight")
 DAY_OF: Final = ("written", "moment")
 HISTORY_CHECKS: Final = ("asked", "cut")
@@ -83,6 +84,9 @@ class ListSettings:
     """What must lie within the history: the startDate as asked, or cut to the start of its day."""
     last_cursor: str = "absent"
     """nextCursor on the last page: absent, null or empty."""
+    empty: str = "page"
+    """An empty list: a page without items, no_content (204), null (for the items), or bare (without
+    pagination)."""
     cursor_seconds: float = 0.0
     """Lifetime of a cursor, of the server's time; 0 for ever."""
     strict_cursors: bool = False
@@ -97,6 +101,7 @@ class ListSettings:
             "day_of": DAY_OF,
             "history_check": HISTORY_CHECKS,
             "last_cursor": ("absent", "null", "empty"),
+            "empty": EMPTY,
         }
         for name, allowed in choices.items():
             if getattr(self, name) not in allowed:

@@ -10,6 +10,7 @@ from exporter.simulator.faults import Faults, parse_assignments
 from exporter.simulator.lists import (
     DATE_FILTERS,
     DAY_OF,
+    EMPTY,
     HISTORY_CHECKS,
     PAGING,
     TIERS,
@@ -70,6 +71,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--static-sessions", type=int, default=0, help="so many sessions over the history instead")
     add("--remember", default="26h", metavar="DURATION", help="older sessions are dropped")
     add("--order", choices=tuple(ORDERS), default="newest", help="of the session list")
+    add("--empty", choices=EMPTY, default="page", help="how an empty list is written")
     add("--paging", choices=PAGING, default="keyset", help="what a cursor holds")
     add("--date-filter", choices=DATE_FILTERS, default="exact")
     add(
@@ -125,6 +127,7 @@ def read_options(arguments: argparse.Namespace) -> Options:
             lists=ListSettings(
                 order=arguments.order,
                 paging=arguments.paging,
+                empty=arguments.empty,
                 date_filter=arguments.date_filter,
                 day_begins=arguments.day_begins,
                 day_of=arguments.day_of,

@@ -42,6 +42,17 @@ def page(items: Sequence[bytes], limit: int, next_cursor: str | None, last_curso
     return Response(body, media_type="application/json")
 
 
+def empty(form: str, limit: int, last_cursor: str) -> Response:
+    """A list without items, in one of the forms of `ListSettings.empty`."""
+    if form == "no_content":
+        return Response(status_code=204)
+    if form == "bare":
+        return json_reply({"data": []})
+    if form == "null":
+        return json_reply({"data": None})
+    return page([], limit, None, last_cursor)
+
+
 def http_date(moment: datetime) -> str:
     """As in the Date header, cut to the second."""
     return format_datetime(moment, usegmt=True)

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import json
 import logging
 import traceback
 from pathlib import Path
@@ -9,7 +10,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from exporter.api import client as clients
+from exporter.api import body as bodies
 from exporter.api.errors import (
     ApiError,
     KeyMissingError,
@@ -459,7 +460,10 @@ def test_the_key_is_in_no_repr() -> None:
 def test_a_page_of_the_largest_tier_fits_the_bound_many_times() -> None:
     item = {"id": "x" * 64, "pageUrl": "u" * 2000, "userAgentSummary": "a" * 500}
 
-    assert len(str([item] * 100)) * 10 < clients.BODY_LIMIT_BYTES
+    page = json.dumps({"data": [item | dict.fromkeys("abcdefghij", 0)] * 100}).encode()
+
+    assert len(page) * 5 < bodies.LIST.size
+    assert page.count(b",") * 10 < bodies.LIST.values
 
 
 async def test_a_request_under_way_ends_on_the_connection_it_began_on() -> None:

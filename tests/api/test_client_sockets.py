@@ -9,6 +9,7 @@ import httpx
 import pytest
 import trustme
 
+from exporter.api import body as bodies
 from exporter.api import client as clients
 from exporter.api.errors import (
     KeyRefusedError,
@@ -152,7 +153,7 @@ async def test_an_endless_body_costs_no_more_memory_than_the_bound() -> None:
             assert api.requests() == {"200": 3}
     finally:
         tracemalloc.stop()
-    assert peak < 3 * clients.BODY_LIMIT_BYTES
+    assert peak < 4 * bodies.bounds("stats").size
 
 
 async def test_a_compressed_body_is_never_unpacked() -> None:
@@ -167,7 +168,7 @@ async def test_a_compressed_body_is_never_unpacked() -> None:
 
 ERROR_BODIES = {
     "compressed": (gzip.compress(b"<html>"), "Content-Encoding: gzip\r\n", -1),
-    "too large": (b"x" * (clients.BODY_LIMIT_BYTES + 1), "", -1),
+    "too large": (b"x" * (bodies.ERROR.size + 1), "", -1),
     "broken off": (b"<html", "Connection: close\r\n", 4000),
     "html": (b"<html>busy</html>", "", -1),
     "none": (b"", "", -1),

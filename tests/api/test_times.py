@@ -66,3 +66,15 @@ def test_no_text_raises_anything_but_value_error(text: str) -> None:
     except ValueError:
         return
     assert isinstance(micros, int)
+
+
+@pytest.mark.parametrize(
+    ("text", "year"),
+    [
+        ("0001-01-01T00:00:00+14:00", "1-01-01T00:00:00Z"),
+        ("9999-12-31T23:59:59.9999999Z", "9998-01-01T00:00:00Z"),
+        ("9999-12-31T23:59:59-14:00", "9998-01-01T00:00:00Z"),
+    ],
+)
+def test_the_ends_of_the_calendar_are_times_with_which_one_can_reckon(text: str, year: str) -> None:
+    assert format_time(parse_time(text)) == year

@@ -114,11 +114,13 @@ async def test_cursors_that_lead_in_a_circle_end_the_walk_with_an_error(cursors:
 @pytest.mark.parametrize(
     "body",
     [
-        None,
         [],
         "text",
         {},
-        {"data": []},
+        {"error": {}},
+        {"data": [1]},
+        {"data": {}},
+        {"data": 0},
         {"data": {}, "pagination": {"hasMore": False}},
         {"data": [], "pagination": []},
         {"data": [], "pagination": {}},
@@ -135,6 +137,47 @@ async def test_cursors_that_lead_in_a_circle_end_the_walk_with_an_error(cursors:
 async def test_what_is_no_page_is_an_invalid_response(body: object) -> None:
     with pytest.raises(InvalidResponseError):
         await Pages(body).walked()
+
+
+EMPTY: list[object] = [None, {"data": None}, {"data": []}, {"data": None, "pagination": None}]
+
+
+@pytest.mark.parametrize("body", EMPTY)
+async def test_an_empty_list_may_be_written_as_one_likes(body: object) -> None:
+    assert await Pages(body).walked() == []
+
+
+@pytest.mark.parametrize("body", EMPTY)
+async def test_what_a_cursor_leads_to_has_to_say_that_nothing_follows(body: object) -> None:
+    with pytest.raises(InvalidResponseError):
+        await Pages(page([1], "a"), body).walked()
+
+
+async def test_null_is_an_empty_page_of_a_walk_that_goes_on() -> None:
+    api = Pages(page([1], "a"), page([], "b") | {"data": None}, page([2]) | {"data": [2]})
+
+    assert await api.walked() == [1, 2]
+
+
+@pytest.mark.parametrize("limit", [0, -1, 10**305, 10**400, 1e308, 50.0, True, "50", None])
+async def test_a_limit_that_is_no_page_size_is_none(limit: object) -> None:
+    pages = walk(Pages(page([1], limit=limit)), PATH, {}, resource="sessions")
+
+    assert [one.size async for one in pages] == [None]
+
+
+async def test_a_page_that_is_too_long_is_read_to_its_limit_and_is_no_whole_page() -> None:
+    read: list[object] = []
+    pages = walk(Pages(page(list(range(5000)), "a")), PATH, {}, resource="sessions")
+
+    async def read_all() -> None:
+        async for one in pages:
+            read.extend(one.items)
+
+    with pytest.raises(InvalidResponseError, match="more than 1000 items"):
+        await read_all()
+
+    assert read == list(range(1000))
 
 
 @given(st.text(min_size=1, max_size=200))

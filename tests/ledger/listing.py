@@ -40,6 +40,8 @@ class Fake:
     score: float | None = None
     flags: list[str] = field(default_factory=list)
     broken: bool = False
+    id_written: object = None
+    """What stands for the id in the list, where that is odd."""
 
     @property
     def salt(self) -> int:
@@ -48,7 +50,7 @@ class Fake:
 
     def item(self) -> dict[str, object]:
         return {
-            "id": self.id,
+            "id": self.id if self.id_written is None else self.id_written,
             "createdAt": iso(self.created),
             "updatedAt": iso(self.updated),
             "status": self.status,

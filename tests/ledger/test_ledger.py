@@ -10,7 +10,9 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest
+import structlog
 
+from exporter.api.schema.session import MOST_FLAGS, decode_session
 from exporter.ledger import ledger, statefile
 from exporter.ledger.store import StateError
 from exporter.metrics import catalogue
@@ -193,14 +195,46 @@ def test_an_item_without_a_time_counts_once_for_as_long_as_it_is_shown(bench: Be
     assert bench.telemetry.invalid_items.value("sessions") == 1
 
 
-def test_no_sum_of_scores_falls_by_a_score_below_nought(bench: Bench) -> None:
+def test_a_score_out_of_range_counts_the_session_without_one_and_is_said_once(
+    bench: Bench,
+) -> None:
     add(bench, "good", score=0.9)
-    add(bench, "odd", score=-1.0)
+    for name, score in (("below", -1.0), ("above", 85.0), ("huge", 1e308)):
+        add(bench, name, score=score, status="active")
 
-    polls(bench, 4)
+    with structlog.testing.capture_logs() as logs:
+        polls(bench, 4)
 
+    assert bench.counts()["sessions"] == 4
+    assert bench.counts()["bots"] == 1
     assert bench.scores() == (1, 0.9)
+    assert bench.telemetry.invalid_items.value("sessions") == 0
+    said = [log["field"] for log in logs if log["event"] == "session_field_out_of_bounds"]
+    assert said == ["botScore"]
+
+
+@pytest.mark.parametrize("identity", [7, ""])
+def test_an_item_without_a_usable_id_is_counted_invalid_once_whatever_else_of_it_changes(
+    bench: Bench, identity: object
+) -> None:
+    one = add(bench, "odd", id_written=identity, status="active")
+    polls(bench, 2, apart=10)
+    one.status, one.score = "closed", 0.9
+    polls(bench, 4, apart=10)
+
     assert bench.telemetry.invalid_items.value("sessions") == 1
+
+
+def test_the_flags_of_one_session_are_bounded_over_all_its_readings(make: Make) -> None:
+    bench = make(max_flags=1000)
+    bench.poll()
+    one = add(bench, "busy", status="active")
+    for reading in range(4):
+        one.flags = [f"flag {reading}.{number}" for number in range(80)]
+        polls(bench, 1, apart=10)
+
+    counted = [value for name, value in bench.counts().items() if name.startswith("flag:")]
+    assert sum(counted) == MOST_FLAGS
 
 
 @pytest.mark.parametrize("version", [1, 2])
@@ -303,7 +337,7 @@ def wreck(path: Path) -> None:
 
 def test_a_commit_counts_although_its_poll_was_cancelled_meanwhile(bench: Bench) -> None:
     at = bench.listing.now()
-    pages = [([add(bench, "cancelled").item()], at)]
+    pages = [([decode_session(add(bench, "cancelled").item())], at)]
 
     store = bench.store
     assert store is not None

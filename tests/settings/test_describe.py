@@ -32,6 +32,7 @@ CONTRACT = {
     "sessions.settle_after": "15m",
     "sessions.exemplars": "false",
     "sessions.bot_threshold": "0.7",
+    "sessions.bot_score_scale": "1",
     "sessions.max_flags": "100",
     "budget.share": "0.25",
     "budget.replicas": "1",

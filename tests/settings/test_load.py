@@ -70,6 +70,7 @@ def test_every_setting_can_be_set_by_its_variable_and_in_the_file(tmp_path: Path
         "sessions.settle_after": "1m",
         "sessions.exemplars": "true",
         "sessions.bot_threshold": "0.9",
+        "sessions.bot_score_scale": "100",
         "sessions.max_flags": "5",
         "budget.share": "1",
         "budget.replicas": "3",

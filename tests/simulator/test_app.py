@@ -192,6 +192,24 @@ async def test_the_last_page_has_a_cursor_in_any_form(form: str, expected: Any) 
         assert found.get("nextCursor", {}) == expected
 
 
+@pytest.mark.parametrize(
+    ("form", "status", "body"),
+    [
+        ("page", 200, {"data": [], "pagination": {"hasMore": False, "limit": 100}}),
+        ("no_content", 204, None),
+        ("null", 200, {"data": None}),
+        ("bare", 200, {"data": []}),
+    ],
+)
+async def test_an_empty_list_in_any_form(form: str, status: int, body: Any) -> None:
+    async with served(world(rate=1.0), ApiSettings(lists=ListSettings(empty=form))) as bench:
+        answer = await bench.get("/v1/sessions", pageSize=100, startDate="2030-01-01T00:00:00Z")
+        full = await bench.get("/v1/sessions", pageSize=100)
+    assert answer.status_code == status
+    assert (answer.json() if answer.content else None) == body
+    assert full.json()["data"]
+
+
 async def test_a_session_is_the_same_alone_and_in_the_list() -> None:
     async with served(world(rate=1.0)) as bench:
         for item in await bench.data("/v1/sessions", pageSize=100):

@@ -236,6 +236,13 @@ async def test_no_content_has_no_body() -> None:
     assert (response.status_code, response.content) == (204, b"")
 
 
+async def test_no_list_is_called_empty_by_a_fault() -> None:
+    async with served() as bench:
+        bench.service.faults = Faults(no_content=1)
+        for path in ("/v1/sessions", "/v1/usage"):
+            assert (await bench.get(path)).status_code == 200
+
+
 async def test_the_tier_header_can_be_missing() -> None:
     async with served() as bench:
         bench.service.faults = Faults(no_tier_header=1)

@@ -169,6 +169,7 @@ def test_settings_reach_the_exporter_as_they_were_set(helm: Helm) -> None:
     assert settings.sessions.lookback == 3600
     assert settings.sessions.exemplars is True
     assert settings.sessions.bot_threshold == 0.8
+    assert settings.sessions.bot_score_scale == 100
     assert settings.sessions.max_flags == 50
     assert settings.budget.share == 0.5
     assert settings.budget.replicas == 2

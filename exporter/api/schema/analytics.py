@@ -5,10 +5,13 @@ itself; a wrong type anywhere else costs the window.
 """
 
 from collections import Counter
+from collections.abc import Sized
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any, Literal
 
 from exporter.api.schema.decode import (
+    MOST_ITEMS,
     Count,
     Micros,
     Number,
@@ -20,6 +23,8 @@ from exporter.api.schema.decode import (
 
 BucketTimestamp = Literal["start", "end"]
 HOUR = 3_600_000_000
+MOST_BUCKETS = 2_500
+"""Hours of 90 days, and some."""
 
 
 class Summary(Shape):
@@ -107,7 +112,7 @@ class Window:
 
     buckets: None where the answer has no time series; each timestamp at most once.
     browsers: sessions by the browser's name as the API writes it, so no label yet.
-    invalid_items: how many buckets, origins and browsers did not decode.
+    invalid_items: how many buckets, origins and browsers did not decode, or are too many.
     """
 
     generated_at: int | None
@@ -135,13 +140,19 @@ class Window:
 def read_analytics(body: object) -> Window:
     """Raises InvalidResponseError where `body` holds no window, or a field has a wrong type."""
     window = decoded(_Body, enveloped_object(body, "analytics"), "analytics")
-    buckets, bad_buckets = _distinct(_items(Bucket, window.time_series))
-    origins = _items(TopOrigin, window.top_origins)
+    buckets, bad_buckets = _distinct(_items(Bucket, window.time_series, MOST_BUCKETS))
+    origins = _items(TopOrigin, window.top_origins, MOST_ITEMS)
     devices = window.device_breakdown
     listed = devices.browser_counts if devices and devices.browser_counts else {}
     browsers = {
-        name: decoded_or_none(_BrowserCount, {"count": count}) for name, count in listed.items()
+        name: decoded_or_none(_BrowserCount, {"count": count})
+        for name, count in islice(listed.items(), MOST_ITEMS)
     }
+    unread = (
+        _beyond(window.time_series, MOST_BUCKETS)
+        + _beyond(window.top_origins, MOST_ITEMS)
+        + _beyond(listed, MOST_ITEMS)
+    )
     return Window(
         generated_at=window.generated_at,
         summary=window.summary or Summary(),
@@ -155,14 +166,19 @@ def read_analytics(body: object) -> Window:
             for name, browser in browsers.items()
             if browser is not None and browser.count is not None
         },
-        invalid_items=bad_buckets
+        invalid_items=unread
+        + bad_buckets
         + sum(origin is None for origin in origins)
         + sum(browser is None for browser in browsers.values()),
     )
 
 
-def _items(shape: type[Any], items: list[Any] | None) -> list[Any]:
-    return [decoded_or_none(shape, item) for item in items or ()]
+def _items(shape: type[Any], items: list[Any] | None, most: int) -> list[Any]:
+    return [decoded_or_none(shape, item) for item in (items or [])[:most]]
+
+
+def _beyond(items: Sized | None, most: int) -> int:
+    return max(0, len(items or ()) - most)
 
 
 def _distinct(buckets: list[Bucket | None]) -> tuple[tuple[Bucket, ...], int]:

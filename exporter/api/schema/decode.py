@@ -15,6 +15,12 @@ from exporter.api.times import parse_time
 
 INT64_MAX = 2**63 - 1
 
+LARGEST = 2.0**63
+"""No number of the API is larger than an int64, whichever its sign."""
+
+MOST_ITEMS = 1_000
+"""So many items of one list are read; what is beyond is no page, and no breakdown to show."""
+
 
 def _micros(value: object) -> int:
     if not isinstance(value, str):
@@ -25,11 +31,19 @@ def _micros(value: object) -> int:
 Count = Annotated[int, Field(strict=True, ge=0, le=INT64_MAX)]
 """A number of things: an integer, not a boolean, from 0 to the largest int64."""
 
-Number = Annotated[float, Field(strict=True, allow_inf_nan=False)]
-"""A finite number."""
+Number = Annotated[float, Field(strict=True, allow_inf_nan=False, ge=-LARGEST, le=LARGEST)]
+"""A number that is no larger than an int64."""
 
 Micros = Annotated[int, BeforeValidator(_micros)]
 """A time as the API writes it, held as microseconds since 1970."""
+
+
+def number_or_none(value: object, least: float, most: float) -> float | None:
+    """`value` as a float; None where it is no number, or lies outside of [least, most]."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    # Compared before it is converted: an integer may be more than a float can hold.
+    return float(value) if least <= value <= most else None
 
 
 class Shape(BaseModel):
@@ -77,12 +91,14 @@ def enveloped_object(body: object, resource: str) -> Mapping[str, Any]:
 def object_with_or_without_envelope(body: object, resource: str) -> Mapping[str, Any]:
     """The object of an answer that may or may not be wrapped, as the API does not say.
 
-    An object whose only key is `data` is the envelope. Raises InvalidResponseError where there is
-    no object, or where the envelope holds none.
+    Where `data` is an object it is the one, whatever stands beside it: what is added to an envelope
+    must not rename what is in it. Raises InvalidResponseError where there is no object, or where
+    the envelope holds none.
     """
     if not isinstance(body, dict):
         raise InvalidResponseError(f"{resource}: no object")
-    return enveloped_object(body, resource) if body.keys() == {"data"} else body
+    wrapped = body.keys() == {"data"} or isinstance(body.get("data"), dict)
+    return enveloped_object(body, resource) if wrapped else body
 
 
 def _first_fault(error: ValidationError) -> str:

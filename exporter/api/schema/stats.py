@@ -3,13 +3,16 @@
 No list, boolean or string is read, and no key that could be somebody's name becomes part of a name.
 """
 
-import math
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from exporter.api.schema.decode import object_with_or_without_envelope
+from exporter.api.schema.decode import (
+    LARGEST,
+    number_or_none,
+    object_with_or_without_envelope,
+)
 from exporter.api.schema.names import snake_case
 
 MAX_DEPTH = 3
@@ -20,7 +23,7 @@ _SEGMENT = re.compile(r"[A-Za-z][A-Za-z0-9]{0,39}")
 class Stats:
     """The numbers of one answer.
 
-    values: by name; finite.
+    values: by name; none is larger than an int64.
     ambiguous: names that two paths or more share; none of their values is in `values`.
     """
 
@@ -52,16 +55,5 @@ def _numbers(data: Mapping[str, Any], path: tuple[str, ...]) -> Iterator[tuple[s
         if isinstance(value, dict):
             if len(here) < MAX_DEPTH:
                 yield from _numbers(value, here)
-        elif (number := _finite(value)) is not None:
+        elif (number := number_or_none(value, -LARGEST, LARGEST)) is not None:
             yield "_".join(here), number
-
-
-def _finite(value: object) -> float | None:
-    """`value` as a float; None where it is no number, or none that a float can hold."""
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        return None
-    try:
-        number = float(value)
-    except OverflowError:
-        return None
-    return number if math.isfinite(number) else None

@@ -15,6 +15,7 @@ from exporter.api.errors import (
     RequestTimeoutError,
     StatusError,
 )
+from exporter.api.schema.session import InvalidSession, Session, decode_session
 from exporter.api.serverclock import ServerClock
 from exporter.api.times import MICROSECONDS, format_time
 from exporter.api.walk import walk
@@ -288,8 +289,9 @@ class Sessions:
         filters = {"startDate": format_time(piece.start)}
         if piece.end is not None:
             filters["endDate"] = format_time(piece.end + MICROSECONDS - 1)
+        scale = self._ledger.rules.score_scale
         began: int | None = None
-        batch: list[tuple[list[object], int]] = []
+        batch: list[tuple[list[Session | InvalidSession], int]] = []
         read = 0
         try:
             async for page in walk(self._api, PATH, filters, resource=self.resource):
@@ -300,7 +302,9 @@ class Sessions:
                 read += 1
                 publish(self.resource, ())
                 self._pace.page_size = page.size or self._pace.page_size
-                batch.append((page.items, page.server_time))
+                # Decoded at once: what is waiting to be committed is small, whatever the page held.
+                items = [decode_session(item, scale) for item in page.items]
+                batch.append((items, page.server_time))
                 full = sum(len(items) for items, _ in batch) >= BATCH_ITEMS
                 if (full and not page.last) or not self._budget.room():
                     await self._ledger.take(batch, log.place)

@@ -59,8 +59,17 @@ class History:
     """
 
     def __init__(
-        self, api: Api, clock: Clock, *, start: int, end: int, now: int, target: int
+        self,
+        api: Api,
+        clock: Clock,
+        *,
+        start: int,
+        end: int,
+        now: int,
+        target: int,
+        score_scale: float = 1.0,
     ) -> None:
+        self._scale = score_scale
         self._api = api
         self._clock = clock
         self._end = end
@@ -117,7 +126,7 @@ class History:
         async for page in walk(self._api, PATH, filters, resource=RESOURCE):
             pages += 1
             for item in page.items:
-                session = decode_session(item)
+                session = decode_session(item, self._scale)
                 if session.created is not None:
                     latest = max(latest, session.created)
                     self._learn(piece, session.created)

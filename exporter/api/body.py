@@ -1,0 +1,61 @@
+"""The body of an answer: how much of one is read for each resource, and the JSON in it.
+
+A body is bounded twice before anything is made of it: in bytes, and in the values that those can
+hold, since two bytes of JSON can be an object that takes a hundred times as much memory. Both are
+many times what the documented answers need.
+"""
+
+import json
+from dataclasses import dataclass
+
+from exporter.api.errors import UnreadableBodyError
+
+_KIB = 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """size: bytes. values: numbers, strings, lists, objects and members, at most so many."""
+
+    size: int
+    values: int
+
+
+LIST = Bounds(2048 * _KIB, 50_000)
+"""A page of a list: 100 sessions are some 100 kB, and some 1,500 values."""
+
+ERROR = Bounds(16 * _KIB, 1_000)
+"""An error, of which only a code is of use."""
+
+_BOUNDS = {
+    "health": Bounds(64 * _KIB, 1_000),
+    "integration": Bounds(256 * _KIB, 5_000),
+    "stats": Bounds(256 * _KIB, 10_000),
+    "analytics": Bounds(1024 * _KIB, 30_000),
+    "usage": Bounds(1024 * _KIB, 30_000),
+}
+
+
+def bounds(resource: str) -> Bounds:
+    """What the answers of a resource are bounded by."""
+    return _BOUNDS.get(resource, LIST)
+
+
+def decode(body: bytes, most: Bounds) -> object:
+    """The JSON in a body. Raises UnreadableBodyError where it is none, or past the bounds."""
+    if not body:
+        raise UnreadableBodyError("the body is empty")
+    if len(body) > most.size:
+        raise UnreadableBodyError(f"the body is larger than {most.size} bytes")
+    # Each value but the first follows one of these; those inside of strings count as well.
+    if body.count(b",") + body.count(b"[") + body.count(b"{") > most.values:
+        raise UnreadableBodyError(f"the body may hold more than {most.values} values")
+    try:
+        decoded: object = json.loads(body, parse_constant=_refuse_constant)
+    except (ValueError, RecursionError):
+        raise UnreadableBodyError("the body is not JSON") from None
+    return decoded
+
+
+def _refuse_constant(name: str) -> float:
+    raise ValueError(f"{name} is not JSON")
