@@ -5,6 +5,10 @@ carry no secret that its own manifest does not show, a refused probe restarts a 
 both answers hold a verdict only. (Prometheus' exporter-toolkit, which has no probes of its own,
 guards everything.) Passwords are neither kept nor logged: a success is remembered as a keyed
 digest, so that a scrape pays for bcrypt once.
+
+bcrypt is slow on purpose, so one runs at a time and clients take turns for it: those who were right
+before go first, then one client after the other. Each check costs as much as the dearest hash of
+the file, whoever asks, so that its time does not tell which user exists.
 """
 
 import asyncio
@@ -20,6 +24,9 @@ from starlette.datastructures import Headers
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from exporter.web.peers import peer_of
+from exporter.web.turns import TooManyWaitingError, Turns
+
 OPEN_PATHS = frozenset({"/-/healthy", "/-/ready"})
 
 # bcrypt reads no further: bcrypt 5 refuses longer passwords, older ones cut them off in silence.
@@ -28,7 +35,7 @@ _LONGEST_PASSWORD = 72
 # How long a request may wait for its turn at bcrypt, and for bcrypt, in seconds.
 _CHECK_TIMEOUT = 10.0
 
-# How many credentials that passed are remembered.
+# How many credentials that passed, and clients that gave such, are remembered.
 _REMEMBERED = 64
 
 _CHALLENGE = {"WWW-Authenticate": 'Basic realm="isnotai-exporter", charset="UTF-8"'}
@@ -54,19 +61,22 @@ class BasicAuth:
         self._users = users
         self._check = check
         self._timeout = timeout
-        self._turn = asyncio.Lock()
+        self._turns = Turns()
         self._secret = secrets.token_bytes(32)
         self._passed: deque[bytes] = deque(maxlen=_REMEMBERED)
+        self._right: deque[str] = deque(maxlen=_REMEMBERED)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         users = self._users()
         if scope["type"] != "http" or scope["path"] in OPEN_PATHS or not users:
             await self._app(scope, receive, send)
             return
+        peer = peer_of((scope.get("client") or ("",))[0])
+        authorization = Headers(scope=scope).get("authorization")
         try:
             async with asyncio.timeout(self._timeout):
-                allowed = await self._allowed(Headers(scope=scope).get("authorization"), users)
-        except TimeoutError:
+                allowed = await self._allowed(peer, authorization, users)
+        except (TimeoutError, TooManyWaitingError):
             busy = PlainTextResponse("Too many passwords to check; try again.\n", 503)
             await busy(scope, receive, send)
             return
@@ -76,31 +86,45 @@ class BasicAuth:
             refusal = PlainTextResponse("Unauthorized\n", 401, headers=_CHALLENGE)
             await refusal(scope, receive, send)
 
-    async def _allowed(self, authorization: str | None, users: Mapping[str, str]) -> bool:
+    async def _allowed(
+        self, peer: str, authorization: str | None, users: Mapping[str, str]
+    ) -> bool:
         credentials = _credentials(authorization)
         if credentials is None:
             return False
         user, password = credentials
         known = users.get(user)
-        # A stranger's password is checked too, or the answer's speed would tell who is known.
-        hashed = (known or next(iter(users.values()))).encode()
-        token = self._token(user.encode(), hashed, password)
+        token = self._token(user.encode(), (known or "").encode(), password)
         if known is not None and self._remembers(token):
             return True
-        async with self._turn:
-            matches = await asyncio.to_thread(self._matches, password, hashed)
-        if not matches or known is None:
-            return False
-        self._passed.append(token)
-        return True
+        await self._turns.take(peer, first=peer in self._right)
+        work = asyncio.get_running_loop().run_in_executor(
+            None, self._matches, password, known, tuple(users.values())
+        )
+        # A thread cannot be stopped: the turn ends with bcrypt, also where nobody waits any more.
+        work.add_done_callback(lambda _: self._turns.end())
+        matches = await asyncio.shield(work)
+        if peer in self._right:
+            self._right.remove(peer)
+        if matches:
+            self._right.append(peer)
+            self._passed.append(token)
+        return matches
 
-    def _matches(self, password: bytes, hashed: bytes) -> bool:
+    def _matches(self, password: bytes, known: str | None, hashes: tuple[str, ...]) -> bool:
+        """Whether the password is that of the known hash, at the cost of the dearest of all."""
         if len(password) > _LONGEST_PASSWORD:
             return False
+        highest = max(map(_cost, hashes))
+        # A hash of cost c takes 2^c rounds: with one of each cost above, all take 2^highest.
+        dummies = range(highest, highest + 1) if known is None else range(_cost(known), highest)
         try:
-            return self._check(password, hashed)
+            matches = known is not None and self._check(password, known.encode())
+            for cost in dummies:
+                self._check(password, f"$2b${cost:02}${'.' * 53}".encode())
         except ValueError:  # what bcrypt refuses to hash is no password of anybody
             return False
+        return matches
 
     def _token(self, *parts: bytes) -> bytes:
         """A digest of the parts under a key of this process; no two lists of parts share one."""
@@ -112,6 +136,10 @@ class BasicAuth:
         for passed in self._passed:
             found |= hmac.compare_digest(passed, token)
         return found
+
+
+def _cost(hashed: str) -> int:
+    return int(hashed.split("$")[2])
 
 
 def _credentials(authorization: str | None) -> tuple[str, bytes] | None:

@@ -7,25 +7,22 @@ not read its answer, is cut off; one that starts a TLS handshake and falls silen
 
 import asyncio
 import socket
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 
 import uvicorn
 from starlette.types import ASGIApp
-from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from exporter.web.basic_auth import BasicAuth
+from exporter.web.connections import BoundedProtocol, Listener
 from exporter.web.headers import AddedHeaders
-from exporter.web.tls import RenewedContext
+from exporter.web.tls import RenewedContext, TLSFileError
 from exporter.web.webconfig import WebConfig, WebConfigError
-
-# How long one request may take from its first byte, or from the connection, to its answer.
-EXCHANGE_TIMEOUT = 15.0
 
 # Longer than the usual scrape interval, so that Prometheus can keep its connection.
 KEEP_ALIVE_TIMEOUT = 75
 
-# Connections beyond this are answered 503; a scraper and a few people need a dozen.
+# More at once are never open; a scraper and a few people need a dozen.
 CONNECTIONS = 128
 
 # How long answers under way may take when the server stops, in seconds.
@@ -36,47 +33,14 @@ class ServerStoppedError(Exception):
     """The server ended although nobody asked it to."""
 
 
-class BoundedProtocol(H11Protocol):
-    """HTTP/1.1 whose exchanges end in bounded time: uvicorn itself bounds only idle keep-alive."""
-
-    exchange_timeout = EXCHANGE_TIMEOUT
-    _deadline: asyncio.TimerHandle | None = None
-
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        super().connection_made(transport)
-        self._start_exchange()
-
-    def data_received(self, data: bytes) -> None:
-        if self._deadline is None:
-            self._start_exchange()
-        super().data_received(data)
-
-    def on_response_complete(self) -> None:
-        self._end_exchange()
-        super().on_response_complete()
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        self._end_exchange()
-        super().connection_lost(exc)
-
-    def timeout_keep_alive_handler(self) -> None:
-        # Closing waits until all is sent, which a client that does not read could put off for ever.
-        if self.transport.get_write_buffer_size():
-            self.transport.abort()
-        else:
-            super().timeout_keep_alive_handler()
-
-    def _start_exchange(self) -> None:
-        self._deadline = self.loop.call_later(self.exchange_timeout, self.transport.abort)
-
-    def _end_exchange(self) -> None:
-        if self._deadline is not None:
-            self._deadline.cancel()
-            self._deadline = None
-
-
 class _Uvicorn(uvicorn.Server):
     """uvicorn without its signal handlers, which would raise SIGTERM again after the shutdown."""
+
+    on_shutdown: Callable[[], None]
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        self.on_shutdown()
+        await super().shutdown(sockets)
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -132,11 +96,16 @@ class Server:
         """Serves while the body runs, then stops; takes at most some two seconds for that.
 
         A body that outlives the server is cancelled, and ServerStoppedError raised. Errors come
-        out in an ExceptionGroup, as from any task group.
+        out in an ExceptionGroup, as from any task group. Raises WebConfigError where certificate
+        files cannot be used any more.
         """
-        server = self._uvicorn()
+        server, tls = self._uvicorn(), self._webconfig.tls
+        try:
+            context = RenewedContext(tls) if tls is not None else None
+        except TLSFileError as error:
+            raise WebConfigError(f"tls_server_config: {error}") from None
         async with asyncio.TaskGroup() as group:
-            serving = group.create_task(self._serve(server))
+            serving = group.create_task(self._serve(server, context))
             try:
                 yield
             finally:
@@ -145,13 +114,22 @@ class Server:
                 await asyncio.wait({serving}, timeout=SHUTDOWN_TIMEOUT + 1)
                 serving.cancel()
 
-    async def _serve(self, server: _Uvicorn) -> None:
+    async def _serve(self, server: _Uvicorn, tls: RenewedContext | None) -> None:
+        def protocol() -> BoundedProtocol:
+            return BoundedProtocol(server.config, server.server_state, {})
+
+        listener = Listener(self._sockets, protocol, tls, CONNECTIONS)
+        server.on_shutdown = listener.stop
         try:
-            await server.serve(self._sockets)
+            async with asyncio.TaskGroup() as group:
+                listener.start(group)
+                try:
+                    # Without sockets: it serves the connections that the listener accepts.
+                    await server.serve([])
+                finally:
+                    listener.stop()
         finally:
             server.abort_connections()
-            for bound in self._sockets:
-                bound.close()
         if not server.should_exit:
             raise ServerStoppedError("the HTTP server ended by itself")
 
@@ -163,15 +141,13 @@ class Server:
             lifespan="off",
             interface="asgi3",
             log_config=None,
-            log_level="warning",
+            # Its warnings tell of odd requests only, and anybody could fill the log with them.
+            log_level="error",
             access_log=False,
             server_header=False,
             proxy_headers=False,
-            limit_concurrency=CONNECTIONS,
             timeout_keep_alive=KEEP_ALIVE_TIMEOUT,
             timeout_graceful_shutdown=SHUTDOWN_TIMEOUT,
         )
         config.load()
-        if self._webconfig.tls is not None:
-            config.ssl = RenewedContext(self._webconfig.tls).context
         return _Uvicorn(config)

@@ -68,8 +68,10 @@ class TLSConfig:
 
 
 class RenewedContext:
-    """A context for a listening socket that follows its files; `context` is the one to listen with.
+    """A context that follows its files.
 
+    Each change makes a new one, and each connection is accepted with the one of its moment; so no
+    session of an older context can be resumed, such as one of a client whose CA was replaced.
     Raises TLSFileError where the files are unusable at the start.
     """
 
@@ -77,18 +79,15 @@ class RenewedContext:
         self._config = config
         self._seen = self._stamp()
         self._failed: _Stamp | None = None
-        self._current = self.context = config.context()
-        # Called at each ClientHello, with or without a server name.
-        self.context.sni_callback = self._at_handshake
+        self._current = config.context()
 
-    def _at_handshake(
-        self, connection: ssl.SSLObject, server_name: str | None, context: ssl.SSLContext
-    ) -> None:
+    def current(self) -> ssl.SSLContext:
+        """The context for the next connection: of the files as they are, or were while they could
+        be used."""
         stamp = self._stamp()
         if stamp not in (self._seen, self._failed):
             self._renew(stamp)
-        if self._current is not context:
-            connection.context = self._current
+        return self._current
 
     def _renew(self, stamp: _Stamp | None) -> None:
         try:

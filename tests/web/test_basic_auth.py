@@ -52,11 +52,13 @@ def basic(user: str, password: str | bytes) -> str:
     return "Basic " + base64.b64encode(user.encode() + b":" + raw).decode()
 
 
-async def ask(guard: BasicAuth, authorization: str | None, path: str = "/") -> httpx.Response:
+async def ask(
+    guard: BasicAuth, authorization: str | None, path: str = "/", client: str = "127.0.0.1"
+) -> httpx.Response:
     headers = [] if authorization is None else [(b"Authorization", authorization.encode("latin-1"))]
-    transport = httpx.ASGITransport(guard)
-    async with httpx.AsyncClient(transport=transport, base_url="http://exporter") as client:
-        return await client.get(path, headers=headers)
+    transport = httpx.ASGITransport(guard, client=(client, 50000))
+    async with httpx.AsyncClient(transport=transport, base_url="http://exporter") as scraper:
+        return await scraper.get(path, headers=headers)
 
 
 @pytest.mark.parametrize("user", ["prometheus", "zoë"])
@@ -154,9 +156,24 @@ async def test_a_success_of_one_user_is_none_of_another(
     assert len(check.passwords) == 2
 
 
-async def test_a_stranger_costs_as_much_as_a_user(guard: BasicAuth, check: CountedCheck) -> None:
-    await ask(guard, basic("stranger", "anything"))
-    assert check.hashes == [HASH.encode()]
+def rounds(hashes: list[bytes]) -> int:
+    """What bcrypt did: a hash of cost c takes 2^c rounds."""
+    return sum(2 ** int(hashed.split(b"$")[2]) for hashed in hashes)
+
+
+@pytest.mark.parametrize("user", ["cheap", "dear", "stranger"])
+@pytest.mark.parametrize("password", [PASSWORD, "wrong"])
+async def test_every_check_costs_the_same_whoever_asks(
+    check: CountedCheck, user: str, password: str
+) -> None:
+    users = {
+        "cheap": bcrypt.hashpw(PASSWORD.encode(), bcrypt.gensalt(4)).decode(),
+        "dear": bcrypt.hashpw(PASSWORD.encode(), bcrypt.gensalt(7)).decode(),
+    }
+    guard = BasicAuth(inside, lambda: users, check)
+    expected = 200 if password == PASSWORD and user in users else 401
+    assert (await ask(guard, basic(user, password))).status_code == expected
+    assert rounds(check.hashes) == 2**7
 
 
 async def test_bcrypt_runs_beside_the_event_loop(guard: BasicAuth, check: CountedCheck) -> None:
@@ -192,3 +209,75 @@ async def test_who_waits_too_long_for_bcrypt_is_told_to_come_back() -> None:
         assert [response.status_code for response in responses] == [503, 503]
     finally:
         release.set()
+
+
+class Gate:
+    """A check that waits until it is let through, and remembers in which order it was asked."""
+
+    def __init__(self) -> None:
+        self.asked: list[bytes] = []
+        self.opened = threading.Semaphore(0)
+        self.began = threading.Semaphore(0)
+
+    def __call__(self, password: bytes, hashed: bytes) -> bool:
+        self.asked.append(password)
+        self.began.release()
+        assert self.opened.acquire(timeout=10)
+        return password == b"right"
+
+
+async def begun(gate: Gate) -> None:
+    assert await asyncio.to_thread(gate.began.acquire, timeout=10)
+
+
+def waiting(guard: BasicAuth, client: str, password: str) -> "asyncio.Task[httpx.Response]":
+    return asyncio.create_task(ask(guard, basic("prometheus", password), client=client))
+
+
+async def test_a_flood_of_one_client_makes_another_wait_for_one_check() -> None:
+    gate = Gate()
+    guard = BasicAuth(inside, lambda: USERS, gate)
+    flood = [waiting(guard, "10.0.0.1", f"wrong{number}") for number in range(20)]
+    await begun(gate)
+    scraper = waiting(guard, "10.0.0.2", "right")
+    # Of the flood one is under way and four wait; the rest was refused at once.
+    refused = await asyncio.gather(*flood[5:])
+    assert {response.status_code for response in refused} == {503}
+    for _ in range(2):
+        gate.opened.release()
+        await begun(gate)
+    gate.opened.release()
+
+    assert (await scraper).status_code == 200
+    assert gate.asked[:3] == [b"wrong0", b"wrong1", b"right"]
+    for _ in range(10):
+        gate.opened.release()
+    assert {response.status_code for response in await asyncio.gather(*flood[:5])} == {401}
+
+
+async def test_who_was_right_before_goes_first_until_it_is_wrong() -> None:
+    gate = Gate()
+    guard = BasicAuth(inside, lambda: USERS, gate)
+    gate.opened.release()
+    assert (await waiting(guard, "10.0.0.9", "right")).status_code == 200
+    await begun(gate)
+    tasks = [waiting(guard, f"10.0.0.{number}", "wrong") for number in range(1, 4)]
+    await begun(gate)
+    tasks.append(waiting(guard, "10.0.0.9", "also wrong"))
+    await asyncio.sleep(0)
+    for _ in range(4):
+        gate.opened.release()
+    await asyncio.gather(*tasks)
+
+    assert gate.asked[1:] == [b"wrong", b"also wrong", b"wrong", b"wrong"]
+    assert not guard._right
+
+
+async def test_a_check_that_nobody_waits_for_any_more_keeps_its_turn() -> None:
+    gate = Gate()
+    guard = BasicAuth(inside, lambda: USERS, gate, timeout=0.01)
+    for client in ("10.0.0.1", "10.0.0.2", "10.0.0.3"):
+        assert (await waiting(guard, client, "wrong")).status_code == 503
+    # bcrypt still runs for the first of them; a second one beside it would be a thread too many.
+    assert len(gate.asked) == 1
+    gate.opened.release()

@@ -1,6 +1,8 @@
 """What the server promises: bounded exchanges, bounded stops, nobody waits for a silent peer."""
 
 import asyncio
+import errno
+import os
 import signal
 import socket
 from collections.abc import AsyncIterator
@@ -10,12 +12,15 @@ from types import MappingProxyType
 import bcrypt
 import httpx
 import pytest
+import structlog
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from exporter.web import connections
 from exporter.web import server as server_module
 from exporter.web.address import bind
-from exporter.web.server import BoundedProtocol, Server, ServerStoppedError
+from exporter.web.connections import BoundedProtocol
+from exporter.web.server import Server, ServerStoppedError
 from exporter.web.webconfig import WebConfig, WebConfigError
 from tests.web.conftest import serving
 
@@ -259,19 +264,130 @@ async def test_a_server_that_ends_by_itself_ends_the_body(
             await asyncio.Event().wait()
 
 
-async def test_connections_beyond_the_limit_are_told_so(
+class Clients:
+    """Connections of many clients, closed with the block."""
+
+    def __init__(self, server: Server) -> None:
+        self._port = server.port
+        self._writers: list[asyncio.StreamWriter] = []
+
+    async def __aenter__(self) -> "Clients":
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        for writer in self._writers:
+            writer.close()
+
+    async def send(self, request: bytes, source: str = "127.0.0.1") -> asyncio.StreamReader:
+        reader, writer = await asyncio.open_connection(
+            "127.0.0.1", self._port, local_addr=(source, 0)
+        )
+        self._writers.append(writer)
+        writer.write(request)
+        return reader
+
+    async def idle(self, source: str = "127.0.0.1") -> asyncio.StreamReader:
+        """One that is idle after an exchange, which a scraper would keep."""
+        reader = await self.send(b"GET /-/healthy HTTP/1.1\r\nHost: x\r\n\r\n", source)
+        async with asyncio.timeout(5):
+            await reader.readuntil(b"healthy\n")
+        return reader
+
+
+async def test_any_number_of_idle_connections_leaves_room_for_a_health_check(
     app: ASGIApp, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(server_module, "CONNECTIONS", 2)
-    async with (
-        serving(app) as server,
-        connection(server) as (reader, writer),
-        connection(server) as (_, second),
-    ):
-        for one in (second, writer):
-            one.write(b"GET /-/healthy HTTP/1.1\r\nHost: x\r\n\r\n")
+    monkeypatch.setattr(server_module, "CONNECTIONS", 8)
+    async with serving(app) as server, Clients(server) as clients:
+        idle = [await clients.idle() for _ in range(30)]
+        assert (await scrape(server)).status_code == 200
+        # The oldest made room, one for each that came beyond the bound.
+        assert [await until_closed(reader) for reader in idle[:23]] == [b""] * 23
+        assert not any(reader.at_eof() for reader in idle[23:])
+
+
+async def test_requests_that_never_end_leave_room_for_a_health_check(
+    app: ASGIApp, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(server_module, "CONNECTIONS", 8)
+    async with serving(app) as server, Clients(server) as clients:
+        for _ in range(30):
+            await clients.send(b"GET /metrics HTTP/1.1\r\nX-Slow:")
+        assert (await scrape(server)).status_code == 200
+
+
+async def test_who_holds_the_most_connections_loses_them_first(
+    app: ASGIApp, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(server_module, "CONNECTIONS", 8)
+    async with serving(app) as server, Clients(server) as clients:
+        scraper = await clients.idle("127.0.0.2")
+        greedy = [await clients.idle() for _ in range(20)]
+        assert [await until_closed(reader) for reader in greedy[:13]] == [b""] * 13
+        assert not scraper.at_eof()
+        assert not any(reader.at_eof() for reader in greedy[13:])
+
+
+async def test_a_connection_that_cannot_be_accepted_makes_room_and_one_log_line(
+    app: ASGIApp, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(connections, "ACCEPT_PAUSE", 0)
+    loop = asyncio.get_running_loop()
+    accept, failures = loop.sock_accept, [errno.EMFILE, errno.EMFILE, errno.ECONNABORTED]
+
+    async def failing(listening: socket.socket) -> object:
+        if failures and len(idle) == 1:
+            raise OSError(failures[0], os.strerror(failures.pop(0)))
+        return await accept(listening)
+
+    idle: list[asyncio.StreamReader] = []
+    monkeypatch.setattr(loop, "sock_accept", failing)
+    with structlog.testing.capture_logs() as lines:
+        async with serving(app) as server, Clients(server) as clients:
+            idle.append(await clients.idle())
+            assert (await scrape(server)).status_code == 200
+            assert (await scrape(server)).status_code == 200
+            assert await until_closed(idle[0]) == b""
+    assert [line["event"] for line in lines] == ["connection_not_accepted"]
+    assert lines[0]["reason"] == os.strerror(errno.EMFILE)
+
+
+async def test_a_pipelined_answer_that_nobody_reads_is_bounded_too(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(BoundedProtocol, "exchange_timeout", 0.2)
+    body = b"x" * 20_000_000
+    ended = asyncio.Event()
+
+    async def big(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["path"] == "/big":
+            try:
+                await PlainTextResponse(body)(scope, receive, send)
+                await receive()
+            finally:
+                ended.set()
+        else:
+            await PlainTextResponse(b"small\n")(scope, receive, send)
+
+    async with serving(big) as server, connection(server) as (reader, writer):
+        writer.write(b"GET / HTTP/1.1\r\nHost: x\r\n\r\nGET /big HTTP/1.1\r\nHost: x\r\n\r\n")
         async with asyncio.timeout(5):
-            assert (await reader.readline()).startswith(b"HTTP/1.1 503 ")
+            await reader.readuntil(b"small\n")
+            await ended.wait()
+
+
+async def test_a_request_that_gives_its_length_twice_is_the_last_of_its_connection(
+    app: ASGIApp,
+) -> None:
+    request = (
+        "GET /-/healthy HTTP/1.1\r\nHost: x\r\nContent-Length: 30\r\n"
+        "Transfer-Encoding: chunked\r\n\r\n0\r\n\r\nGET /-/ready HTTP/1.1\r\nHost: x\r\n\r\n"
+    )
+    async with serving(app) as server, connection(server) as (reader, writer):
+        writer.write(request.encode())
+        answer = await until_closed(reader)
+    assert answer.count(b"HTTP/1.1 ") == 1
+    assert b"connection: close" in answer.lower()
 
 
 async def test_a_reader_that_stops_reading_is_cut_off_when_its_time_is_over(

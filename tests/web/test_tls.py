@@ -1,6 +1,7 @@
 """What TLS promises: idle handshakes block nobody, renewed files are used, clients are verified."""
 
 import asyncio
+import contextlib
 import socket
 import ssl
 from dataclasses import replace
@@ -12,6 +13,8 @@ import structlog
 import trustme
 from starlette.types import ASGIApp
 
+from exporter.web import connections
+from exporter.web import server as server_module
 from exporter.web.server import Server
 from exporter.web.tls import TLSConfig
 from exporter.web.webconfig import WebConfig, WebConfigError
@@ -212,6 +215,85 @@ async def test_a_renewed_client_ca_decides_on_the_next_connection(
         assert await scrape(server, new) == 200
         with pytest.raises(httpx.TransportError):
             await scrape(server, old)
+
+
+def resume(
+    server: Server, context: ssl.SSLContext, session: ssl.SSLSession | None
+) -> tuple[str, bool, ssl.SSLSession | None]:
+    """The first line of an answer, whether the session was resumed, and the session.
+
+    A refusal may come as an alert, a reset, or an end without an answer.
+    """
+    with (
+        socket.create_connection(("127.0.0.1", server.port), 5) as plain,
+        context.wrap_socket(plain, server_hostname="localhost", session=session) as secured,
+    ):
+        secured.sendall(b"GET /-/healthy HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+        answer = b"".join(iter(lambda: secured.recv(4096), b""))
+        return answer.decode().partition("\r\n")[0], bool(secured.session_reused), secured.session
+
+
+@pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
+async def test_a_session_is_resumed_only_while_the_files_are_the_same(
+    app: ASGIApp, verifying: TLSConfig, ca: trustme.CA, version: ssl.TLSVersion
+) -> None:
+    client = trusting(ca, client=ca.issue_cert("client@example.org"))
+    client.minimum_version = client.maximum_version = version
+    assert verifying.client_ca_file is not None
+    async with serving(app, WebConfig(verifying)) as server:
+        line, _, session = await asyncio.to_thread(resume, server, client, None)
+        assert line == "HTTP/1.1 200 OK"
+        line, resumed, session = await asyncio.to_thread(resume, server, client, session)
+        assert (line, resumed) == ("HTTP/1.1 200 OK", True)
+        replace_file(verifying.client_ca_file, trustme.CA().cert_pem.bytes())
+        line = ""
+        with contextlib.suppress(OSError):
+            line, _, _ = await asyncio.to_thread(resume, server, client, session)
+        assert line == ""
+
+
+async def test_a_kept_connection_ends_with_the_ca_that_let_it_in(
+    app: ASGIApp, verifying: TLSConfig, ca: trustme.CA
+) -> None:
+    client = trusting(ca, client=ca.issue_cert("client@example.org"))
+    request = b"GET /-/healthy HTTP/1.1\r\nHost: x\r\n\r\n"
+    assert verifying.client_ca_file is not None
+    async with serving(app, WebConfig(verifying)) as server, asyncio.timeout(10):
+        reader, writer = await asyncio.open_connection("127.0.0.1", server.port, ssl=client)
+        for _ in range(2):
+            writer.write(request)
+            assert b"200 OK" in await reader.readuntil(b"healthy\n")
+        replace_file(verifying.client_ca_file, trustme.CA().cert_pem.bytes())
+        writer.write(request)
+        assert await reader.read() == b""
+        writer.close()
+
+
+async def test_a_handshake_that_never_ends_is_ended(
+    app: ASGIApp, config: TLSConfig, ca: trustme.CA, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(connections, "HANDSHAKE_TIMEOUT", 0.1)
+    async with serving(app, WebConfig(config)) as server, asyncio.timeout(5):
+        for sent in (b"", b"\x16\x03\x01\x02\x00\x01"):
+            reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
+            writer.write(sent)
+            with contextlib.suppress(ConnectionResetError):
+                assert await reader.read() == b""
+            writer.close()
+        assert await scrape(server, trusting(ca)) == 200
+
+
+async def test_handshakes_that_never_end_leave_room_for_others(
+    app: ASGIApp, config: TLSConfig, ca: trustme.CA, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(server_module, "CONNECTIONS", 4)
+    async with serving(app, WebConfig(config)) as server:
+        idle = [socket.create_connection(("127.0.0.1", server.port), 5) for _ in range(20)]
+        try:
+            assert await scrape(server, trusting(ca)) == 200
+        finally:
+            for one in idle:
+                one.close()
 
 
 async def test_a_protocol_below_the_minimum_is_refused(

@@ -1,0 +1,214 @@
+"""Connections: accepted here, bounded in number and in time, whatever their clients do.
+
+uvicorn speaks HTTP on them. Its own way of accepting would count idle connections against
+everybody, wait a minute for each TLS handshake, and log a traceback whenever descriptors run out.
+"""
+
+import asyncio
+import contextlib
+import errno
+import socket
+import ssl
+from collections import Counter
+from collections.abc import Callable, Sequence
+from functools import partial
+
+from uvicorn.protocols.http.h11_impl import H11Protocol
+
+from exporter.log import get_logger
+from exporter.web.peers import peer_of
+from exporter.web.tls import RenewedContext
+
+# How long one request may take from its first byte, or from the connection, to its answer.
+EXCHANGE_TIMEOUT = 15.0
+
+# How long a TLS handshake, and the goodbye of TLS, may take.
+HANDSHAKE_TIMEOUT = 5.0
+
+# How long to wait, in seconds, after a connection could not be accepted.
+ACCEPT_PAUSE = 0.1
+
+# Between two log lines that connections cannot be accepted, in seconds.
+LOG_PAUSE = 60.0
+
+_IDLE, _RECEIVING, _ANSWERING = range(3)
+
+_log = get_logger(__name__)
+
+
+class BoundedProtocol(H11Protocol):
+    """HTTP/1.1 whose exchanges end in bounded time: uvicorn itself bounds only idle keep-alive.
+
+    peer: whose connection it is. since: when it last began or ended an exchange, in loop time.
+    is_current: whether who was let in at the handshake would still be let in.
+    on_lost: told when the connection has ended.
+    """
+
+    exchange_timeout = EXCHANGE_TIMEOUT
+    peer = ""
+    since = 0.0
+    is_current: Callable[[], bool] = staticmethod(lambda: True)
+    on_lost: Callable[["BoundedProtocol"], object] = staticmethod(lambda protocol: None)
+    opening: asyncio.Task[None] | None = None
+    _deadline: asyncio.TimerHandle | None = None
+
+    @property
+    def stage(self) -> int:
+        """How much would be lost with the connection: the higher, the more."""
+        if self.transport is not None and self._deadline is None:
+            return _IDLE
+        if self.cycle is None or self.cycle.response_complete:
+            return _RECEIVING
+        return _ANSWERING
+
+    def abort(self) -> None:
+        """End it now, also in mid-handshake."""
+        if self.transport is not None:
+            self.transport.abort()
+        elif self.opening is not None:
+            self.opening.cancel()
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        self._start_exchange()
+
+    def data_received(self, data: bytes) -> None:
+        if self._deadline is None:
+            if not self.is_current():
+                self.transport.close()
+                return
+            self._start_exchange()
+        super().data_received(data)
+
+    def on_response_complete(self) -> None:
+        self._end_exchange()
+        super().on_response_complete()
+        # Of requests sent without waiting for the answer, the next one has begun by now.
+        if not (self.cycle.response_complete or self.transport.is_closing() or self._deadline):
+            self._start_exchange()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._end_exchange()
+        super().connection_lost(exc)
+        self.on_lost(self)
+
+    def timeout_keep_alive_handler(self) -> None:
+        # Closing waits until all is sent, which a client that does not read could put off for ever.
+        if self.transport.get_write_buffer_size():
+            self.transport.abort()
+        else:
+            super().timeout_keep_alive_handler()
+
+    def _start_exchange(self) -> None:
+        self.since = self.loop.time()
+        self._deadline = self.loop.call_later(self.exchange_timeout, self.transport.abort)
+
+    def _end_exchange(self) -> None:
+        self.since = self.loop.time()
+        if self._deadline is not None:
+            self._deadline.cancel()
+            self._deadline = None
+
+
+class Listener:
+    """Accepts connections on `sockets`, at most `limit` at once.
+
+    A newcomer is never turned away: it takes the place of another, of the client that holds the
+    most, and of those one that is idle before one that is in use, the oldest first. So who holds
+    many connections takes them from himself, and a health check is always answered.
+    """
+
+    def __init__(
+        self,
+        sockets: Sequence[socket.socket],
+        protocol: Callable[[], BoundedProtocol],
+        tls: RenewedContext | None,
+        limit: int,
+    ) -> None:
+        self._sockets = sockets
+        self._protocol = protocol
+        self._tls = tls
+        self._limit = limit
+        self._connections: set[BoundedProtocol] = set()
+        self._accepting: list[asyncio.Task[None]] = []
+        self._logged_at = float("-inf")
+
+    def start(self, group: asyncio.TaskGroup) -> None:
+        """Accept from now on, in tasks of this group."""
+        self._accepting = [group.create_task(self._accept(one)) for one in self._sockets]
+
+    def stop(self) -> None:
+        """Accept no more, and drop whoever is still shaking hands."""
+        for task in self._accepting:
+            task.cancel()
+        for bound in self._sockets:
+            bound.close()
+        for protocol in list(self._connections):
+            if protocol.transport is None:
+                protocol.abort()
+
+    async def _accept(self, listening: socket.socket) -> None:
+        loop = asyncio.get_running_loop()
+        while True:
+            try:
+                accepted, address = await loop.sock_accept(listening)
+            except OSError as error:
+                if error.errno != errno.ECONNABORTED:
+                    self._on_refused(error, loop.time())
+                    await asyncio.sleep(ACCEPT_PAUSE)
+                continue
+            if len(self._connections) >= self._limit:
+                self._drop_one()
+            protocol = self._protocol()
+            protocol.peer, protocol.since = peer_of(address[0]), loop.time()
+            protocol.on_lost = self._connections.discard
+            self._connections.add(protocol)
+            protocol.opening = loop.create_task(self._open(accepted, protocol))
+            protocol.opening.add_done_callback(partial(self._on_opened, accepted, protocol))
+
+    async def _open(self, accepted: socket.socket, protocol: BoundedProtocol) -> None:
+        """Hand the connection over, after the handshake of TLS where there is one."""
+        loop, tls = asyncio.get_running_loop(), self._tls
+        with contextlib.suppress(OSError):  # as are a handshake that fails, or comes to no end
+            if tls is None:
+                await loop.connect_accepted_socket(lambda: protocol, accepted)
+                return
+            context = tls.current()
+            if context.verify_mode != ssl.CERT_NONE:
+                protocol.is_current = lambda: tls.current() is context
+            await loop.connect_accepted_socket(
+                lambda: protocol,
+                accepted,
+                ssl=context,
+                ssl_handshake_timeout=HANDSHAKE_TIMEOUT,
+                ssl_shutdown_timeout=HANDSHAKE_TIMEOUT,
+            )
+
+    def _on_opened(
+        self, accepted: socket.socket, protocol: BoundedProtocol, opening: asyncio.Task[None]
+    ) -> None:
+        if protocol.transport is None:
+            # Not even begun, where it was dropped at once.
+            self._connections.discard(protocol)
+            accepted.close()
+
+    def _drop_one(self, highest: int = _ANSWERING) -> None:
+        """End the connection that is missed the least, of those up to this stage."""
+        held = Counter(protocol.peer for protocol in self._connections)
+        least = min(
+            (one for one in self._connections if one.stage <= highest),
+            key=lambda one: (-held[one.peer], one.stage, one.since),
+            default=None,
+        )
+        if least is None:
+            return
+        self._connections.discard(least)
+        least.abort()
+
+    def _on_refused(self, error: OSError, now: float) -> None:
+        """The system gives no more connections: make room with one of ours, and say so."""
+        if now - self._logged_at >= LOG_PAUSE:
+            self._logged_at = now
+            _log.warning("connection_not_accepted", reason=error.strerror)
+        # Linux says so also when nobody waits to be accepted: what is in use stays.
+        self._drop_one(_IDLE)
