@@ -31,6 +31,7 @@ from exporter.ledger.ledger import Ledger
 from exporter.ledger.rules import Rules
 from exporter.ledger.store import Store
 from exporter.metrics.telemetry import Telemetry, dropped_counter
+from exporter.net.network import Network
 
 HISTORY_HOURS = 6
 
@@ -48,7 +49,7 @@ async def measure(url: str, key: str, expected: int, folder: Path) -> None:
     budget = Unbounded(1.0, 1, clock)
     server_clock = ServerClock()
     telemetry = Telemetry(clock.now(), ("sessions",), dropped_counter(clock.now()))
-    async with http_client(url) as http:
+    async with http_client(url, Network.read(os.environ)) as http:
         client = Client(
             http,
             gate=KeyGate(FixedKey(key), clock, random.random),

@@ -6,6 +6,7 @@ an address that is taken, and on a state that is another's.
 
 import asyncio
 import contextlib
+import os
 import random
 import signal
 from collections.abc import Callable, Iterator
@@ -21,6 +22,7 @@ from exporter.metrics import catalogue
 from exporter.metrics.model import Reading
 from exporter.metrics.snapshot import Group
 from exporter.metrics.telemetry import dropped_counter
+from exporter.net.network import Network
 from exporter.pipeline import Shared
 from exporter.pipelines import Pipelines
 from exporter.publish.exposition import Exposition
@@ -78,7 +80,8 @@ class Daemon:
             self._store, self._clock, self._publisher.changed, RetryPolicy(random.random)
         )
         self._pipelines = Pipelines(shared, self._started, self._dropped)
-        self._pipelines.begin(self._pipelines.plan(settings))
+        self._network = Network.read(os.environ, settings.tls.ca_file)
+        self._pipelines.begin(self._pipelines.plan(settings, self._network))
         self._status = StatusSource(self._pipelines, self._clock, self._started)
 
     async def run(self, on_serving: Callable[[str], None] | None = None) -> None:
@@ -205,7 +208,10 @@ class Daemon:
                 settings = read.model_copy(update=kept)
                 guard = _guard(settings.web)
                 self._server.check(guard)
-                plan = self._pipelines.plan(settings)
+                network = self._network
+                if settings.tls != self._settings.tls:
+                    network = Network.read(os.environ, settings.tls.ca_file)
+                plan = self._pipelines.plan(settings, network)
             except SettingsError as error:
                 raise self._not_reloaded(str(error)) from None
             except Exception as error:  # noqa: BLE001 - whatever the files hold, the old settings run on
@@ -217,7 +223,7 @@ class Daemon:
                 if getattr(read, section) != getattr(self._settings, section):
                     _log.warning("setting_wants_restart", setting=section)
             self._server.replace(guard)
-            self._settings = settings
+            self._settings, self._network = settings, network
             await self._pipelines.reconcile(plan)
             self._reload_ok = True
             self._publisher.changed()

@@ -12,7 +12,7 @@ from functools import partial
 import httpx
 
 from exporter.api.budget import Budget
-from exporter.api.client import Client, UnusableVariableError, http_client
+from exporter.api.client import Client, http_client
 from exporter.api.deadlines import Deadlines
 from exporter.api.key import FixedKey, KeyFile, KeyGate, KeySource
 from exporter.api.retry import RetryPolicy
@@ -30,6 +30,8 @@ from exporter.log import get_logger
 from exporter.metrics import catalogue
 from exporter.metrics.model import Reading
 from exporter.metrics.telemetry import Telemetry
+from exporter.net.network import Network
+from exporter.net.proxies import UnusableAddressError
 from exporter.polling.frame import Poller, ResourceState
 from exporter.redaction import redact
 from exporter.settings.errors import SettingsError
@@ -298,14 +300,15 @@ def _rules(settings: Settings) -> Rules:
     )
 
 
-def connect(account: Account) -> httpx.AsyncClient:
+def connect(account: Account, network: Network) -> httpx.AsyncClient:
     """An HTTP client for the account's address, which connects when it is used first.
 
+    network: proxies and trusted certificates, the same for all accounts.
     Raises SettingsError where none can be made with these settings and variables.
     """
     try:
-        return http_client(account.base_url)
-    except UnusableVariableError as error:
+        return http_client(account.base_url, network)
+    except UnusableAddressError as error:
         raise SettingsError(str(error)) from None
 
 

@@ -5,6 +5,7 @@ the exporter keeps of it.
 """
 
 import asyncio
+import os
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
@@ -16,6 +17,7 @@ from exporter.ledger.ledger import Ledger
 from exporter.ledger.store import StateError
 from exporter.metrics.instruments import Counter
 from exporter.metrics.telemetry import Telemetry
+from exporter.net.network import Network
 from exporter.pipeline import Pipeline, Shared, adjust_ledger, connect, make_ledger
 from exporter.polling.frame import Poller
 from exporter.settings.model import Account, Settings
@@ -53,12 +55,14 @@ class Pipelines:
         """Every poller, with its pipeline."""
         return ((pipeline, poller) for pipeline in self for poller in pipeline.pollers)
 
-    def plan(self, settings: Settings) -> Plan:
+    def plan(self, settings: Settings, network: Network | None = None) -> Plan:
         """See whether these settings can be applied; those that run notice nothing of it.
 
+        network: how the API is reached; None: as the process's environment and the settings say.
         Raises SettingsError, OSError, ValueError, ImportError.
         """
-        accounts = ((account, connect(account)) for account in settings.accounts())
+        network = network or Network.read(os.environ, settings.tls.ca_file)
+        accounts = ((account, connect(account, network)) for account in settings.accounts())
         return Plan(settings, tuple(accounts))
 
     def begin(self, plan: Plan) -> None:

@@ -135,7 +135,7 @@ async def test_a_reload_changes_what_is_polled_and_keeps_what_wants_a_restart() 
 async def test_a_reload_that_cannot_be_applied_leaves_the_old_polls_running(
     monkeypatch: pytest.MonkeyPatch, broken: type[Exception]
 ) -> None:
-    def refuse(base_url: str) -> NoReturn:
+    def refuse(base_url: str, network: object) -> NoReturn:
         raise broken(f"no client for {base_url}")
 
     async with simulated(rate=1.0) as api:

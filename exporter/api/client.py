@@ -5,7 +5,6 @@ the bound of a body, and never lets a key, a URL or a body into an error's text.
 """
 
 import asyncio
-import os
 import re
 import ssl
 from collections.abc import AsyncIterator, Mapping
@@ -33,6 +32,9 @@ from exporter.api.retry import RetryPolicy, retry_after
 from exporter.api.serverclock import ServerClock
 from exporter.clock import Clock
 from exporter.metrics.telemetry import Telemetry
+from exporter.net.failures import Peer, describe, timed_out
+from exporter.net.network import Network
+from exporter.net.proxies import UnusableAddressError
 
 REQUEST_SECONDS = 30.0
 """The bound on one whole request, however slowly its bytes come."""
@@ -42,9 +44,6 @@ ERROR_BODY_SECONDS = 5.0
 
 PHASES = httpx.Timeout(connect=5.0, read=10.0, write=5.0, pool=5.0)
 
-CA_VARIABLES = ("SSL_CERT_FILE", "SSL_CERT_DIR")
-PROXY_VARIABLES = ("http_proxy", "https_proxy", "all_proxy")
-"""In either case, as curl and httpx read them."""
 
 _TIER = re.compile(r"[a-z][a-z0-9_-]{0,31}")
 
@@ -57,68 +56,49 @@ class _Reply:
     server_time: int | None
 
 
-class UnusableVariableError(Exception):
-    """A variable that says how to connect cannot be used. The text names it, never its value."""
+class PeerClient(httpx.AsyncClient):
+    """An HTTP client that knows whom it speaks to, for the words of errors."""
+
+    peer: Peer | None = None
 
 
-def http_client(base_url: str) -> httpx.AsyncClient:
+def http_client(base_url: str, network: Network) -> PeerClient:
     """An HTTP client for the API: TLS verified, redirects off, every phase timed out.
 
-    Proxies and certificates come from the process's environment, as httpx reads it.
-    Raises UnusableVariableError.
+    It reads nothing from the environment by itself: proxies and certificates are the network's.
+    Raises UnusableAddressError.
     """
+    proxy = network.proxies.for_url(base_url)
+    context = network.trust.context
     try:
-        url = httpx.URL(base_url)
+        http = PeerClient(
+            base_url=base_url,
+            timeout=PHASES,
+            follow_redirects=False,
+            trust_env=False,
+            verify=context,
+            proxy=_proxy(proxy, context),
+            headers={
+                "User-Agent": f"isnotai-exporter/{__version__}",
+                "Accept": "application/json",
+                # Uncompressed, so that the bound on a body is one on memory as well.
+                "Accept-Encoding": "identity",
+            },
+            # No cookie is kept: they would only pile up.
+            cookies=CookieJar(DefaultCookiePolicy(allowed_domains=())),
+            limits=httpx.Limits(max_connections=8, max_keepalive_connections=4),
+        )
     except httpx.InvalidURL:
-        raise UnusableVariableError("base_url: must be a valid http or https URL") from None
-    try:
-        return _http_client(url)
-    except (httpx.InvalidURL, ValueError, OSError, ImportError) as error:
-        # Not its text, which may repeat the password of a proxy.
-        raise UnusableVariableError(_unusable(error)) from None
+        # Not its text, which may repeat a password.
+        raise UnusableAddressError("base_url: must be a valid http or https URL") from None
+    http.peer = Peer.of(base_url, proxy, network.trust)
+    return http
 
 
-def _unusable(error: Exception) -> str:
-    """Which variable is to blame, and why, in a line."""
-    named = {name: value for name, value in os.environ.items() if value}
-    if isinstance(error, OSError):
-        name = next((name for name in CA_VARIABLES if name in named), "the system's certificates")
-        return f"{name}: no certificates can be read there"
-    for name, value in named.items():
-        if name.lower() in PROXY_VARIABLES and (problem := _proxy_problem(value)):
-            return f"{name}: {problem}"
-    name = next((name for name in named if name.lower() == "no_proxy"), "the proxy settings")
-    return f"{name}: cannot be used"
-
-
-def _proxy_problem(value: str) -> str | None:
-    """Why that is no proxy to connect through; None where it is one. Opens no connection."""
-    address = value if "://" in value else f"http://{value}"
-    try:
-        httpx.AsyncHTTPTransport(proxy=address, verify=ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT))
-    except ImportError:
-        return "a SOCKS proxy needs the package socksio, which is not installed"
-    except (httpx.InvalidURL, ValueError):
-        return "must be the address of an HTTP proxy, such as http://proxy.example:3128"
-    return None
-
-
-def _http_client(base_url: httpx.URL) -> httpx.AsyncClient:
-    return httpx.AsyncClient(
-        base_url=base_url,
-        timeout=PHASES,
-        follow_redirects=False,
-        verify=True,
-        headers={
-            "User-Agent": f"isnotai-exporter/{__version__}",
-            "Accept": "application/json",
-            # Uncompressed, so that the bound on a body is one on memory as well.
-            "Accept-Encoding": "identity",
-        },
-        # No cookie is kept: they would only pile up.
-        cookies=CookieJar(DefaultCookiePolicy(allowed_domains=())),
-        limits=httpx.Limits(max_connections=8, max_keepalive_connections=4),
-    )
+def _proxy(url: str | None, context: ssl.SSLContext) -> httpx.Proxy | None:
+    if url is None:
+        return None
+    return httpx.Proxy(url, ssl_context=context if url.startswith("https:") else None)
 
 
 class Client:
@@ -253,12 +233,12 @@ class Client:
             bearer = self.auth_header == "authorization"
             headers[self.auth_header] = f"Bearer {key}" if bearer else key
         sent = self._clock.monotonic()
-        code = "connection"
+        code, during = "connection", "waiting"
         try:
             async with asyncio.timeout(REQUEST_SECONDS), self._connection() as http:
                 request = http.stream("GET", path, params=params, headers=headers)
                 async with request as response:
-                    code = str(response.status_code)
+                    code, during = str(response.status_code), "reading"
                     received = self._clock.monotonic()
                     date = response.headers.get("date")
                     # Now, since other answers may set the clock while the body is read.
@@ -268,12 +248,12 @@ class Client:
                     else:
                         body = await _read_error(response)
             return _Reply(response.status_code, response.headers, body, server_time)
-        except (httpx.TimeoutException, TimeoutError):
+        except (httpx.TimeoutException, TimeoutError) as error:
             code = "timeout"
-            raise RequestTimeoutError("no whole answer in time") from None
+            raise RequestTimeoutError(_timed_out(error, during)) from None
         except (httpx.TransportError, httpx.InvalidURL) as error:
             code = "connection"
-            raise UnreachableError(f"no answer: {_kind(error)}") from None
+            raise UnreachableError(describe(error, _peer(self._http))) from None
         except UnreadableBodyError:
             self._telemetry.invalid_responses.inc(resource)
             raise
@@ -282,16 +262,23 @@ class Client:
             self._telemetry.request_duration.observe(self._clock.monotonic() - sent, resource)
 
 
-def _kind(error: Exception) -> str:
-    """The error's kind, and whether TLS is to blame; its text may hold a URL."""
-    cause: BaseException | None = error
-    while cause is not None:
-        if isinstance(cause, ssl.SSLCertVerificationError):
-            return f"{type(error).__name__}: the certificate was not accepted"
-        if isinstance(cause, ssl.SSLError):
-            return f"{type(error).__name__}: no TLS connection came about"
-        cause = cause.__cause__ or cause.__context__
-    return type(error).__name__
+def _peer(http: httpx.AsyncClient) -> Peer:
+    known = http.peer if isinstance(http, PeerClient) else None
+    return known or Peer.of(str(http.base_url))
+
+
+def _timed_out(error: Exception, during: str) -> str:
+    """Which bound was overrun, and while doing what."""
+    match error:
+        case httpx.ConnectTimeout():
+            return timed_out(PHASES.connect or 0.0, "connecting")
+        case httpx.WriteTimeout():
+            return timed_out(PHASES.write or 0.0, "sending")
+        case httpx.PoolTimeout():
+            return timed_out(PHASES.pool or 0.0, "waiting for a free connection")
+        case httpx.ReadTimeout():
+            return timed_out(PHASES.read or 0.0, during)
+    return timed_out(REQUEST_SECONDS, during)
 
 
 async def _read(response: httpx.Response, most: bodies.Bounds) -> bytes:

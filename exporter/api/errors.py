@@ -22,7 +22,7 @@ class StatusError(ApiError):
 
 
 class RequestTimeoutError(ApiError):
-    """No whole answer in time."""
+    """The request timed out before the response was complete."""
 
     kind = "timeout"
 

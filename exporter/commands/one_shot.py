@@ -1,5 +1,6 @@
 """A pipeline for one command: the daemon's, in memory, and gone when the command ends."""
 
+import os
 import random
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -9,6 +10,7 @@ from exporter.clock import Clock
 from exporter.collect.registry import polled_names
 from exporter.ledger.store import Store
 from exporter.metrics.telemetry import Telemetry, dropped_counter
+from exporter.net.network import Network
 from exporter.pipeline import Pipeline, Shared, connect, make_ledger
 from exporter.settings.model import Account, Settings
 
@@ -27,7 +29,7 @@ async def one_shot_pipeline(
     shared = Shared(store, clock, lambda: None, retry or RetryPolicy(random.random))
     telemetry = Telemetry(started[0], polled_names(settings), dropped_counter(started[0]))
     ledger = make_ledger(account.integration, settings, shared, telemetry, started)
-    http = connect(account)
+    http = connect(account, Network.read(os.environ, settings.tls.ca_file))
     pipeline = Pipeline(account, settings, shared, http, telemetry=telemetry, ledger=ledger)
     try:
         yield pipeline

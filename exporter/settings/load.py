@@ -21,6 +21,7 @@ from typing import Any, Final, TypeAlias
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
+from exporter.net.proxies import read_proxies
 from exporter.redaction import redact
 from exporter.settings.describe import all_settings
 from exporter.settings.durations import format_duration
@@ -90,8 +91,8 @@ def load_parsed(
     parsed: argparse.Namespace, environ: Mapping[str, str], *, require_key: bool = True
 ) -> Loaded:
     """The same for flags that a parser with `add_flags` has read already."""
-    if environ.get("ISNOTAI_API_KEY"):
-        redact.add(environ["ISNOTAI_API_KEY"])
+    for secret in (environ.get("ISNOTAI_API_KEY", "").strip(), *read_proxies(environ).secrets):
+        redact.add(secret)
     flags = LayerSource(Settings, flag_layer(parsed))
     environment = EnvironmentSource(Settings, environ)
     given: _Given = ChainMap(flags.layer, environment.layer)
@@ -116,7 +117,7 @@ def _file_layer(file: Raw, environ: Mapping[str, str]) -> Layer:
 
     layer = file_layer(Path(str(file.value)))
     if "api_key" in layer:
-        redact.add(str(layer["api_key"].value))
+        redact.add(str(layer["api_key"].value).strip())
     if "integrations" in layer:
         raw = layer["integrations"]
         layer["integrations"] = Raw(raw.origin, _with_keys(raw, environ))
@@ -130,7 +131,7 @@ def _with_keys(raw: Raw, environ: Mapping[str, str]) -> list[dict[str, Any]]:
         filled = dict(entry or {})
         variable = filled.get("api_key_env")
         if isinstance(variable, str):
-            where, key = f"{raw.origin}[{index}].api_key_env", environ.get(variable, "")
+            where, key = f"{raw.origin}[{index}].api_key_env", environ.get(variable, "").strip()
             if not key:
                 raise SettingsError(f"{where}: names no variable that is set")
             redact.add(key)
@@ -220,6 +221,8 @@ def _warnings(
     settings: Settings, given: _Given, environ: Mapping[str, str]
 ) -> Iterator[SettingsWarning]:
     named = {entry.api_key_env for entry in settings.integrations}
+    for warning in read_proxies(environ).warnings:
+        yield SettingsWarning("no_proxy", warning)
     for variable, near in unknown_variables(environ):
         if variable not in named:
             hint = f", did you mean {near}?" if near else ""

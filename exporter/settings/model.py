@@ -93,6 +93,14 @@ class WebSettings(Section):
         return split_address(self.listen_address)[1]
 
 
+class TlsSettings(Section):
+    ca_file: FilePath | None = Field(
+        default=None,
+        description="certificates to trust, for the API and OTLP, besides SSL_CERT_FILE; "
+        "re-read when it changes",
+    )
+
+
 class PollSettings(Section):
     sessions_interval: Interval = Field(
         default=60.0, description="how often to read sessions; 0: never"
@@ -290,6 +298,7 @@ class Settings(BaseSettings):
     )
     config: ConfigSettings = ConfigSettings()
     web: WebSettings = WebSettings()
+    tls: TlsSettings = TlsSettings()
     poll: PollSettings = PollSettings()
     analytics: AnalyticsSettings = AnalyticsSettings()
     stats: StatsSettings = StatsSettings()

@@ -206,6 +206,11 @@ def _key(secret: SecretStr) -> SecretStr:
     return secret
 
 
+def _trimmed(value: object) -> object:
+    """Without the white space round it, as a key's file is read: a pipe often adds a line's end."""
+    return value.strip() if isinstance(value, str) else value
+
+
 def _address(value: str) -> str:
     split_address(value)
     return value
@@ -248,4 +253,4 @@ MetricsPath = Annotated[str, _checked(_metrics_path)]
 IntegrationName = Annotated[str, _checked(_integration)]
 VariableName = Annotated[str, _checked(_variable)]
 FilePath = Annotated[Path, BeforeValidator(_path)]
-KeyText = Annotated[SecretStr, _checked(_key)]
+KeyText = Annotated[SecretStr, BeforeValidator(_trimmed), _checked(_key)]

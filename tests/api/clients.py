@@ -14,6 +14,7 @@ from exporter.api.retry import RetryPolicy
 from exporter.api.serverclock import ServerClock
 from exporter.clock import Clock
 from exporter.metrics.telemetry import Telemetry, dropped_counter
+from exporter.net.network import Network
 from tests.clocks import FakeClock
 
 KEY = "aik_v1_" + "x" * 40
@@ -71,11 +72,13 @@ async def trial(
     *,
     source: KeySource | None = None,
     auth_header: str = "authorization",
+    network: Network | None = None,
 ) -> AsyncIterator[Trial]:
     """A client of `url`; with a handler, that answers in place of a socket."""
+    network = network or Network.read({})
     clock = FakeClock()
     telemetry = Telemetry(clock.now(), RESOURCES, dropped_counter(clock.now()))
-    async with http_client(url) as http:
+    async with http_client(url, network) as http:
         if handler is not None:
             http._transport = httpx.MockTransport(lambda request: unread(handler(request)))
         yield Trial(make_client(http, clock, telemetry, source, auth_header), clock, telemetry)

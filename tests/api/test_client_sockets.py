@@ -52,7 +52,7 @@ async def test_an_answer_is_read_and_the_connection_kept() -> None:
 
 async def test_a_closed_port_is_counted_as_connection() -> None:
     async with trial(f"http://127.0.0.1:{closed_port()}") as api:
-        with pytest.raises(UnreachableError, match="ConnectError"):
+        with pytest.raises(UnreachableError, match=r"^connection refused by 127\.0\.0\.1:\d+$"):
             await ask(api)
 
         assert api.requests() == {"connection": 3}
@@ -240,7 +240,10 @@ async def test_a_certificate_that_nobody_vouches_for_is_refused() -> None:
     async with listening:
         port = listening.sockets[0].getsockname()[1]
         async with trial(f"https://127.0.0.1:{port}") as api:
-            with pytest.raises(UnreachableError, match="the certificate was not accepted"):
+            with pytest.raises(
+                UnreachableError,
+                match=r"^certificate of 127\.0\.0\.1 not accepted: unknown issuer$",
+            ):
                 await ask(api)
 
             assert api.requests() == {"connection": 3}

@@ -236,7 +236,7 @@ class Process:
             return
         raise AssertionError(f"the daemon ended by itself:\n{self.output}")
 
-    async def ended(self, seconds: float = 10) -> int:
+    async def ended(self, seconds: float = 60) -> int:
         """Its exit code, once it has ended."""
         return await asyncio.wait_for(self.process.wait(), seconds)
 

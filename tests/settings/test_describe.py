@@ -12,6 +12,7 @@ CONTRACT = {
     "integration": "default",
     "integrations": "–",
     "config.file": "–",
+    "tls.ca_file": "–",
     "web.listen_address": ":10984",
     "web.telemetry_path": "/metrics",
     "web.config_file": "–",

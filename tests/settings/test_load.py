@@ -5,6 +5,7 @@ import os
 from pathlib import Path
 
 import pytest
+from pydantic import SecretStr
 
 from exporter.api.schema.usage import KNOWN, STORAGE
 from exporter.redaction import redact
@@ -54,6 +55,7 @@ def test_every_setting_can_be_set_by_its_variable_and_in_the_file(tmp_path: Path
         "web.telemetry_path": "/m",
         "web.config_file": "w.yml",
         "web.enable_lifecycle": "true",
+        "tls.ca_file": "ca.pem",
         "poll.sessions_interval": "1s",
         "poll.stats_interval": "2s",
         "poll.analytics_interval": "3s",
@@ -234,7 +236,7 @@ def test_a_bad_variable_gives_one_exact_line(environ: dict[str, str], line: str)
 
 
 @pytest.mark.parametrize(
-    "key", ["two words", "line\n", "tab\t1234", "\x00nul12345", "schlüssel", "\udcff" * 9]
+    "key", ["two words", "two\nlines", "tab\t1234", "\x00nul12345", "schlüssel", "\udcff" * 9]
 )
 def test_a_key_that_no_header_can_carry_is_refused_unseen(key: str) -> None:
     line = _refusal({"ISNOTAI_API_KEY": key})
@@ -243,6 +245,31 @@ def test_a_key_that_no_header_can_carry_is_refused_unseen(key: str) -> None:
         "ISNOTAI_API_KEY: cannot be sent in a header: it holds spaces, control or "
         "non-ASCII characters"
     )
+
+
+@pytest.mark.parametrize("around", ["{}\n", "  {}", "\t{}\r\n", "\n\n{}"])
+def test_white_space_round_a_key_is_cut_off_as_in_a_file(tmp_path: Path, around: str) -> None:
+    """A secret that was made by a pipe ends with a line's end."""
+    key = around.format(KEY)
+    file = tmp_path / "config.yml"
+    file.write_text("integrations: [{name: a, api_key_env: MINE}]")
+
+    alone = load([], {"ISNOTAI_API_KEY": key})
+    listed = load([f"--config.file={file}"], {"MINE": key})
+
+    assert alone.warnings == ()
+    assert [one.settings.accounts()[0].key.api_key for one in (alone, listed)] == [
+        SecretStr(KEY),
+        SecretStr(KEY),
+    ]
+
+
+def test_an_odd_entry_of_no_proxy_is_a_warning() -> None:
+    loaded = load([], {"ISNOTAI_API_KEY": KEY, "NO_PROXY": "localhost,10.0.0.0/99"})
+
+    assert [(one.setting, "10.0.0.0/99" in one.message) for one in loaded.warnings] == [
+        ("no_proxy", True)
+    ]
 
 
 def test_no_key_at_all_is_one_line() -> None:
