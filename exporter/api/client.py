@@ -34,6 +34,7 @@ from exporter.clock import Clock
 from exporter.metrics.telemetry import Telemetry
 from exporter.net.failures import Peer, describe, timed_out
 from exporter.net.network import Network
+from exporter.net.pieces import bound_pieces
 from exporter.net.proxies import UnusableAddressError
 
 REQUEST_SECONDS = 30.0
@@ -92,6 +93,7 @@ def http_client(base_url: str, network: Network) -> PeerClient:
         # Not its text, which may repeat a password.
         raise UnusableAddressError("base_url: must be a valid http or https URL") from None
     http.peer = Peer.of(base_url, proxy, network.trust)
+    bound_pieces(http)
     return http
 
 
