@@ -55,6 +55,64 @@ def test_a_bad_command_line_is_one_line_without_its_secrets(
     assert KEY not in line
 
 
+@pytest.mark.parametrize(
+    ("arguments", "line"),
+    [
+        (["chekc"], "command: unknown, did you mean check?"),
+        (["check", "--regoin", "eu"], "unknown flag --regoin, did you mean --region?"),
+        (["metrics", "--region", "eu"], "--region: metrics reads no settings"),
+        (["metrics", "--no-such-flag", "eu"], "unknown flag --no-such-flag"),
+        (["simulate", "--tier", "hunter22"], "--tier: must be one of free, pro, enterprise"),
+        (["sessions", "--limit", "hunter22"], "--limit: must be a whole number"),
+        (["sessions", "--json=hunter22"], "--json: takes no value"),
+        (["sessions", "--since"], "--since: needs a value"),
+        (["check", "hunter22"], "unexpected argument; every setting is a --flag with its value"),
+        (["--password", "hunter22"], "unknown flag --password"),
+        (["check", "--password", "hunter22"], "unknown flag --password"),
+        (["hunter22"], f"command: unknown, choose from {', '.join(cli.COMMANDS)}"),
+    ],
+)
+def test_a_mistyped_command_or_flag_gets_a_word_on_what_was_meant(
+    capsys: pytest.CaptureFixture[str], arguments: list[str], line: str
+) -> None:
+    assert refused(capsys, arguments, ISNOTAI_API_KEY=KEY) == (2, f"isnotai-exporter: {line}")
+
+
+def test_commands_take_the_flags_of_the_settings_on_either_side_of_their_name(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    flags = ["--region=mars", "check", "--region=venus"]
+
+    _, line = refused(capsys, flags, ISNOTAI_API_KEY=KEY)
+    assert "got 'venus'" in line
+
+    _, line = refused(capsys, flags[:2], ISNOTAI_API_KEY=KEY)
+    assert "got 'mars'" in line
+
+
+@pytest.mark.parametrize(
+    ("words", "completed"),
+    [
+        ("che", ["check"]),
+        ("check --poll.st", ["--poll.stats-interval", "--poll.stale-after"]),
+        ("sessions --bot", ["--bot-only"]),
+        ("check --api-k", ["--api-key-file"]),
+    ],
+)
+def test_a_shell_can_complete_commands_and_flags(
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    words: str,
+    completed: list[str],
+) -> None:
+    monkeypatch.setenv("COMP_WORDS", f"isnotai-exporter {words}")
+    monkeypatch.setenv("COMP_CWORD", str(len(words.split())))
+
+    assert cli.main([], {"_ISNOTAI_EXPORTER_COMPLETE": "bash_complete"}) == 0
+
+    assert capsys.readouterr().out.split() == [f"plain,{word}" for word in completed]
+
+
 def test_the_process_itself_ends_with_2_on_bad_settings() -> None:
     ended = subprocess.run(
         [sys.executable, "-m", "exporter"],

@@ -5,20 +5,23 @@ counters that start at 0 at the range's start: a session counts at its createdAt
 score and flags. It touches no state, and leaves no half-written file behind.
 """
 
-import argparse
 import asyncio
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from math import ceil
 from pathlib import Path
+from typing import Any
+
+import click
 
 from exporter.api import tiers
 from exporter.api.errors import ApiError
 from exporter.api.times import DAY, MICROSECONDS
 from exporter.clock import Clock, SystemClock
 from exporter.collect.sessions.history import PATH, RESOURCE, History
+from exporter.commands.command import Line, make_command
 from exporter.commands.one_shot import one_shot_pipeline
 from exporter.commands.terminal import complain, note
 from exporter.ledger import rules, state
@@ -61,24 +64,35 @@ class Range:
         return (self.start + number * self.step for number in range(count + 1))
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the command's own options."""
-    when = "a time (2026-06-10T12:00:00Z) or how long ago (7d)"
-    parser.add_argument("--from", dest="from_", metavar="TIME", help=f"where to start: {when}")
-    parser.add_argument("--to", metavar="TIME", help=f"{when} [default: as late as all is settled]")
-    parser.add_argument("--step", default="5m", help="time between samples [default: 5m]")
-    parser.add_argument("--output", metavar="FILE", help="the file to write")
+@dataclass(frozen=True, slots=True)
+class Options:
+    """The command's own options, as they were given."""
+
+    from_: str | None
+    to: str | None
+    step: str
+    output: str | None
 
 
-def run(parsed: argparse.Namespace, environ: Mapping[str, str]) -> int:
+_WHEN = "a time (2026-06-10T12:00:00Z) or how long ago (7d)"
+OPTIONS = [
+    click.Option(["from_", "--from"], metavar="TIME", help=f"where to start: {_WHEN}"),
+    click.Option(["--to"], metavar="TIME", help=f"{_WHEN} [default: as late as all is settled]"),
+    click.Option(["--step"], default="5m", help="time between samples [default: 5m]"),
+    click.Option(["--output"], metavar="FILE", help="the file to write"),
+]
+
+
+def run(line: Line, **chosen: Any) -> int:
     """Write the file; the exit code, 1 where the API could not be read. Raises SettingsError."""
-    loaded = load_parsed(parsed, environ)
+    options = Options(**chosen)
+    loaded = load_parsed(line.flags, line.environ)
     configure("warning", loaded.settings.log.format)
     clock = SystemClock()
-    wanted = read_range(parsed, clock.now(), loaded.settings.sessions.settle_after)
-    if parsed.output is None:
+    wanted = read_range(options, clock.now(), loaded.settings.sessions.settle_after)
+    if options.output is None:
         raise SettingsError("--output: is missing: the file to write")
-    output = Path(parsed.output)
+    output = Path(options.output)
     if not output.parent.is_dir():
         raise SettingsError("--output: its folder does not exist")
     try:
@@ -93,21 +107,21 @@ def run(parsed: argparse.Namespace, environ: Mapping[str, str]) -> int:
     return 0
 
 
-def read_range(parsed: argparse.Namespace, now: float, settle_after: float) -> Range:
+def read_range(options: Options, now: float, settle_after: float) -> Range:
     """The range that the options ask for. Raises SettingsError that names the bad one."""
     try:
-        step = parse_duration(parsed.step)
+        step = parse_duration(options.step)
     except ValueError as error:
         raise SettingsError(f"--step: {error}") from None
     if step < SHORTEST_STEP_SECONDS:
         raise SettingsError("--step: must be at least 1s")
     settled = (now - settle_after) // step * step
-    if parsed.from_ is None:
+    if options.from_ is None:
         raise SettingsError("--from: is missing: a time, or how long ago")
-    start = _moment("--from", parsed.from_, now) // step * step
+    start = _moment("--from", options.from_, now) // step * step
     end = settled
-    if parsed.to is not None:
-        end = _moment("--to", parsed.to, now) // step * step
+    if options.to is not None:
+        end = _moment("--to", options.to, now) // step * step
         if end > settled:
             raise SettingsError(
                 "--to: must lie further back than sessions.settle_after, so that nothing changes"
@@ -237,3 +251,6 @@ def _write(output: Path, columns: list[Columns]) -> None:
         draft.replace(output)
     finally:
         draft.unlink(missing_ok=True)
+
+
+command = make_command("backfill", run, __doc__, OPTIONS)

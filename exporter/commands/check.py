@@ -5,7 +5,6 @@ away. Exit code 0: all is well; 1: something failed; 2: the settings are bad. It
 key nor anything that the API says of people.
 """
 
-import argparse
 import asyncio
 import random
 from collections.abc import Collection, Iterator, Mapping
@@ -14,6 +13,7 @@ from exporter.api import tiers
 from exporter.api.retry import RetryPolicy
 from exporter.clock import Clock, SystemClock
 from exporter.commands import cost
+from exporter.commands.command import Line, make_command
 from exporter.commands.one_shot import one_shot_pipeline
 from exporter.commands.terminal import complain, say
 from exporter.ledger import statefile
@@ -37,9 +37,9 @@ _SAID_OF_KEY = {
 }
 
 
-def run(parsed: argparse.Namespace, environ: Mapping[str, str]) -> int:
+def run(line: Line) -> int:
     """Check everything; the exit code. Raises SettingsError."""
-    loaded = load_parsed(parsed, environ)
+    loaded = load_parsed(line.flags, line.environ)
     configure("error", loaded.settings.log.format)
     try:
         good = asyncio.run(_check(loaded, SystemClock()))
@@ -209,3 +209,6 @@ def _say(what: str, text: str) -> None:
 
 def _warn(text: str) -> None:
     _say("warning", text)
+
+
+command = make_command("check", run, __doc__)

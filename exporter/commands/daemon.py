@@ -1,9 +1,9 @@
 """The daemon as a command: settings, log, exit code."""
 
-import argparse
 import asyncio
 from collections.abc import Callable, Mapping
 
+from exporter.commands.command import Line
 from exporter.commands.terminal import complain
 from exporter.daemon import Daemon
 from exporter.ledger.statefile import ForeignStateError, StateLockedError
@@ -27,17 +27,17 @@ _ENDINGS: tuple[tuple[type[Exception], int], ...] = (
 _log = get_logger(__name__)
 
 
-def run(parsed: argparse.Namespace, environ: Mapping[str, str]) -> int:
+def run(line: Line) -> int:
     """Run until a signal; the exit code. Raises SettingsError."""
-    loaded = load_parsed(parsed, environ)
+    loaded = load_parsed(line.flags, line.environ)
 
     def reload() -> Settings:
-        again = load_parsed(parsed, environ)
+        again = load_parsed(line.flags, line.environ)
         report(again)
         return again.settings
 
     prepare(loaded)
-    return serve(Daemon(loaded.settings, reload, otlp=push_settings(environ)))
+    return serve(Daemon(loaded.settings, reload, otlp=push_settings(line.environ)))
 
 
 def push_settings(environ: Mapping[str, str]) -> OtlpSettings | None:

@@ -4,7 +4,6 @@ It never reaches the real API and never touches the user's key: the variables th
 to a settings file, are put aside, and the flags are refused.
 """
 
-import argparse
 import asyncio
 import json
 import selectors
@@ -14,10 +13,10 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
 from exporter.commands import daemon as daemon_command
+from exporter.commands.command import Line, make_command
 from exporter.commands.terminal import say
 from exporter.daemon import Daemon
 from exporter.settings.errors import SettingsError
-from exporter.settings.flags import flag_layer
 from exporter.settings.load import load_parsed
 from exporter.settings.model import Settings
 
@@ -46,20 +45,20 @@ REPORT_SECONDS = 5.0
 START_SECONDS = 20.0
 
 
-def run(parsed: argparse.Namespace, environ: Mapping[str, str]) -> int:
+def run(line: Line) -> int:
     """Run simulator and daemon until a signal; the exit code. Raises SettingsError."""
-    for name, raw in flag_layer(parsed).items():
+    for name, raw in line.flags.items():
         if name in REFUSED:
             raise SettingsError(f"{raw.origin}: the demo has a simulator and a key of its own")
     # Bad settings are told before anything is started.
-    load_parsed(parsed, _variables(environ, "http://localhost", "none"), require_key=False)
+    load_parsed(line.flags, _variables(line.environ, "http://localhost", "none"), require_key=False)
     with _simulator() as (url, key):
-        variables = _variables(environ, url, key)
-        loaded = load_parsed(parsed, variables)
+        variables = _variables(line.environ, url, key)
+        loaded = load_parsed(line.flags, variables)
         daemon_command.prepare(loaded)
 
         def reload() -> Settings:
-            return load_parsed(parsed, variables).settings
+            return load_parsed(line.flags, variables).settings
 
         otlp = daemon_command.push_settings(variables)
         daemon = Daemon(loaded.settings, reload, otlp=otlp)
@@ -118,3 +117,6 @@ async def _report(daemon: Daemon) -> None:
                 f"{up} of {len(integration.resources)} resources up",
                 at_once=True,
             )
+
+
+command = make_command("demo", run, __doc__)

@@ -5,13 +5,14 @@ Never checks who answers (the certificate is not verified, for it names no loopb
 sends no password, as `/-/healthy` wants none.
 """
 
-import argparse
 import http.client
 import ssl
-from collections.abc import Mapping
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
+import click
+
+from exporter.commands.command import Line, make_command
 from exporter.commands.terminal import complain
 from exporter.settings.load import load_parsed
 from exporter.settings.model import WebSettings
@@ -32,17 +33,17 @@ class Target:
     needs_certificate: bool = False
 
 
-def run(parsed: argparse.Namespace, environ: Mapping[str, str]) -> int:
+def run(line: Line, *, url: str | None) -> int:
     """0 where the exporter says that it is healthy, else 1 and a line on stderr.
 
     Raises SettingsError.
     """
     try:
-        if parsed.url is None:
-            settings = load_parsed(parsed, environ, require_key=False).settings
+        if url is None:
+            settings = load_parsed(line.flags, line.environ, require_key=False).settings
             problem = problem_at(target_of(settings.web))
         else:
-            problem = problem_at(Target(parsed.url))
+            problem = problem_at(Target(url))
     except webconfig.WebConfigError as error:
         problem = str(error)
     if problem is None:
@@ -113,3 +114,11 @@ def _connection(
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE
     return http.client.HTTPSConnection(host, port, timeout=timeout, context=context)
+
+
+command = make_command(
+    "healthcheck",
+    run,
+    __doc__,
+    [click.Option(["--url"], help="where to ask [default: /-/healthy, from settings]")],
+)

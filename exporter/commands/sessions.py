@@ -5,13 +5,14 @@ they are shown only with `--show-users`, on standard output and nowhere else. Wh
 printed without control characters, so that no session can drive a terminal.
 """
 
-import argparse
 import asyncio
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import cast
+from typing import Any, cast
+
+import click
 
 from exporter.api.answer import Api
 from exporter.api.errors import ApiError
@@ -19,6 +20,7 @@ from exporter.api.schema.session import Session, decode_session
 from exporter.api.times import MICROSECONDS, format_time
 from exporter.api.walk import walk
 from exporter.clock import Clock, SystemClock
+from exporter.commands.command import Line, make_command
 from exporter.commands.one_shot import one_shot_pipeline
 from exporter.commands.terminal import complain, note, say
 from exporter.log import configure
@@ -88,26 +90,38 @@ class Row:
         return "  ".join(harmless(text) for text in shown)
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the command's own options."""
-    parser.add_argument(
-        "--bot-only", action="store_true", help="only scores of sessions.bot_threshold and above"
-    )
-    parser.add_argument("--since", default="1h", metavar="DURATION", help="how far back [1h]")
-    parser.add_argument("--limit", type=int, default=1000, help="the newest so many [1000]")
-    parser.add_argument("--json", action="store_true", help="one JSON object a line")
-    parser.add_argument(
-        "--show-users", action="store_true", help="also the user's id and the page: personal data"
-    )
+@dataclass(frozen=True, slots=True)
+class Options:
+    """The command's own options, as they were given."""
+
+    since: str
+    limit: int
+    bot_only: bool
+    json: bool
+    show_users: bool
 
 
-def run(parsed: argparse.Namespace, environ: Mapping[str, str]) -> int:
+OPTIONS = [
+    click.Option(
+        ["--bot-only"], is_flag=True, help="only scores of sessions.bot_threshold and above"
+    ),
+    click.Option(["--since"], default="1h", metavar="DURATION", help="how far back [1h]"),
+    click.Option(["--limit"], type=int, default=1000, help="the newest so many [1000]"),
+    click.Option(["--json"], is_flag=True, help="one JSON object a line"),
+    click.Option(
+        ["--show-users"], is_flag=True, help="also the user's id and the page: personal data"
+    ),
+]
+
+
+def run(line: Line, **chosen: Any) -> int:
     """Print the list; the exit code, 1 where the API could not be read. Raises SettingsError."""
-    loaded = load_parsed(parsed, environ)
+    options = Options(**chosen)
+    loaded = load_parsed(line.flags, line.environ)
     configure("error", loaded.settings.log.format)
-    wanted = read_wanted(parsed, loaded.settings.sessions.bot_threshold)
+    wanted = read_wanted(options, loaded.settings.sessions.bot_threshold)
     try:
-        asyncio.run(_list_all(loaded.settings, wanted, parsed.json, SystemClock()))
+        asyncio.run(_list_all(loaded.settings, wanted, options.json, SystemClock()))
     except (ApiError, TimeoutError) as error:
         text = str(error) or "the API did not give the whole list in time"
         complain(text)
@@ -115,17 +129,17 @@ def run(parsed: argparse.Namespace, environ: Mapping[str, str]) -> int:
     return 0
 
 
-def read_wanted(parsed: argparse.Namespace, threshold: float) -> Wanted:
+def read_wanted(options: Options, threshold: float) -> Wanted:
     """What the options ask for. Raises SettingsError that names the bad one."""
     try:
-        since = parse_duration(parsed.since)
+        since = parse_duration(options.since)
     except ValueError as error:
         raise SettingsError(f"--since: {error}") from None
     if since <= 0:
         raise SettingsError("--since: must be above 0")
-    if parsed.limit < 1:
+    if options.limit < 1:
         raise SettingsError("--limit: must be at least 1")
-    return Wanted(since, threshold if parsed.bot_only else None, parsed.limit, parsed.show_users)
+    return Wanted(since, threshold if options.bot_only else None, options.limit, options.show_users)
 
 
 def harmless(text: str) -> str:
@@ -200,3 +214,6 @@ def _user(item: Mapping[str, object]) -> dict[str, str | None]:
 def _time(session: Session) -> str:
     moment = datetime.fromtimestamp(session.created // MICROSECONDS, UTC)
     return f"{moment:%Y-%m-%dT%H:%M:%SZ}"
+
+
+command = make_command("sessions", run, __doc__, OPTIONS)

@@ -7,7 +7,7 @@ Nothing here opens a connection, and no message here holds a key.
 from exporter.settings.describe import SettingRow, describe, markdown_table
 from exporter.settings.durations import format_duration, parse_duration
 from exporter.settings.errors import SettingsError
-from exporter.settings.flags import Parser, add_flags
+from exporter.settings.flags import read_flags, setting_flags
 from exporter.settings.load import Loaded, SettingsWarning, load, load_parsed
 from exporter.settings.model import BASE_URLS, Account, KeySource, Settings
 from exporter.settings.values import key_problem, looks_like_key
@@ -17,12 +17,10 @@ __all__ = [
     "Account",
     "KeySource",
     "Loaded",
-    "Parser",
     "SettingRow",
     "Settings",
     "SettingsError",
     "SettingsWarning",
-    "add_flags",
     "describe",
     "format_duration",
     "key_problem",
@@ -31,4 +29,6 @@ __all__ = [
     "looks_like_key",
     "markdown_table",
     "parse_duration",
+    "read_flags",
+    "setting_flags",
 ]

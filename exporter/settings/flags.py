@@ -1,169 +1,164 @@
-"""Command-line flags, made from the model; and a parser whose complaints repeat no value.
+"""Command-line flags, made from the model; and messages about bad ones that repeat no value.
 
-argparse's own message for an unknown flag prints everything that it did not understand, which may
-be a key. Here only the flag's name is printed. Subcommands share the flags through `add_flags`.
+click's own messages print what they did not understand, which may be a key. Here only the name of a
+flag is printed. Commands share the flags: what is given before a command's name and after it goes
+into one layer, where the last wins.
 """
 
 from __future__ import annotations
 
-import argparse
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterator, Sequence
 from difflib import get_close_matches
-from itertools import pairwise
-from typing import Any, Final, Never
+from functools import cache
+from typing import Final
+
+import click
+from click.core import ParameterSource
 
 from exporter.settings.describe import Setting, all_settings
 from exporter.settings.errors import SettingsError
 from exporter.settings.layers import Layer, Raw
 
-_DEST: Final = "setting:"
-_KEY_FLAGS: Final = ("--api-key", "--api_key")
+_LAYER: Final = "exporter.settings.flags"
 
 
-class Parser(argparse.ArgumentParser):
-    """An ArgumentParser that raises SettingsError, of one line and without values."""
+def read_flags(argv: Sequence[str]) -> Layer:
+    """What these flags set. Raises SettingsError that names the first flag nobody knows."""
+    command = click.Command("settings", params=list(setting_flags()))
+    context = click.Context(command)
+    try:
+        command.parse_args(context, list(argv))
+    except click.UsageError as error:
+        raise refusal(error, command) from None
+    return given_flags(context)
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        kwargs["allow_abbrev"] = False
-        self._flag_names: set[str] = set()
-        self._unparsed: tuple[str, ...] = ()
-        super().__init__(*args, **kwargs)
 
-    def add_argument(self, *names: str, **options: Any) -> argparse.Action:
-        """As argparse's, and remember the flag, to name the nearest one to a typo."""
-        if options.get("help") != argparse.SUPPRESS or not set(names) & set(_KEY_FLAGS):
-            self._flag_names.update(names)
-        return super().add_argument(*names, **options)
+def given_flags(context: click.Context) -> Layer:
+    """What the flags set, each under the spelling that was used; of a command and its group."""
+    layer: Layer = context.meta.setdefault(_LAYER, {})
+    return layer
 
-    def parse_args(  # type: ignore[override]
-        self, args: Sequence[str], namespace: argparse.Namespace | None = None
-    ) -> argparse.Namespace:
-        """Parse, or raise SettingsError that names the first flag nobody knows."""
-        self._unparsed = tuple(args)
-        parsed, unknown = self.parse_known_args(args, namespace)
-        if unknown:
-            self._refuse(unknown)
-        return parsed
 
-    def error(self, message: str) -> Never:
-        """Raise SettingsError; argparse calls this with messages that may repeat a value."""
-        argument, _, problem = message.removeprefix("argument ").partition(": ")
-        if not message.startswith("argument "):
-            raise SettingsError(re.sub(r"'[^']*'", "…", message))
-        flag = argument.split("/")[0]
-        if problem.startswith("ignored explicit argument"):
-            raise SettingsError(f"{flag}: takes no value")
-        if problem.startswith("invalid choice"):
-            self._refuse_flag_before(problem)
-            choices = problem.rpartition("(")[2].rstrip(")")
-            raise SettingsError(f"{flag}: unknown, {choices}")
-        if problem.startswith("expected"):
-            raise SettingsError(f"{flag}: needs a value")
-        raise SettingsError(f"{flag}: cannot be used like this")
+@cache
+def setting_flags() -> tuple[click.Option, ...]:
+    """The flags of all settings, for any command that reads them."""
+    return tuple(_setting_flags())
 
-    def _refuse_flag_before(self, problem: str) -> None:
-        """What looks like a bad command may be the value of a flag that nobody knows."""
-        for flag, argument in pairwise(self._unparsed):
-            unknown = flag.startswith("--") and _flag_of(flag) not in self._flag_names
-            if unknown and problem.startswith(f"invalid choice: {argument!r}"):
-                self._refuse([flag])
 
-    def _refuse(self, unknown: Iterable[str]) -> Never:
-        flags = [_flag_of(text) for text in unknown if text.startswith("-")]
-        if not flags:
-            raise SettingsError("unexpected argument; every setting is a --flag with its value")
-        near = get_close_matches(flags[0], sorted(self._flag_names), n=1)
-        raise SettingsError(
-            f"unknown flag {flags[0]}" + (f", did you mean {near[0]}?" if near else "")
+def _setting_flags() -> Iterator[click.Option]:
+    for setting in all_settings():
+        for spelling in setting.flags:
+            # Only the first spelling is listed in --help; the others are accepted as well.
+            listed = spelling == setting.flags[0]
+            yield SettingFlag(setting, spelling, True if setting.is_bool else None, listed=listed)
+            if setting.is_bool:
+                negation = f"--no-{spelling.removeprefix('--')}"
+                yield SettingFlag(setting, negation, False, listed=False)
+    yield _NoKeyFlag("--api-key")
+    yield _NoKeyFlag("--api_key")
+
+
+class SettingFlag(click.Option):
+    """One spelling of a setting's flag. Its value goes into the layer, not to the command.
+
+    switch: what a flag without a value sets; None for a flag that takes one.
+    """
+
+    def __init__(
+        self, setting: Setting, spelling: str, switch: bool | None, *, listed: bool
+    ) -> None:
+        self._setting = setting
+        self._switch = switch
+        super().__init__(
+            [spelling, _parameter_name(spelling)],
+            is_flag=None if switch is None else True,
+            metavar=None if switch is not None else setting.path[-1].upper(),
+            help=f"{setting.help} [default: {setting.default}]",
+            hidden=not listed,
+            expose_value=False,
+            callback=_keep,
         )
 
-
-def add_flags(parser: argparse.ArgumentParser) -> None:
-    """Give a parser one flag per setting, with its help and default."""
-    for setting in all_settings():
-        if setting.flags:
-            _add_flag(parser, setting)
-    parser.add_argument(
-        *_KEY_FLAGS, action=_NoKeyFlag, nargs="?", help=argparse.SUPPRESS, dest="no_key_flag"
-    )
+    def keep(self, context: click.Context, value: object) -> None:
+        """Keep the value together with the spelling of the flag that gave it."""
+        value = value if self._switch is None else self._switch
+        given_flags(context)[self._setting.name] = Raw(self.opts[0], value)
 
 
-def flag_layer(parsed: argparse.Namespace) -> Layer:
-    """What the flags set, each under the spelling that was used."""
-    values = vars(parsed)
-    return {
-        setting.name: values[_DEST + setting.name]
-        for setting in all_settings()
-        if _DEST + setting.name in values
-    }
+class _NoKeyFlag(click.Option):
+    """What many try first. It is refused with a word on what to do, whatever its value."""
 
+    def __init__(self, spelling: str) -> None:
+        super().__init__(
+            [spelling, _parameter_name(spelling)],
+            is_flag=False,
+            flag_value="",
+            is_eager=True,
+            hidden=True,
+            expose_value=False,
+            callback=_keep,
+        )
 
-def _add_flag(parser: argparse.ArgumentParser, setting: Setting) -> None:
-    # Only the first spelling is listed in --help; the others are for the fingers.
-    shown, *others = setting.flags
-    options: dict[str, Any] = {"dest": _DEST + setting.name, "default": argparse.SUPPRESS}
-    summary = f"{setting.help} [default: {setting.default}]".replace("%", "%%")
-    if setting.is_bool:
-        negations = [f"--no-{flag.removeprefix('--')}" for flag in setting.flags]
-        parser.add_argument(shown, action=_Switch, const=True, nargs=0, help=summary, **options)
-        for flag in (*others, *negations):
-            parser.add_argument(
-                flag,
-                action=_Switch,
-                const=not flag.startswith("--no-"),
-                nargs=0,
-                help=argparse.SUPPRESS,
-                **options,
-            )
-        return
-    metavar = setting.path[-1].upper()
-    parser.add_argument(shown, action=_Keep, metavar=metavar, help=summary, **options)
-    if others:
-        parser.add_argument(*others, action=_Keep, help=argparse.SUPPRESS, **options)
-
-
-def _flag_of(text: str) -> str:
-    """The name in `--name=value` or `-nvalue`, without the value."""
-    if not text.startswith("--"):
-        return text[:2]
-    name = text.partition("=")[0]
-    return name if re.fullmatch(r"--[A-Za-z0-9._-]{1,60}", name) else f"{name[:3]}…"
-
-
-class _Keep(argparse.Action):
-    """Keeps the value together with the spelling of the flag that gave it."""
-
-    def __call__(
-        self,
-        parser: argparse.ArgumentParser,
-        namespace: argparse.Namespace,
-        values: Any,
-        option_string: str | None = None,
-    ) -> None:
-        setattr(namespace, self.dest, Raw(option_string or self.dest, values))
-
-
-class _Switch(_Keep):
-    def __call__(
-        self,
-        parser: argparse.ArgumentParser,
-        namespace: argparse.Namespace,
-        values: Any,
-        option_string: str | None = None,
-    ) -> None:
-        super().__call__(parser, namespace, self.const, option_string)
-
-
-class _NoKeyFlag(argparse.Action):
-    def __call__(
-        self,
-        parser: argparse.ArgumentParser,
-        namespace: argparse.Namespace,
-        values: Any,
-        option_string: str | None = None,
-    ) -> None:
+    def keep(self, context: click.Context, value: object) -> None:
         raise SettingsError(
-            f"{option_string}: there is no such flag, since the key would show in process lists; "
+            f"{self.opts[0]}: there is no such flag, since the key would show in process lists; "
             "set ISNOTAI_API_KEY or --api-key-file"
         )
+
+
+def _keep(context: click.Context, option: click.Parameter, value: object) -> None:
+    assert isinstance(option, SettingFlag | _NoKeyFlag)  # noqa: S101 - whose callback this is
+    if context.get_parameter_source(option.name or "") is ParameterSource.COMMANDLINE:
+        option.keep(context, value)
+
+
+def _parameter_name(spelling: str) -> str:
+    """A name for click, which wants an identifier, and another one for each spelling."""
+    return "flag" + spelling.replace("-", "_dash_").replace(".", "_dot_")
+
+
+def refusal(error: click.UsageError, command: click.Command) -> SettingsError:
+    """What is wrong with a command line, in a line that repeats no value."""
+    match error:
+        case click.NoSuchOption():
+            return SettingsError(_unknown(error.option_name, command))
+        case click.BadOptionUsage():
+            flag = error.option_name
+            switches = {name for it in _options(command) if it.is_flag for name in it.opts}
+            return SettingsError(f"{flag}: {'takes no' if flag in switches else 'needs a'} value")
+        case click.BadParameter(param=click.Option() as option):
+            return SettingsError(f"{option.opts[0]}: {_wanted(option)}")
+        case _:
+            return SettingsError("unexpected argument; every setting is a --flag with its value")
+
+
+def _options(command: click.Command) -> Iterator[click.Option]:
+    return (it for it in command.params if isinstance(it, click.Option))
+
+
+def _unknown(option_name: str, command: click.Command) -> str:
+    flag = _shown(option_name)
+    known = {name for it in _options(command) if not isinstance(it, _NoKeyFlag) for name in it.opts}
+    if any(flag in setting.flags for setting in all_settings()):
+        return f"{flag}: {command.name} reads no settings"
+    near = get_close_matches(flag, sorted(known), n=1)
+    return f"unknown flag {flag}" + (f", did you mean {near[0]}?" if near else "")
+
+
+def _shown(flag: str) -> str:
+    """The name of a flag that nobody knows, as far as it looks like one."""
+    plain = re.fullmatch(r"-[A-Za-z]|--[A-Za-z0-9._-]{1,60}", flag)
+    return flag if plain else f"{flag[:3]}…"
+
+
+def _wanted(option: click.Option) -> str:
+    match option.type:
+        case click.Choice() as choice:
+            return f"must be one of {', '.join(map(str, choice.choices))}"
+        case click.types.IntParamType():
+            return "must be a whole number"
+        case click.types.FloatParamType():
+            return "must be a number"
+        case _:
+            return "cannot be used like this"

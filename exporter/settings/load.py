@@ -8,7 +8,6 @@ soon as they are read.
 
 from __future__ import annotations
 
-import argparse
 import logging
 import os
 from collections import ChainMap
@@ -27,7 +26,7 @@ from exporter.settings.describe import all_settings
 from exporter.settings.durations import format_duration
 from exporter.settings.environment import EnvironmentSource, unknown_variables
 from exporter.settings.errors import SettingsError, shown
-from exporter.settings.flags import Parser, add_flags, flag_layer
+from exporter.settings.flags import read_flags
 from exporter.settings.layers import Layer, LayerSource, Raw
 from exporter.settings.model import PollSettings, Settings
 from exporter.settings.values import QUOTA_METRICS, SecretValueError, key_problem, looks_like_key
@@ -82,26 +81,22 @@ def load(argv: Sequence[str], environ: Mapping[str, str], *, require_key: bool =
     Raises SettingsError, whose text is one line for the user. `require_key=False` is for commands
     that need no key or bring their own.
     """
-    parser = Parser(add_help=False)
-    add_flags(parser)
-    return load_parsed(parser.parse_args(argv), environ, require_key=require_key)
+    return load_parsed(read_flags(argv), environ, require_key=require_key)
 
 
-def load_parsed(
-    parsed: argparse.Namespace, environ: Mapping[str, str], *, require_key: bool = True
-) -> Loaded:
-    """The same for flags that a parser with `add_flags` has read already."""
+def load_parsed(flags: Layer, environ: Mapping[str, str], *, require_key: bool = True) -> Loaded:
+    """The same for flags that were read already."""
     for secret in (environ.get("ISNOTAI_API_KEY", "").strip(), *read_proxies(environ).secrets):
         redact.add(secret)
-    flags = LayerSource(Settings, flag_layer(parsed))
+    line = LayerSource(Settings, flags)
     environment = EnvironmentSource(Settings, environ)
-    given: _Given = ChainMap(flags.layer, environment.layer)
+    given: _Given = ChainMap(line.layer, environment.layer)
     named = given.get("config.file")
     file = LayerSource(Settings, _file_layer(named, environ) if named else {})
     given.maps.append(file.layer)
     _check_keys(given, require_key)
     try:
-        settings = Settings.merged(flags, environment, file)
+        settings = Settings.merged(line, environment, file)
     except ValidationError as error:
         # The first is enough: "one clear line".
         raise _error(error.errors(include_url=False)[0], given) from None

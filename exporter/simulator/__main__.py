@@ -1,9 +1,7 @@
 """`python -m exporter.simulator`: the simulated API alone, without the rest of the command line."""
 
-import argparse
+import sys
 
-from exporter.simulator.server import add_arguments, run
+from exporter.cli import main
 
-parser = argparse.ArgumentParser(prog="simulate", description=__doc__)
-add_arguments(parser)
-raise SystemExit(run(parser.parse_args()))
+sys.exit(main(["simulate", *sys.argv[1:]]))

@@ -1,10 +1,13 @@
 """The options of `isnotai-exporter simulate`, and what they mean to world, API and faults."""
 
-import argparse
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Final
+from types import SimpleNamespace
+from typing import Any, Final
+
+import click
 
 from exporter.simulator.faults import Faults, parse_assignments
 from exporter.simulator.lists import (
@@ -49,56 +52,83 @@ def duration(text: str) -> timedelta:
     return timedelta(seconds=sum(float(n) * _UNITS[unit] for n, unit in _PART.findall(text)))
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the simulator's options to a parser."""
-    add = parser.add_argument
-    add("--host", default="127.0.0.1", help="address to listen on (default %(default)s)")
-    add("--port", type=int, default=0, help="port; 0 takes a free one (default)")
-    add("--seed", type=int, default=1, help="the same seed gives the same sessions")
-    add("--key", default=DEFAULT_KEY, help="the API key to accept")
-    add("--tier", choices=tuple(TIERS), default="pro")
-    add("--region", choices=("us", "eu"), default="us")
-    add("--rate", type=float, default=1.0, help="sessions per second, at the curve's mean")
-    add("--flat", action="store_true", help="no day curve and no bot waves")
-    add("--bot-share", type=float, default=0.15, metavar="0..1")
-    add("--late-share", type=float, default=0.0, metavar="0..1", help="sessions that show late")
-    add("--late-max", default="0", metavar="DURATION", help="how late at most")
-    add("--null-share", type=float, default=0.05, metavar="0..1")
-    add("--invalid-share", type=float, default=0.0, metavar="0..1")
-    add("--lifetime-min", default="20s", metavar="DURATION", help="shortest session")
-    add("--lifetime-max", default="10m", metavar="DURATION", help="longest session")
-    add("--history", default="6h", metavar="DURATION", help="sessions from before the start")
-    add("--static-sessions", type=int, default=0, help="so many sessions over the history instead")
-    add("--remember", default="26h", metavar="DURATION", help="older sessions are dropped")
-    add("--order", choices=tuple(ORDERS), default="newest", help="of the session list")
-    add("--empty", choices=EMPTY, default="page", help="how an empty list is written")
-    add("--paging", choices=PAGING, default="keyset", help="what a cursor holds")
-    add("--date-filter", choices=DATE_FILTERS, default="exact")
-    add(
-        "--day-begins",
+OPTIONS = [
+    click.Option(["--host"], default="127.0.0.1", help="address to listen on [127.0.0.1]"),
+    click.Option(["--port"], type=int, default=0, help="port; 0 takes a free one (default)"),
+    click.Option(["--seed"], type=int, default=1, help="the same seed gives the same sessions"),
+    click.Option(["--key"], default=DEFAULT_KEY, help="the API key to accept"),
+    click.Option(["--tier"], type=click.Choice(tuple(TIERS)), default="pro"),
+    click.Option(["--region"], type=click.Choice(("us", "eu")), default="us"),
+    click.Option(
+        ["--rate"], type=float, default=1.0, help="sessions per second, at the curve's mean"
+    ),
+    click.Option(["--flat"], is_flag=True, help="no day curve and no bot waves"),
+    click.Option(["--bot-share"], type=float, default=0.15, metavar="0..1"),
+    click.Option(
+        ["--late-share"], type=float, default=0.0, metavar="0..1", help="sessions that show late"
+    ),
+    click.Option(["--late-max"], default="0", metavar="DURATION", help="how late at most"),
+    click.Option(["--null-share"], type=float, default=0.05, metavar="0..1"),
+    click.Option(["--invalid-share"], type=float, default=0.0, metavar="0..1"),
+    click.Option(["--lifetime-min"], default="20s", metavar="DURATION", help="shortest session"),
+    click.Option(["--lifetime-max"], default="10m", metavar="DURATION", help="longest session"),
+    click.Option(
+        ["--history"], default="6h", metavar="DURATION", help="sessions from before the start"
+    ),
+    click.Option(
+        ["--static-sessions"], type=int, default=0, help="so many sessions over the history instead"
+    ),
+    click.Option(
+        ["--remember"], default="26h", metavar="DURATION", help="older sessions are dropped"
+    ),
+    click.Option(
+        ["--order"], type=click.Choice(tuple(ORDERS)), default="newest", help="of the session list"
+    ),
+    click.Option(
+        ["--empty"], type=click.Choice(EMPTY), default="page", help="how an empty list is written"
+    ),
+    click.Option(
+        ["--paging"], type=click.Choice(PAGING), default="keyset", help="what a cursor holds"
+    ),
+    click.Option(["--date-filter"], type=click.Choice(DATE_FILTERS), default="exact"),
+    click.Option(
+        ["--day-begins"],
         type=float,
         default=0.0,
         metavar="HOURS",
         help="of a day, after UTC midnight",
-    )
-    add("--day-of", choices=DAY_OF, default="written", help="a date as written, or of that moment")
-    add("--history-check", choices=HISTORY_CHECKS, default="asked", help="of a startDate")
-    add("--no-rate-limits", action="store_true", help="never answer 429 for too many requests")
-    add("--speed", type=float, default=1.0, help="world seconds per second")
-    add("--start", default=None, metavar="TIME", help="the world's time at the start (ISO 8601)")
-    add("--duration", default=None, metavar="DURATION", help="stop after this long")
-    add("--exit-with-parent", action="store_true", help="stop when the parent process is gone")
-    add(
-        "--fault",
-        action="append",
-        default=[],
+    ),
+    click.Option(
+        ["--day-of"],
+        type=click.Choice(DAY_OF),
+        default="written",
+        help="a date as written, or of that moment",
+    ),
+    click.Option(
+        ["--history-check"],
+        type=click.Choice(HISTORY_CHECKS),
+        default="asked",
+        help="of a startDate",
+    ),
+    click.Option(["--no-rate-limits"], is_flag=True, help="never answer 429 for too many requests"),
+    click.Option(["--speed"], type=float, default=1.0, help="world seconds per second"),
+    click.Option(
+        ["--start"], default=None, metavar="TIME", help="the world's time at the start (ISO 8601)"
+    ),
+    click.Option(["--duration"], default=None, metavar="DURATION", help="stop after this long"),
+    click.Option(["--exit-with-parent"], is_flag=True, help="stop when the parent process is gone"),
+    click.Option(
+        ["--fault"],
+        multiple=True,
         metavar="NAME=VALUE",
         help="what goes wrong, such as status_429=0.1; may be repeated (see docs/simulator.md)",
-    )
+    ),
+]
 
 
-def read_options(arguments: argparse.Namespace) -> Options:
-    """Check and convert the parsed arguments. Raises ValueError that names what is wrong."""
+def read_options(chosen: Mapping[str, Any]) -> Options:
+    """Check and convert what was chosen. Raises ValueError that names what is wrong."""
+    arguments = SimpleNamespace(**chosen)
     start = None
     if arguments.start is not None:
         start = datetime.fromisoformat(arguments.start)

@@ -4,7 +4,6 @@ It binds to loopback unless told otherwise, installs no signal handler in somebo
 stops with its block, its duration or (if asked) its parent.
 """
 
-import argparse
 import asyncio
 import contextlib
 import gc
@@ -13,7 +12,7 @@ import os
 import signal
 import socket
 import time
-from collections.abc import AsyncIterator, Callable, Generator
+from collections.abc import AsyncIterator, Callable, Generator, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
@@ -24,11 +23,9 @@ from exporter.commands.terminal import note, say
 from exporter.simulator.app import create_app
 from exporter.simulator.clock import SimClock, micros
 from exporter.simulator.edge import Edge
-from exporter.simulator.options import Options, add_arguments, read_options
+from exporter.simulator.options import Options, read_options
 from exporter.simulator.service import Service
 from exporter.simulator.world import World
-
-__all__ = ["add_arguments", "run", "serve"]
 
 _START_SECONDS: Final = 10.0
 _STOP_SECONDS: Final = 10.0
@@ -132,13 +129,13 @@ async def serve(app: Edge, host: str = "127.0.0.1", port: int = 0) -> AsyncItera
         await task
 
 
-def run(arguments: argparse.Namespace) -> int:
+def run(chosen: Mapping[str, Any]) -> int:
     """The command `simulate`: print one line of JSON (url, key), serve until a signal; exit code.
 
     2: an option is bad; 1: the port is taken.
     """
     try:
-        options = read_options(arguments)
+        options = read_options(chosen)
     except ValueError as error:
         note(f"simulate: {error}")
         return 2

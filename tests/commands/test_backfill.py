@@ -1,6 +1,5 @@
 """The command backfill, against the simulated API on a real socket."""
 
-import argparse
 import asyncio
 import re
 from datetime import UTC, datetime, timedelta
@@ -12,7 +11,7 @@ import pytest
 from prometheus_client.openmetrics.parser import text_string_to_metric_families
 
 from exporter import cli
-from exporter.commands.backfill import WRITTEN, Range, read_range
+from exporter.commands.backfill import WRITTEN, Options, Range, read_range
 from exporter.settings.errors import SettingsError
 from exporter.simulator.service import DEFAULT_KEY
 from exporter.simulator.truth import SCORE_BOUNDS, Truth
@@ -24,9 +23,9 @@ HOUR = timedelta(hours=1)
 Samples = dict[str, dict[float, float]]
 
 
-def options(**given: str) -> argparse.Namespace:
+def options(**given: str) -> Options:
     chosen: dict[str, Any] = {"from_": "7d", "to": None, "step": "5m", "output": "out", **given}
-    return argparse.Namespace(**chosen)
+    return Options(**chosen)
 
 
 def test_a_range_is_whole_steps_and_ends_where_all_is_settled() -> None:

@@ -1,8 +1,8 @@
 """The command sessions, against the simulated API on a real socket."""
 
-import argparse
 import asyncio
 import json
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -10,7 +10,7 @@ import pytest
 
 from exporter import cli
 from exporter.api.schema.session import Session
-from exporter.commands.sessions import Row, harmless, read_wanted
+from exporter.commands.sessions import Options, Row, harmless, read_wanted
 from exporter.settings.errors import SettingsError
 from tests.e2e.simulation import Simulation, simulated
 
@@ -158,9 +158,9 @@ async def test_a_refused_key_is_one_line_and_exit_code_1(
     ],
 )
 def test_a_bad_option_is_named(given: dict[str, Any], named: str) -> None:
-    options = {"since": "1h", "limit": 10, "bot_only": False, "show_users": False, **given}
+    options = Options(since="1h", limit=10, bot_only=False, json=False, show_users=False)
     with pytest.raises(SettingsError, match=named):
-        read_wanted(argparse.Namespace(**options), 0.7)
+        read_wanted(replace(options, **given), 0.7)
 
 
 def test_a_session_cannot_drive_the_terminal() -> None:

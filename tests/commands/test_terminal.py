@@ -48,7 +48,7 @@ def test_help_is_shown_whatever_the_encoding(command: str, encoding: dict[str, s
 
     assert shown.stderr == b""
     assert shown.returncode == 0
-    assert b"usage: isnotai-exporter" in shown.stdout
+    assert b"Usage: isnotai-exporter" in shown.stdout
     assert b"\\" not in shown.stdout.replace(b"\\S", b"")
 
 

@@ -1,10 +1,10 @@
 from __future__ import annotations
 
-import argparse
-
+import click
 import pytest
 
-from exporter.settings import Parser, SettingsError, add_flags, describe, load, load_parsed
+from exporter.commands.command import make_command
+from exporter.settings import SettingsError, describe, load
 
 KEY = "aik_v1_" + "x" * 40
 ENVIRON = {"ISNOTAI_API_KEY": KEY}
@@ -104,51 +104,10 @@ def test_the_last_of_a_flag_given_twice_wins() -> None:
     assert load(["--region=eu", "--region=us"], ENVIRON).settings.region == "us"
 
 
-def _parser() -> Parser:
-    parser = Parser(prog="isnotai-exporter")
-    add_flags(parser)
-    commands = parser.add_subparsers(dest="command")
-    check = commands.add_parser("check")
-    add_flags(check)
-    check.add_argument("--since", required=True)
-    return parser
-
-
-def test_subcommands_share_the_flags_on_either_side_of_their_name() -> None:
-    parsed = _parser().parse_args(
-        ["--region=eu", "--budget.share=0.5", "check", "--since=1h", "--budget.share=0.1"]
-    )
-
-    settings = load_parsed(parsed, ENVIRON).settings
-
-    assert parsed.command == "check"
-    assert settings.region == "eu"
-    assert settings.budget.share == 0.1
-
-
-@pytest.mark.parametrize(
-    ("argv", "line"),
-    [
-        (["--password", "hunter22"], "unknown flag --password"),
-        (["hunter22"], "command: unknown, choose from "),
-        (["check", "--since", "1h", "--password", "hunter22"], "unknown flag --password"),
-        (["check"], "the following arguments are required: --since"),
-        (["check", "--since"], "--since: needs a value"),
-        (["check", "--since", "1h", "hunter22"], "unexpected argument"),
-    ],
-)
-def test_a_parser_with_subcommands_repeats_no_value_either(argv: list[str], line: str) -> None:
-    with pytest.raises(SettingsError) as caught:
-        _parser().parse_args(argv)
-
-    assert line in str(caught.value)
-    assert "hunter22" not in str(caught.value)
-
-
 def test_help_has_each_flag_once_with_its_help_and_default() -> None:
-    parser = Parser(prog="isnotai-exporter", formatter_class=argparse.RawDescriptionHelpFormatter)
-    add_flags(parser)
-    text = " ".join(parser.format_help().split())
+    command = make_command("check", lambda line: 0, "Check.")
+    context = click.Context(command, max_content_width=1000, terminal_width=1000)
+    text = " ".join(command.get_help(context).split())
 
     for row in describe():
         if row.flag:

@@ -1,6 +1,5 @@
 """The simulator as a process, and its socket."""
 
-import argparse
 import asyncio
 import json
 import signal
@@ -14,10 +13,11 @@ from datetime import timedelta
 import httpx
 import pytest
 
+from exporter.cli import main
 from exporter.simulator.app import create_app
 from exporter.simulator.clock import SimClock
 from exporter.simulator.options import duration
-from exporter.simulator.server import add_arguments, run, serve
+from exporter.simulator.server import serve
 from tests.simulator.worlds import START, Hand, world
 
 COMMAND = [sys.executable, "-m", "exporter.simulator", "--history", "1m"]
@@ -102,9 +102,7 @@ def test_a_port_that_is_taken_is_one_line_and_exit_code_1() -> None:
 
 def called(*options: str) -> int:
     """The command, in this process."""
-    parser = argparse.ArgumentParser()
-    add_arguments(parser)
-    return run(parser.parse_args(["--history", "1h", *options]))
+    return main(["simulate", "--history", "1h", *options], {})
 
 
 def test_a_run_says_one_line_forgets_and_ends(capsys: pytest.CaptureFixture[str]) -> None:
