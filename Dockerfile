@@ -2,7 +2,7 @@
 #
 #   docker build --build-arg REVISION="$(git rev-parse HEAD)" --tag isnotai-exporter .
 #
-# PYTHON_IMAGE may be pinned by digest: python:3.13-slim-bookworm@sha256:…
+# A release pins PYTHON_IMAGE by digest (release.yaml); `make base-image` prints the newest one.
 ARG PYTHON_IMAGE=docker.io/library/python:3.13-slim-bookworm
 
 FROM ${PYTHON_IMAGE} AS build

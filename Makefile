@@ -1,23 +1,33 @@
 # Everything a contributor runs. `make demo` and `make test` need Python 3.11 or newer, and nothing else.
+# Each Python has an environment of its own: `make test PYTHON=python3.13` leaves the one of python3 alone.
 PYTHON ?= python3
-VENV := .venv
+VENV := .venv$(if $(filter-out python3,$(PYTHON)),-$(notdir $(PYTHON)))
 BIN := $(VENV)/bin
 PYTEST := $(BIN)/python -m pytest
+# From a lock, never resolved: what was released since the lock was made can change nothing.
+INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps
+STAGE := scripts/stage
 
 .PHONY: help
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/:/' | column -t -s:
 
+# pyenv's shims know every Python it has, but start only the chosen one unless they are told which.
+RUN_PYTHON = $(if $(shell $(PYTHON) --version 2>/dev/null),,PYENV_VERSION=$$(pyenv whence $(PYTHON) | tail -n 1) )$(PYTHON)
+
 # Two stamps, so that trying the exporter installs no test tools.
 $(VENV)/.runtime: requirements/build.txt requirements/runtime.txt pyproject.toml
 	@echo "installing into $(VENV); the first time takes about a minute"
-	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements/build.txt -r requirements/runtime.txt
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	$(RUN_PYTHON) -m venv $(VENV)
+	$(INSTALL) --require-hashes -r requirements/build.txt -r requirements/runtime.txt
+	$(INSTALL) --no-build-isolation --editable .
+	$(BIN)/python -m pip check
 	@touch $@
 
 $(VENV)/.dev: requirements/dev.txt $(VENV)/.runtime
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements/dev.txt
+	$(INSTALL) --require-hashes -r requirements/dev.txt
+	$(BIN)/python -m pip check
+	@echo "installed: $$($(BIN)/python -m pip list --disable-pip-version-check --format=freeze | paste -sd' ')"
 	@touch $@
 
 .PHONY: demo
@@ -38,9 +48,9 @@ coverage: $(VENV)/.dev ## the Python tests with branch coverage, which takes the
 
 .PHONY: lint
 lint: $(VENV)/.dev ## ruff and mypy --strict
-	$(BIN)/ruff check .
-	$(BIN)/ruff format --check .
-	$(BIN)/mypy
+	@$(STAGE) "ruff check" $(BIN)/ruff check .
+	@$(STAGE) "ruff format" $(BIN)/ruff format --check .
+	@$(STAGE) "mypy" $(BIN)/mypy
 
 .PHONY: format
 format: $(VENV)/.dev ## let ruff rewrite what it can
@@ -49,7 +59,7 @@ format: $(VENV)/.dev ## let ruff rewrite what it can
 
 .PHONY: tools
 tools: ## build the real tools into .tools/bin, once
-	$(PYTHON) scripts/build_tools.py
+	@$(MAKE) --no-print-directory -f tools/build.mk tools
 
 # What Debian has and no registry of modules does. Only what is missing is installed.
 .PHONY: debian-tools
@@ -70,7 +80,7 @@ test-tools: $(VENV)/.dev debian-tools tools ## the tests that need the real tool
 
 .PHONY: test-cluster
 test-cluster: $(VENV)/.dev tools ## install the chart into a real API server, built here (not part of CI)
-	$(PYTHON) scripts/build_tools.py cluster
+	@$(MAKE) --no-print-directory -f tools/build.mk cluster
 	$(PYTEST) tests/tools/cluster.py $(ARGS)
 
 .PHONY: soak
@@ -99,9 +109,16 @@ previews: $(VENV)/.dev tools ## draw the dashboards from real queries (needs npm
 	cd previews && npm ci --no-audit --no-fund
 	$(BIN)/python scripts/make_previews.py
 
+# Without --upgrade what is pinned stays, and only what pyproject.toml asks for anew is chosen.
+COMPILE = uv pip compile --quiet --universal $(UPGRADE) --generate-hashes --no-emit-index-url --no-emit-find-links --no-header
 .PHONY: lock
-lock: ## pin what pyproject.toml allows; the files name no package index
-	uv pip compile --quiet --universal --upgrade --generate-hashes --no-emit-index-url --no-emit-find-links --no-header pyproject.toml -o requirements/runtime.txt
-	uv pip compile --quiet --universal --upgrade --generate-hashes --no-emit-index-url --no-emit-find-links --no-header requirements/build.in -o requirements/build.txt
-	uv pip compile --quiet --universal --upgrade --generate-hashes --no-emit-index-url --no-emit-find-links --no-header --all-extras --group dev pyproject.toml -c requirements/runtime.txt -o requirements/dev.txt
-	uv pip compile --quiet --universal --upgrade --generate-hashes --no-emit-index-url --no-emit-find-links --no-header --group fuzz -o requirements/fuzz.txt
+lock: ## pin what pyproject.toml allows; the files name no package index (UPGRADE=--upgrade raises everything)
+	$(COMPILE) pyproject.toml -o requirements/runtime.txt
+	$(COMPILE) requirements/build.in -o requirements/build.txt
+	$(COMPILE) --all-extras --group dev pyproject.toml -c requirements/runtime.txt -o requirements/dev.txt
+	$(COMPILE) --group fuzz -o requirements/fuzz.txt
+
+.PHONY: base-image
+base-image: ## print the newest base image with its digest, for PYTHON_IMAGE in release.yaml (needs Docker)
+	@image=$$(sed -n 's/^ARG PYTHON_IMAGE=//p' Dockerfile); \
+	digest=$$(docker buildx imagetools inspect --format '{{.Manifest.Digest}}' "$$image") && echo "$$image@$$digest"
