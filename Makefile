@@ -42,6 +42,10 @@ run: $(VENV)/.runtime ## run the exporter; set ISNOTAI_API_KEY first
 test: $(VENV)/.dev ## the Python tests
 	$(PYTEST) -n 2 -m "not tools and not soak" $(ARGS)
 
+.PHONY: test-fast
+test-fast: $(VENV)/.dev ## the Python tests without whole runs
+	$(PYTEST) -n 2 -m "not tools and not soak" --ignore=tests/e2e --ignore=tests/soak $(ARGS)
+
 .PHONY: coverage
 coverage: $(VENV)/.dev ## the Python tests with branch coverage, which takes them half as long again
 	$(PYTEST) -n 2 -m "not tools and not soak" --cov --cov-report=term $(ARGS)
