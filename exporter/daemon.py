@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING
 
+from exporter import log
 from exporter.api.retry import RetryPolicy
 from exporter.build import VERSION, revision
 from exporter.clock import Clock, SystemClock
@@ -177,6 +178,8 @@ class Daemon:
         yield Reading(catalogue.EXPORTER_RELOAD_OK, float(self._reload_ok))
         if self._store.last_commit is not None:
             yield Reading(catalogue.EXPORTER_LAST_COMMIT, self._store.last_commit)
+        lost = float(log.dropped())
+        yield Reading(catalogue.EXPORTER_LOG_LINES_DROPPED, lost, created=self._started[0])
         yield from self._dropped.readings()
         if self._push is not None:
             yield from self._push.readings()

@@ -4,7 +4,7 @@ structlog is configured once, and the standard library's logging (uvicorn, httpx
 goes through the same processors. Every line passes the redactor twice: each string of the event
 before it is rendered, and the rendered line. Lines of the HTTP libraries below WARNING are dropped
 even at level debug, since they hold URLs, and URLs hold cursors and ids. Nothing here decides what
-is worth a line, and nothing here may raise into the code that logs.
+is worth a line, and nothing here may raise into the code that logs, or make it wait.
 """
 
 from __future__ import annotations
@@ -21,9 +21,10 @@ import structlog
 from structlog.stdlib import ProcessorFormatter
 from structlog.typing import EventDict, FilteringBoundLogger, Processor, WrappedLogger
 
+from exporter.logsink import Sink, Thinning
 from exporter.redaction import redact
 
-__all__ = ["configure", "get_logger", "install_excepthook", "redact"]
+__all__ = ["configure", "dropped", "flush", "get_logger", "install_excepthook", "redact"]
 
 LEVELS: Final[Mapping[str, int]] = {
     "debug": logging.DEBUG,
@@ -73,11 +74,13 @@ def configure(level: str, format: str, stream: TextIO | None = None) -> None:
         # A cached logger would keep its old level after a reload.
         cache_logger_on_first_use=False,
     )
-    handler = _Handler(stream)
+    handler = Sink(stream)
+    handler.addFilter(Thinning())
     handler.setFormatter(
         ProcessorFormatter(
             foreign_pre_chain=[*stamp, _name_library_event],
             processors=[
+                _note_left_out,
                 ProcessorFormatter.remove_processors_meta,
                 structlog.processors.format_exc_info,
                 _redact_event,
@@ -87,7 +90,8 @@ def configure(level: str, format: str, stream: TextIO | None = None) -> None:
         )
     )
     root = logging.getLogger()
-    for old in [other for other in root.handlers if isinstance(other, _Handler)]:
+    for old in [other for other in root.handlers if isinstance(other, Sink)]:
+        old.flush()
         root.removeHandler(old)
     root.addHandler(handler)
     root.setLevel(LEVELS[level])
@@ -101,6 +105,18 @@ def configure(level: str, format: str, stream: TextIO | None = None) -> None:
 def get_logger(name: str) -> FilteringBoundLogger:
     """A logger to call as `log.info("poll_failed", resource="stats")`."""
     return cast(FilteringBoundLogger, structlog.get_logger(name))
+
+
+def dropped() -> int:
+    """How many lines were lost because nobody read them, since the log was set up."""
+    sinks = (one for one in logging.getLogger().handlers if isinstance(one, Sink))
+    return sum(sink.writer.dropped for sink in sinks if sink.writer is not None)
+
+
+def flush() -> bool:
+    """Wait a moment until all lines are written; whether they are."""
+    sinks = (one for one in logging.getLogger().handlers if isinstance(one, Sink))
+    return all(sink.flushed() for sink in sinks)
 
 
 def install_excepthook() -> None:
@@ -126,6 +142,14 @@ def _name_library_event(logger: WrappedLogger, method: str, event: EventDict) ->
     """Libraries log sentences; they become the message of one event."""
     event["message"] = event["event"]
     event["event"] = "library_log"
+    return event
+
+
+def _note_left_out(logger: WrappedLogger, method: str, event: EventDict) -> EventDict:
+    """Say how many lines like this one were not written."""
+    left_out = getattr(event.get("_record"), "left_out", 0)
+    if left_out:
+        event["left_out"] = left_out
     return event
 
 
@@ -161,16 +185,3 @@ def _redacted(value: Any, depth: int) -> Any:
 def _text(value: object) -> str:
     # Exceptions read better by their text; str() hides a SecretStr as its repr does.
     return f"{type(value).__name__}: {value}" if isinstance(value, BaseException) else str(value)
-
-
-class _Handler(logging.StreamHandler[TextIO]):
-    """A handler that, when a line cannot be made, does not print the line's arguments."""
-
-    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 - logging's name
-        """Say that a line was lost, without its content; a closed stream loses that too."""
-        error = sys.exc_info()[0]
-        name = error.__name__ if error else "unknown error"
-        try:
-            self.stream.write(f"log_line_lost logger={record.name} error={name}\n")
-        except (OSError, ValueError):
-            return

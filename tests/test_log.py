@@ -14,6 +14,7 @@ import structlog
 from pydantic import SecretStr
 
 from exporter import log
+from exporter.logsink import Sink
 from exporter.redaction import Redactor, redact
 
 SECRET = "hunter22-secret"
@@ -47,7 +48,7 @@ class _Terminal(io.StringIO):
 def _without_pytests_handlers() -> None:
     """pytest's own handlers raise on a line that cannot be made."""
     root = logging.getLogger()
-    root.handlers[:] = [one for one in root.handlers if isinstance(one, log._Handler)]
+    root.handlers[:] = [one for one in root.handlers if isinstance(one, Sink)]
 
 
 def _lines(stream: io.StringIO) -> list[dict[str, Any]]:

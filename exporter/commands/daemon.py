@@ -7,7 +7,7 @@ from exporter.commands.command import Line
 from exporter.commands.terminal import complain
 from exporter.daemon import Daemon
 from exporter.ledger.statefile import ForeignStateError, StateLockedError
-from exporter.log import configure, get_logger, install_excepthook
+from exporter.log import configure, flush, get_logger, install_excepthook
 from exporter.publish.otlp_settings import OtlpSettings, read_otlp
 from exporter.redaction import redact
 from exporter.settings.errors import SettingsError
@@ -84,7 +84,9 @@ def serve(daemon: Daemon, on_serving: Callable[[str], None] | None = None) -> in
     except* tuple(kind for kind, _ in _ENDINGS) as group:
         ending.append(_first(group))
     for error in ending:
-        complain(error)
+        # A line more would wait for ever where nobody reads those before it.
+        if flush():
+            complain(error)
         return next(code for kind, code in _ENDINGS if isinstance(error, kind))
     return 0
 

@@ -27,6 +27,14 @@ EXPORTER_SERIES_DROPPED = Metric(
     ("family",),
     per_integration=False,
 )
+EXPORTER_LOG_LINES_DROPPED = Metric(
+    "isnotai_exporter_log_lines_dropped",
+    "counter",
+    "Log lines that were not written, since nobody read them or the disk was full.",
+    "isnotai.exporter.log_lines_dropped",
+    "{line}",
+    per_integration=False,
+)
 EXPORTER_RELOAD_OK = Metric(
     "isnotai_exporter_config_last_reload_successful",
     "gauge",
