@@ -10,8 +10,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from exporter import __version__
-from exporter.commands import terminal
+from exporter import __version__, terminal
 
 BAD_SETTINGS = 2
 

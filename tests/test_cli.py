@@ -7,8 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from exporter import __version__, cli
-from exporter.commands import terminal
+from exporter import __version__, cli, terminal
 from exporter.metrics import catalogue
 from tests.e2e.running import client_of, process
 from tests.e2e.simulation import simulated

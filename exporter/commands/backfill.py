@@ -23,7 +23,6 @@ from exporter.clock import Clock, SystemClock
 from exporter.collect.sessions.history import PATH, RESOURCE, History
 from exporter.commands.command import Line, make_command
 from exporter.commands.one_shot import one_shot_pipeline
-from exporter.commands.terminal import complain, note
 from exporter.ledger import rules, state
 from exporter.ledger.rules import Bounds, Rules, Tally
 from exporter.ledger.state import LedgerState
@@ -35,6 +34,7 @@ from exporter.settings.durations import parse_duration
 from exporter.settings.errors import SettingsError
 from exporter.settings.load import load_parsed
 from exporter.settings.model import Account, Settings
+from exporter.terminal import complain, note
 
 MOST_STEPS = 100_000
 """A file of more steps would not fit into memory beside its hundred series."""

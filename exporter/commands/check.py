@@ -15,7 +15,6 @@ from exporter.clock import Clock, SystemClock
 from exporter.commands import cost
 from exporter.commands.command import Line, make_command
 from exporter.commands.one_shot import one_shot_pipeline
-from exporter.commands.terminal import complain, say
 from exporter.ledger import statefile
 from exporter.log import configure
 from exporter.metrics import snapshot as snapshots
@@ -25,6 +24,7 @@ from exporter.polling.frame import Poller
 from exporter.redaction import redact
 from exporter.settings.load import Loaded, load_parsed
 from exporter.settings.model import Account, BudgetSettings, Settings
+from exporter.terminal import complain, say
 from exporter.web import webconfig
 
 LONGEST_SECONDS = 60.0

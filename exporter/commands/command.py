@@ -6,9 +6,9 @@ from typing import Any
 
 import click
 
-from exporter.commands.terminal import say
 from exporter.settings.flags import SettingFlag, given_flags, refusal, setting_flags
 from exporter.settings.layers import Layer
+from exporter.terminal import say
 
 
 @dataclass(frozen=True, slots=True)

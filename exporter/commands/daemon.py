@@ -4,7 +4,6 @@ import asyncio
 from collections.abc import Callable, Mapping
 
 from exporter.commands.command import Line
-from exporter.commands.terminal import complain
 from exporter.daemon import Daemon
 from exporter.ledger.statefile import ForeignStateError, StateLockedError
 from exporter.log import configure, flush, get_logger, install_excepthook
@@ -13,6 +12,7 @@ from exporter.redaction import redact
 from exporter.settings.errors import SettingsError
 from exporter.settings.load import Loaded, load_parsed
 from exporter.settings.model import Settings
+from exporter.terminal import complain
 from exporter.web.address import AddressError
 from exporter.web.webconfig import WebConfigError
 

@@ -14,11 +14,11 @@ from contextlib import contextmanager
 
 from exporter.commands import daemon as daemon_command
 from exporter.commands.command import Line, make_command
-from exporter.commands.terminal import say
 from exporter.daemon import Daemon
 from exporter.settings.errors import SettingsError
 from exporter.settings.load import load_parsed
 from exporter.settings.model import Settings
+from exporter.terminal import say
 
 DEFAULTS = {
     "ISNOTAI_INTEGRATION": "demo",

@@ -9,9 +9,9 @@ import click
 from click.shell_completion import shell_complete
 
 from exporter.commands.command import HELP, Command, Line
-from exporter.commands.terminal import say
 from exporter.settings.errors import SettingsError
 from exporter.settings.flags import given_flags, setting_flags
+from exporter.terminal import say
 
 NAME = "isnotai-exporter"
 COMPLETION = "_ISNOTAI_EXPORTER_COMPLETE"

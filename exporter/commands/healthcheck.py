@@ -13,9 +13,9 @@ from urllib.parse import urlsplit
 import click
 
 from exporter.commands.command import Line, make_command
-from exporter.commands.terminal import complain
 from exporter.settings.load import load_parsed
 from exporter.settings.model import WebSettings
+from exporter.terminal import complain
 from exporter.web import webconfig
 
 PATH = "/-/healthy"

@@ -1,9 +1,9 @@
 """Prints the catalogue: each metric with its type, unit and labels, and what it means."""
 
 from exporter.commands.command import Line, make_command
-from exporter.commands.terminal import say
 from exporter.metrics import catalogue
 from exporter.metrics.model import Metric
+from exporter.terminal import say
 
 
 def run(line: Line) -> int:

@@ -22,12 +22,12 @@ from exporter.api.walk import walk
 from exporter.clock import Clock, SystemClock
 from exporter.commands.command import Line, make_command
 from exporter.commands.one_shot import one_shot_pipeline
-from exporter.commands.terminal import complain, note, say
 from exporter.log import configure
 from exporter.settings.durations import parse_duration
 from exporter.settings.errors import SettingsError
 from exporter.settings.load import load_parsed
 from exporter.settings.model import Account, Settings
+from exporter.terminal import complain, note, say
 
 PATH = "/v1/sessions"
 RESOURCE = "sessions"

@@ -19,13 +19,13 @@ from typing import Any, Final
 import uvicorn
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-from exporter.commands.terminal import note, say
 from exporter.simulator.app import create_app
 from exporter.simulator.clock import SimClock, micros
 from exporter.simulator.edge import Edge
 from exporter.simulator.options import Options, read_options
 from exporter.simulator.service import Service
 from exporter.simulator.world import World
+from exporter.terminal import note, say
 
 _START_SECONDS: Final = 10.0
 _STOP_SECONDS: Final = 10.0

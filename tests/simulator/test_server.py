@@ -20,7 +20,7 @@ from exporter.simulator.options import duration
 from exporter.simulator.server import serve
 from tests.simulator.worlds import START, Hand, world
 
-COMMAND = [sys.executable, "-m", "exporter.simulator", "--history", "1m"]
+COMMAND = [sys.executable, "-m", "exporter", "simulate", "--history", "1m"]
 
 
 @contextmanager

@@ -85,7 +85,7 @@ def test_a_command_runs_with_any_stream_closed(closed: tuple[int, ...]) -> None:
 
 def test_what_is_opened_later_never_gets_the_number_of_a_closed_stream() -> None:
     program = (
-        "import socket; from exporter.commands.terminal import prepare_streams;"
+        "import socket; from exporter.terminal import prepare_streams;"
         "prepare_streams(); number = socket.socket().fileno(); raise SystemExit(number <= 2)"
     )
 
