@@ -1,18 +1,22 @@
 """A day of a simulated term, as a Prometheus that scrapes once a minute would have it.
 
 The exporter's own pipelines poll the simulated API at their default intervals, on a clock that is
-moved here: no socket, no waiting, the same numbers each time. Two integrations, a large calm one
-and a small one that has a wave of agents; an outage of the API, a pod that moves, a server whose
-clock is a quarter of an hour behind. The week before is what `backfill` would have written: its
-counters alone, without job and instance. Only the process's memory and CPU are invented.
+moved here: no socket, no waiting, the same numbers each time. Two integrations with an exporter
+each, a large calm one and a small one that has a wave of agents; an outage of the API, pods that
+move, a server whose clock is a quarter of an hour behind. The week before is what `backfill` would
+have written: its counters alone, without job and instance. Only the process's memory and CPU are
+invented.
 """
 
 import asyncio
 import heapq
 import json
+import logging
 import math
+import multiprocessing
 from array import array
-from collections.abc import Awaitable, Callable, Iterable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -20,6 +24,7 @@ from itertools import count
 from random import Random
 
 import httpx
+import structlog
 
 from exporter.api.retry import RetryPolicy
 from exporter.api.schema.session import Session, decode_session
@@ -32,8 +37,8 @@ from exporter.ledger.rules import Bounds, Rules, Tally
 from exporter.ledger.state import LedgerState
 from exporter.ledger.store import Store
 from exporter.metrics import catalogue
-from exporter.metrics.model import Histogram, Reading
-from exporter.metrics.snapshot import Family, Group, build
+from exporter.metrics.model import Histogram, Metric, Reading, Value
+from exporter.metrics.snapshot import Group, build
 from exporter.metrics.telemetry import Telemetry, dropped_counter
 from exporter.pipeline import Pipeline, Shared, make_ledger
 from exporter.polling.frame import Poller
@@ -54,11 +59,13 @@ DAY_SECONDS = 86_400.0
 SCRAPE_SECONDS = 60.0
 WEEK_STEP_SECONDS = 300
 JOB, NAMESPACE = "isnotai-exporter", "notai"
-INSTANCES = ("exporter-6f7c:10984", "exporter-9d21:10984")
+PODS = ("6f7c", "9d21")
 LATENCY_SECONDS = (0.04, 0.4)
 QUOTA = "api_calls=600000,sessions=300000,storage_bytes=200000000000"
 
 _Key = tuple[str, tuple[tuple[str, str], ...]]
+Column = tuple["array[float]", "array[float]"]
+"""Times and values."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,8 +84,8 @@ class Site:
 
 
 SITES = (
-    Site("campus", 11, rate=0.08, bot_share=0.05),
-    Site("library", 12, rate=0.02, bot_share=0.05, wave=(0.07, 0.72), skew=-900.0),
+    Site("campus", 11, rate=0.06, bot_share=0.05),
+    Site("library", 12, rate=0.015, bot_share=0.05, wave=(0.06, 0.75), skew=-900.0),
 )
 
 
@@ -98,13 +105,11 @@ class Samples:
     """Series by name and labels, each with its times and values, ascending."""
 
     def __init__(self) -> None:
-        self.series: dict[_Key, tuple[array[float], array[float]]] = {}
+        self.series: dict[_Key, Column] = {}
 
-    def add(self, key: _Key, at: float, value: float) -> None:
-        """Append one sample."""
-        times, values = self.series.setdefault(key, (array("d"), array("d")))
-        times.append(at)
-        values.append(value)
+    def column(self, key: _Key) -> Column:
+        """Where the series' samples are appended."""
+        return self.series.setdefault(key, (array("d"), array("d")))
 
     def lines(self) -> Iterator[str]:
         """An OpenMetrics file, whose names stand alone: the parts of histograms, too."""
@@ -126,6 +131,7 @@ class _Api:
     site: Site
     clock: FakeClock
     start: float
+    history: timedelta
     app: Edge = field(init=False)
     random: Random = field(init=False)
 
@@ -133,7 +139,7 @@ class _Api:
         site = self.site
         self.random = Random(site.seed)  # noqa: S311 - a simulation
         settings = WorldSettings(
-            rate=site.rate, bot_share=site.bot_share, history=timedelta(days=8), invalid_share=0.001
+            rate=site.rate, bot_share=site.bot_share, history=self.history, invalid_share=0.001
         )
         start = datetime.fromtimestamp(self.start, UTC) + timedelta(seconds=site.skew)
         self.app = create_app(
@@ -184,120 +190,126 @@ class _Transport(httpx.AsyncBaseTransport):
 
 
 class _Exporter:
-    """One life of the exporter: its pipelines, without a server."""
+    """One life of an exporter: its pipeline, without a server."""
 
-    def __init__(
-        self, apis: list[_Api], store: Store, clock: FakeClock, instance: str, quota: str
-    ) -> None:
-        self.instance = instance
-        self.clock = clock
-        self.started = clock.now()
-        self.store = store
-        self.dropped = dropped_counter(clock.now())
-        self.pipelines: list[Pipeline] = []
+    def __init__(self, api: _Api, store: Store, clock: FakeClock, pod: str, quota: str) -> None:
+        self._clock = clock
+        self._started = (clock.now(), clock.monotonic())
+        self._store = store
+        self._dropped = dropped_counter(clock.now())
+        self._target = {
+            "job": JOB,
+            "namespace": NAMESPACE,
+            "instance": f"{api.site.name}-{pod}:10984",
+        }
+        self._columns: dict[tuple[Metric, tuple[str, ...]], list[Column]] = {}
+        environment = {
+            "ISNOTAI_API_KEY": DEFAULT_KEY,
+            "ISNOTAI_INTEGRATION": api.site.name,
+            **({"ISNOTAI_QUOTA_LIMITS": quota} if quota else {}),
+        }
+        settings = load([], environment).settings
+        (account,) = settings.accounts()
         retry = RetryPolicy(Random(1).random)  # noqa: S311 - a simulation
         shared = Shared(store, clock, lambda: None, retry)
-        started = (clock.now(), clock.monotonic())
-        for api in apis:
-            environment = {
-                "ISNOTAI_API_KEY": DEFAULT_KEY,
-                "ISNOTAI_INTEGRATION": api.site.name,
-                **({"ISNOTAI_QUOTA_LIMITS": quota} if quota else {}),
-            }
-            settings = load([], environment).settings
-            (account,) = settings.accounts()
-            telemetry = Telemetry(clock.now(), polled_names(settings), self.dropped)
-            ledger = make_ledger(api.site.name, settings, shared, telemetry, started)
-            http = api.client()
-            self.pipelines.append(
-                Pipeline(account, settings, shared, http, telemetry=telemetry, ledger=ledger)
-            )
+        telemetry = Telemetry(clock.now(), polled_names(settings), self._dropped)
+        ledger = make_ledger(api.site.name, settings, shared, telemetry, self._started)
+        self.pipeline = Pipeline(
+            account, settings, shared, api.client(), telemetry=telemetry, ledger=ledger
+        )
 
     def scrape(self, samples: Samples) -> None:
         """What /metrics would show now."""
-        at = self.clock.now()
-        groups = [Group(one.account.integration, one.readings()) for one in self.pipelines]
-        snapshot = build([*groups, Group(None, self._own())], at)
-        target = {"job": JOB, "namespace": NAMESPACE, "instance": self.instance}
-        for family in snapshot.families:
-            for name, labels, value in _flat(family):
-                samples.add((name, tuple({**target, **labels}.items())), at, value)
-        age = at - self.started
+        at = self._clock.now()
+        mine = Group(self.pipeline.name, self.pipeline.readings())
+        for family in build([mine, Group(None, self._own())], at).families:
+            for point in family.points:
+                known = (family.metric, point.labels)
+                columns = self._columns.get(known)
+                if columns is None:
+                    columns = self._columns[known] = [
+                        samples.column((name, tuple({**self._target, **labels}.items())))
+                        for name, labels in _series(*known)
+                    ]
+                for (times, values), value in zip(columns, _values(point.value), strict=True):
+                    times.append(at)
+                    values.append(value)
+        started, _ = self._started
+        age = at - started
         for name, value in (
             ("up", 1.0),
-            ("process_start_time_seconds", self.started),
+            ("process_start_time_seconds", started),
             ("process_resident_memory_bytes", (71 + 3 * math.sin(age / 9000)) * 2**20),
             ("process_cpu_seconds_total", 0.9 + 0.004 * age),
         ):
-            samples.add((name, tuple(target.items())), at, value)
+            times, values = samples.column((name, tuple(self._target.items())))
+            times.append(at)
+            values.append(value)
 
     def _own(self) -> Iterator[Reading]:
         yield Reading(catalogue.EXPORTER_BUILD_INFO, 1.0, (VERSION, "simulated"))
         yield Reading(catalogue.EXPORTER_RELOAD_OK, 1.0)
-        if self.store.last_commit is not None:
-            yield Reading(catalogue.EXPORTER_LAST_COMMIT, self.store.last_commit)
-        yield from self.dropped.readings()
-
-    async def close(self) -> None:
-        for one in self.pipelines:
-            await one.close()
+        if self._store.last_commit is not None:
+            yield Reading(catalogue.EXPORTER_LAST_COMMIT, self._store.last_commit)
+        yield from self._dropped.readings()
 
 
-def _flat(family: Family) -> Iterator[tuple[str, dict[str, str], float]]:
-    """Its samples: name, labels, value."""
-    metric = family.metric
-    for point in family.points:
-        labels = dict(zip(metric.label_names, point.labels, strict=True))
-        if isinstance(point.value, Histogram):
-            edges = [*map(str, metric.buckets), "+Inf"]
-            for edge, cumulated in zip(edges, point.value.cumulative, strict=True):
-                yield f"{metric.name}_bucket", {**labels, "le": edge}, float(cumulated)
-            yield f"{metric.name}_sum", labels, point.value.sum
-            yield f"{metric.name}_count", labels, float(point.value.cumulative[-1])
-        else:
-            yield metric.exposed_name, labels, point.value
+def _series(metric: Metric, values: tuple[str, ...]) -> Iterator[tuple[str, dict[str, str]]]:
+    """Names and labels of the series that one point makes."""
+    labels = dict(zip(metric.label_names, values, strict=True))
+    if metric.kind != "histogram":
+        yield metric.exposed_name, labels
+        return
+    for edge in (*map(str, metric.buckets), "+Inf"):
+        yield f"{metric.name}_bucket", {**labels, "le": edge}
+    yield f"{metric.name}_sum", labels
+    yield f"{metric.name}_count", labels
+
+
+def _values(value: Value) -> tuple[float, ...]:
+    if isinstance(value, Histogram):
+        cumulated = tuple(map(float, value.cumulative))
+        return (*cumulated, value.sum, cumulated[-1])
+    return (value,)
 
 
 class _Story:
     """What happens on the day, in order of time."""
 
-    def __init__(self, day: Day, apis: list[_Api], clock: FakeClock) -> None:
+    def __init__(self, day: Day, api: _Api, clock: FakeClock) -> None:
         self.samples = Samples()
         self._day = day
-        self._apis = apis
+        self._api = api
         self._clock = clock
         self._store = Store(None, clock.now)
-        self._life = _Exporter(apis, self._store, clock, INSTANCES[0], day.quota)
+        self._life = _Exporter(api, self._store, clock, PODS[0], day.quota)
         self._order = count()
         self._due: list[tuple[float, int, Callable[[], Awaitable[None]]]] = []
 
     async def tell(self) -> None:
         """To its end."""
+        day, api = self._day, self._api
         self._start_polls()
         self._at(self._clock.now() + SCRAPE_SECONDS / 2, self._scrape)
-        begins, ends = (END - before for before in self._day.wave)
-        for api in self._apis:
-            if api.site.wave is not None:
-                self._at(begins, partial(api.change, *api.site.wave))
-                self._at(ends, partial(api.change, api.site.rate, api.site.bot_share))
-            begun, over = (END - before for before in self._day.outage)
-            self._at(begun, partial(api.answer, "503"))
-            self._at(over, partial(api.answer, ""))
-        self._at(END - self._day.move, self._move)
+        if api.site.wave is not None:
+            self._at(END - day.wave[0], partial(api.change, *api.site.wave))
+            self._at(END - day.wave[1], partial(api.change, api.site.rate, api.site.bot_share))
+        self._at(END - day.outage[0], partial(api.answer, "503"))
+        self._at(END - day.outage[1], partial(api.answer, ""))
+        self._at(END - day.move, self._move)
         while self._due[0][0] <= END:
             when, _, action = heapq.heappop(self._due)
             self._clock.advance(max(0.0, when - self._clock.now()))
             await action()
-        await self._life.close()
+        await self._life.pipeline.close()
         await self._store.close()
 
     def _at(self, when: float, action: Callable[[], Awaitable[None]]) -> None:
         heapq.heappush(self._due, (when, next(self._order), action))
 
     def _start_polls(self) -> None:
-        for pipeline in self._life.pipelines:
-            for poller in pipeline.pollers:
-                self._at(self._clock.now(), partial(self._poll, self._life, poller))
+        for poller in self._life.pipeline.pollers:
+            self._at(self._clock.now(), partial(self._poll, self._life, poller))
 
     async def _poll(self, life: _Exporter, poller: Poller) -> None:
         if life is not self._life:
@@ -313,21 +325,26 @@ class _Story:
 
     async def _move(self) -> None:
         """The pod moves: another instance goes on with the same state."""
-        await self._life.close()
+        await self._life.pipeline.close()
         self._clock.advance(40)
-        day, store = self._day, self._store
-        self._life = _Exporter(self._apis, store, self._clock, INSTANCES[1], day.quota)
+        self._life = _Exporter(self._api, self._store, self._clock, PODS[1], self._day.quota)
         self._start_polls()
 
 
-async def _run(day: Day, sites: Iterable[Site]) -> tuple[Samples, list[Columns]]:
+async def _run(day: Day, site: Site) -> tuple[Samples, Columns | None]:
     start = END - day.seconds
     clock = FakeClock(start)
-    apis = [_Api(site, clock, start) for site in sites]
-    past = [_week_before(api, start) for api in apis] if day.week else []
-    story = _Story(day, apis, clock)
+    api = _Api(site, clock, start, timedelta(days=8 if day.week else 1))
+    past = _week_before(api, start) if day.week else None
+    story = _Story(day, api, clock)
     await story.tell()
     return story.samples, past
+
+
+def _told(day: Day, site: Site) -> tuple[Samples, Columns | None]:
+    # In a process of its own: what fails is counted, not logged.
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
+    return asyncio.run(_run(day, site))
 
 
 def _week_before(api: _Api, until: float) -> Columns:
@@ -359,7 +376,12 @@ def _week_before(api: _Api, until: float) -> Columns:
     return columns
 
 
-def simulate(day: Day, sites: Iterable[Site] = SITES) -> tuple[Iterator[str], Iterator[str]]:
+def simulate(day: Day, sites: Sequence[Site] = SITES) -> tuple[Iterator[str], Iterator[str]]:
     """The lines of two OpenMetrics files: the day, and the week before it (empty without)."""
-    samples, past = asyncio.run(_run(day, sites))
-    return samples.lines(), backfilled(past) if past else iter(())
+    with ProcessPoolExecutor(len(sites), multiprocessing.get_context("spawn")) as pool:
+        told = list(pool.map(partial(_told, day), sites))
+    whole = Samples()
+    for samples, _ in told:
+        whole.series |= samples.series
+    past = [columns for _, columns in told if columns is not None]
+    return whole.lines(), backfilled(past) if past else iter(())
