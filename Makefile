@@ -67,10 +67,11 @@ tools: ## build the real tools into .tools/bin, once
 
 # What Debian has and no registry of modules does. Only what is missing is installed.
 .PHONY: debian-tools
-debian-tools: ## install buildah and Alertmanager from Debian's packages, where they are missing
+debian-tools: ## install buildah, Alertmanager and npm from Debian's packages, where they are missing
 	@missing=; \
 	command -v buildah >/dev/null || missing="$$missing buildah"; \
 	command -v amtool >/dev/null || missing="$$missing prometheus-alertmanager"; \
+	command -v npm >/dev/null || missing="$$missing nodejs npm"; \
 	if [ -n "$$missing" ]; then \
 	  as=; [ "$$(id -u)" = 0 ] || as=sudo; \
 	  echo "installing$$missing"; \
@@ -78,8 +79,16 @@ debian-tools: ## install buildah and Alertmanager from Debian's packages, where 
 	  $$as env DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends $$missing; \
 	fi
 
+# Grafana's own packages, which the dashboards are held to. The lock names no address.
+previews/node_modules/.package-lock.json: previews/package-lock.json | debian-tools
+	cd previews && npm ci --no-audit --no-fund --ignore-scripts
+	@touch $@
+
+.PHONY: grafana-code
+grafana-code: previews/node_modules/.package-lock.json ## install Grafana's own packages, for tests and previews (needs npm)
+
 .PHONY: test-tools
-test-tools: $(VENV)/.dev debian-tools tools ## the tests that need the real tools
+test-tools: $(VENV)/.dev debian-tools tools grafana-code ## the tests that need the real tools
 	$(PYTEST) -m "tools and not soak" $(ARGS)
 
 .PHONY: test-cluster
@@ -109,8 +118,7 @@ docs: $(VENV)/.dev ## rewrite what is made by code: dashboards, alerts, the docs
 	$(BIN)/python -m scripts.sync_chart
 
 .PHONY: previews
-previews: $(VENV)/.dev tools ## draw the dashboards from real queries (needs npm, and Debian's chromium)
-	cd previews && npm ci --no-audit --no-fund
+previews: $(VENV)/.dev tools grafana-code ## draw the dashboards from real queries (needs Debian's chromium)
 	$(BIN)/python scripts/make_previews.py
 
 # Without --upgrade what is pinned stays, and only what pyproject.toml asks for anew is chosen.

@@ -1,45 +1,20 @@
-// Draws CONTENT: each panel at its place on the 24-column grid, dark, with uPlot. Asks for nothing.
+// Draws CONTENT: each panel at its place on the 24-column grid, with uPlot. Asks for nothing. Numbers
+// are written by Grafana's own code (the script before this one); colours of the page are style.css's.
 "use strict";
 const COLUMN = 1584 / 24, ROW = 36;
-const NOW = Math.max(...CONTENT.panels.flatMap((p) => p.times || [0]));
+const theme = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
+// Ages are told against the moment that is shown.
+const RealDate = Date;
+Date.now = () => CONTENT.at * 1000;
+globalThis.Date = class extends RealDate {
+  constructor(...given) { super(...(given.length ? given : [CONTENT.at * 1000])); }
+  static now() { return CONTENT.at * 1000; }
+};
 
-function short(value, decimals) {
-  const size = Math.abs(value);
-  for (const [from, letter] of [[1e12, "T"], [1e9, "B"], [1e6, "M"], [1e4, "K"]]) {
-    if (size >= from) return trimmed(value / (letter === "K" ? 1e3 : from), decimals ?? 1) + " " + letter;
-  }
-  return trimmed(value, decimals ?? (size >= 100 ? 0 : size >= 10 ? 1 : 2));
-}
-function trimmed(value, decimals) {
-  const text = value.toFixed(decimals);
-  return text.includes(".") ? text.replace(/\.?0+$/, "") : text;
-}
-function duration(seconds) {
-  const size = Math.abs(seconds);
-  if (size === 0) return "0 s";
-  if (size < 1) return trimmed(seconds * 1000, 0) + " ms";
-  for (const [from, name] of [[86400, "days"], [3600, "h"], [60, "min"]]) {
-    if (size >= 1.5 * from || (size >= from && name !== "days")) return trimmed(seconds / from, 1) + " " + name;
-  }
-  return trimmed(seconds, size < 10 ? 2 : 0) + " s";
-}
 function shown(value, unit, decimals) {
   if (value === null || value === undefined) return "–";
   if (typeof value === "string") return value;
-  switch (unit) {
-    case "percentunit": return trimmed(value * 100, decimals ?? 1) + " %";
-    case "s": return duration(value);
-    case "bytes": {
-      let at = 0;
-      while (Math.abs(value) >= 1024 && at < 4) { value /= 1024; at += 1; }
-      return trimmed(value, 1) + " " + ["B", "KiB", "MiB", "GiB", "TiB"][at];
-    }
-    case "opm": return short(value, decimals) + " ops/min";
-    case "rpm": return short(value, decimals) + " /min";
-    case "bool_yes_no": return value ? "yes" : "no";
-    case "dateTimeFromNow": return duration(NOW - value / 1000) + " ago";
-    default: return short(value, decimals);
-  }
+  return Grafana.formattedValueToString(Grafana.getValueFormat(unit)(value, decimals));
 }
 function painted(value, steps) {
   let colour = steps[0].color;
@@ -59,21 +34,43 @@ function faded(colour, part) {
 
 // Opaque, since stacked areas lie on one another: half the colour, half the panel's ground.
 function mixed(colour) {
-  const ground = [24, 27, 31];
+  const ground = [1, 3, 5].map((at) => parseInt(theme("--panel").slice(at, at + 2), 16));
   const parts = [1, 3, 5].map((at, i) => Math.round(parseInt(colour.slice(at, at + 2), 16) * 0.6 + ground[i] * 0.4));
   return `rgb(${parts.join(",")})`;
 }
 
-function drawLines(panel, box, width, height) {
-  if (!panel.lines.length) { element("div", box, { className: "empty" }, "no data"); return; }
-  const legend = element("div", box, { className: "legend" });
-  for (const line of panel.lines) {
-    const entry = element("span", legend);
-    const mark = element("i", entry, { className: line.dashed ? "dashed" : "" });
-    mark.style.borderColor = line.colour;
-    entry.append(line.name);
+function drawEmpty(panel, box) {
+  element("div", box, { className: "empty" }, panel.empty || "no data");
+}
+
+// The names of all lines: below the picture, or beside it with the newest values.
+function drawLegend(panel, box, width) {
+  if (!panel.beside) {
+    const legend = element("div", box, { className: "legend" });
+    for (const line of panel.lines) mark(element("span", legend), line).append(line.name);
+    return [width, legend.offsetHeight + 4];
   }
-  const below = Math.min(36, legend.scrollHeight) + 2;
+  const legend = element("div", box, { className: "beside" });
+  const longest = Math.max(...panel.lines.map((line) => line.name.length));
+  const beside = Math.min(width / 2, 100 + 6.6 * longest);
+  legend.style.width = beside + "px";
+  const last = (line) => line.values.filter((value) => value !== null).at(-1) ?? null;
+  for (const line of [...panel.lines].sort((a, b) => last(b) - last(a))) {
+    const entry = element("div", legend, { className: "entry" });
+    mark(element("span", entry, { className: "name" }), line).append(line.name);
+    element("span", entry, { className: "last" }, shown(last(line), panel.unit, panel.decimals));
+  }
+  return [width - beside - 8, 2];
+}
+function mark(entry, line) {
+  element("i", entry, { className: line.dashed ? "dashed" : "" }).style.borderColor = line.colour;
+  return entry;
+}
+
+function drawLines(panel, box, width, height) {
+  if (!panel.lines.length) return drawEmpty(panel, box);
+  let below;
+  [width, below] = drawLegend(panel, box, width);
   const values = panel.lines.map((line) => line.values.slice());
   if (panel.stacked) {
     for (let s = 1; s < values.length; s += 1) {
@@ -83,11 +80,12 @@ function drawLines(panel, box, width, height) {
   const order = panel.lines.map((_, at) => at);
   if (panel.stacked) order.reverse();
   const flat = values.flat().filter((value) => value !== null);
-  const top = Math.max(...flat), bottom = Math.min(...flat);
+  const drawn = panel.drawn ? panel.steps.filter((step) => step.value !== null) : [];
+  const top = Math.max(...flat, ...drawn.map((step) => step.value)), bottom = Math.min(...flat);
   const low = panel.log ? 10 ** Math.floor(Math.log10(Math.max(1, bottom))) : panel.min ?? (bottom - Math.abs(bottom) * 0.1);
   let high = panel.max ?? (panel.log ? 10 ** Math.ceil(Math.log10(Math.max(10, top))) : top + Math.max(top - low, Math.abs(top)) * 0.1);
   if (!(high > low)) high = low + 1;
-  const axis = { stroke: "#9fa7b3", grid: { stroke: "#2a2d34", width: 1 }, ticks: { show: false }, font: "11px DejaVu Sans" };
+  const axis = { stroke: theme("--faint"), grid: { stroke: theme("--grid"), width: 1 }, ticks: { show: false }, font: "11px DejaVu Sans" };
   new uPlot({
     width, height: height - below, legend: { show: false }, cursor: { show: false }, padding: [6, 8, 0, 0],
     scales: { x: { time: true }, y: { range: [low, high], distr: panel.log ? 3 : 1 } },
@@ -95,6 +93,12 @@ function drawLines(panel, box, width, height) {
       { ...axis, size: 22, space: 70, values: (_, ticks) => ticks.map((t) => new Date(t * 1000).toISOString().slice(11, 16)) },
       { ...axis, size: 74, space: 28, grid: { ...axis.grid, show: !panel.log }, values: (_, ticks) => ticks.map((v) => v === null ? "" : shown(v, panel.unit)) },
     ],
+    hooks: { draw: [(plot) => drawn.forEach((step) => {
+      const y = plot.valToPos(step.value, "y", true), pen = plot.ctx;
+      pen.save(); pen.strokeStyle = step.color; pen.lineWidth = 2; pen.setLineDash([10, 8]);
+      pen.beginPath(); pen.moveTo(plot.bbox.left, y); pen.lineTo(plot.bbox.left + plot.bbox.width, y); pen.stroke();
+      pen.restore();
+    })] },
     series: [{}, ...order.map((at) => {
       const line = panel.lines[at];
       return {
@@ -107,12 +111,21 @@ function drawLines(panel, box, width, height) {
 }
 
 function drawStat(panel, box, width) {
+  if (panel.value === null) {
+    const stat = element("div", box, { className: "stat" });
+    const value = element("div", stat, { className: "value" }, panel.empty);
+    value.style.fontSize = Math.max(13, Math.min(32, Math.floor(width / panel.empty.length * 1.6))) + "px";
+    value.style.whiteSpace = "normal";
+    return;
+  }
   const colour = panel.colour || painted(panel.value, panel.steps);
   const stat = element("div", box, { className: "stat" });
   const text = panel.text || shown(panel.value, panel.unit, panel.decimals);
+  if (panel.name) element("div", stat, { className: "of" }, panel.name).style.color = colour;
   const value = element("div", stat, { className: "value" }, text);
   value.style.color = colour;
   value.style.fontSize = Math.min(40, Math.floor(width / text.length * 1.55)) + "px";
+  if (!panel.course.length) return;
   const known = panel.course.filter((v) => v !== null);
   const low = Math.min(...known), high = Math.max(...known);
   const canvas = element("canvas", stat, { className: "spark", width: width + 20, height: 44 });
@@ -129,6 +142,7 @@ function drawStat(panel, box, width) {
 }
 
 function drawBars(panel, box, width) {
+  if (!panel.bars.length) return drawEmpty(panel, box);
   const top = Math.max(...panel.bars.map((bar) => bar.value), 1e-9);
   for (const bar of panel.bars) {
     const line = element("div", box, { className: "bar" });
@@ -136,7 +150,7 @@ function drawBars(panel, box, width) {
     const track = element("div", line, { className: "track" });
     const fill = element("div", track, { className: "fill" });
     fill.style.background = painted(bar.value, panel.steps);
-    fill.style.width = Math.max(2, bar.value / top * width * 0.46) + "px";
+    fill.style.width = Math.max(2, bar.value / top * width * 0.36) + "px";
     element("div", track, {}, shown(bar.value, panel.unit, panel.decimals));
   }
 }
@@ -149,6 +163,8 @@ function cividis(part) {
   return `rgb(${mixed.join(",")})`;
 }
 function drawHeatmap(panel, box, width, height) {
+  if (!panel.bounds.length) return drawEmpty(panel, box);
+  height -= 14;
   const canvas = element("canvas", box, { width, height: height + 20 });
   const pen = canvas.getContext("2d");
   pen.translate(0, 10);
@@ -160,10 +176,10 @@ function drawHeatmap(panel, box, width, height) {
   rows.forEach((row, at) => {
     const y = height - below - (at + 1) * h;
     row.forEach((value, t) => {
-      pen.fillStyle = value > 0 ? cividis(Math.sqrt(value / top)) : "#181b1f";
+      pen.fillStyle = value > 0 ? cividis(Math.sqrt(value / top)) : theme("--panel");
       pen.fillRect(left + t * w, y, Math.max(1, w - 0.5), h - 1);
     });
-    pen.fillStyle = "#9fa7b3"; pen.textAlign = "right";
+    pen.fillStyle = theme("--faint"); pen.textAlign = "right";
     pen.fillText(bounds[at], left - 6, y + 4);
   });
   pen.textAlign = "center";
@@ -172,9 +188,23 @@ function drawHeatmap(panel, box, width, height) {
     if (hours === Math.floor(panel.times[t - 1] / 14400)) continue;
     pen.fillText(new Date(hours * 14400000).toISOString().slice(11, 16), left + t * w, height - 6);
   }
+  const key = element("div", box, { className: "key" }, "0");
+  const scale = element("canvas", key, { width: 160, height: 10 }).getContext("2d");
+  for (let x = 0; x < 160; x += 1) { scale.fillStyle = cividis(Math.sqrt(x / 160)); scale.fillRect(x, 0, 1, 10); }
+  key.append(shown(Math.round(top), panel.unit, 0) + " an hour");
+}
+
+// Of Markdown what the panels use: bold, links, code, fences, paragraphs.
+function drawWords(panel, box) {
+  const escaped = panel.content.replace(/&/g, "&amp;").replace(/</g, "&lt;");
+  box.insertAdjacentHTML("beforeend", '<div class="words">' + escaped
+    .replace(/```\w*\n([^`]+)```/g, "<pre>$1</pre>").replace(/`([^`]+)`/g, "<code>$1</code>")
+    .replace(/\*\*([^*]+)\*\*/g, "<b>$1</b>").replace(/\[([^\]]+)\]\([^)]+\)/g, "<a>$1</a>")
+    .replace(/\n\n/g, "<p>") + "</div>");
 }
 
 function drawTable(panel, box) {
+  if (!panel.rows.length) return drawEmpty(panel, box);
   const table = element("table", box);
   const head = element("tr", table);
   const numbers = panel.columns.map((_, at) => panel.rows.some((row) => typeof row[at] === "number"));
@@ -183,14 +213,18 @@ function drawTable(panel, box) {
     const line = element("tr", table);
     row.forEach((value, at) => {
       const column = panel.columns[at];
-      const cell = element("td", line, { className: numbers[at] ? "number" : "" }, shown(value, column.unit, column.decimals));
+      const word = typeof value === "number" ? column.words[value] : undefined;
+      const text = word ? word.text : shown(value, column.unit, column.decimals);
+      const classes = (numbers[at] ? "number" : "") + (column.links ? " linked" : "");
+      const cell = element("td", line, { className: classes }, text);
+      if (word) cell.style.color = word.color;
       if (column.steps && typeof value === "number") cell.style.color = painted(value, column.steps);
     });
   }
 }
 
 const header = document.querySelector("header");
-element("span", header, { className: "note" }, "Preview: drawn from the queries' results on invented traffic, not by Grafana");
+element("span", header, { className: "note" }, "Preview: drawn from the queries' results on a simulated day, not by Grafana");
 element("h1", header, {}, CONTENT.title);
 const vars = element("div", header, { className: "vars" });
 for (const variable of CONTENT.variables) {
@@ -216,4 +250,5 @@ for (const panel of CONTENT.panels) {
   if (panel.kind === "bargauge") drawBars(panel, box, width);
   if (panel.kind === "heatmap") drawHeatmap(panel, box, width, height);
   if (panel.kind === "table") drawTable(panel, box);
+  if (panel.kind === "text") drawWords(panel, box);
 }

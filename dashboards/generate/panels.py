@@ -14,6 +14,9 @@ DATASOURCE: Json = {"type": "prometheus", "uid": "${datasource}"}
 
 BLUE, ORANGE, GREEN = "#56B4E9", "#E69F00", "#009E73"
 VERMILLION, PURPLE, YELLOW = "#D55E00", "#CC79A7", "#F0E442"
+COUNT = "locale"
+"""Grafana's unit for numbers in full, 1,757: what is counted is not to be rounded to 2 K."""
+
 DARK_BLUE, GREY = "#0072B2", "#999999"
 PALETTE = (BLUE, ORANGE, GREEN, VERMILLION, PURPLE, YELLOW, GREY)
 
@@ -219,7 +222,7 @@ class Column:
 
     title: str
     expr: str
-    unit: str = "short"
+    unit: str = COUNT
     steps: tuple[tuple[float | None, str], ...] = ()
     decimals: int | None = None
     mappings: tuple[Json, ...] = ()

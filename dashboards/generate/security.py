@@ -3,6 +3,7 @@
 from alerts.generate.model import RUNBOOKS
 from dashboards.generate.panels import (
     BLUE,
+    COUNT,
     GREEN,
     GREY,
     ORANGE,
@@ -90,7 +91,7 @@ _NOW = Row(
             "Bots, last 10 minutes",
             "Sessions whose score reached the threshold in the last ten minutes, over all chosen "
             "integrations: near 0 when a wave is over.",
-            "short",
+            COUNT,
             gained(BOTS, within="10m"),
             width=3,
             decimals=0,
@@ -99,7 +100,7 @@ _NOW = Row(
         stat(
             "Bots, last hour",
             "Distinct sessions whose score reached the threshold in the last hour. " + _SCORE,
-            "short",
+            COUNT,
             gained(BOTS),
             width=3,
             decimals=0,
@@ -109,7 +110,7 @@ _NOW = Row(
             "Bots, selected range",
             "Distinct sessions whose score reached the threshold in the time that the dashboard "
             "shows, whatever it is.",
-            "short",
+            COUNT,
             gained(BOTS, within="$__range"),
             instant=True,
             width=3,
@@ -258,7 +259,7 @@ _ALERTING = Row(
 
 _INTEGRATIONS = Row(
     "",
-    8,
+    6,
     (
         table(
             "By integration",
@@ -542,9 +543,18 @@ _ANALYTICS = Row(
     ),
 )
 
+_MADE = (
+    "(max by (integration) ("
+    + window("isnotai_analytics_generated_timestamp_seconds")
+    + ") - max by (integration) ("
+    + of("isnotai_api_clock_skew_seconds")
+    + ")) * 1000"
+)
+"""When the analytics were made, by our clock."""
+
 _BY_WINDOW = Row(
     "",
-    7,
+    5,
     (
         table(
             "Analytics by integration",
@@ -554,31 +564,24 @@ _BY_WINDOW = Row(
             *(
                 Column(
                     title,
-                    f"max by (integration) ({window(metric)}){factor}",
+                    f"max by (integration) ({window(metric)})",
                     unit,
                     decimals=decimals,
                 )
-                for title, metric, unit, decimals, factor in (
-                    ("Sessions", "isnotai_analytics_sessions", "short", 0, ""),
-                    ("Bot share", "isnotai_analytics_bot_ratio", "percentunit", 1, ""),
-                    ("Mean score", "isnotai_analytics_bot_score_average", "none", 2, ""),
-                    ("Events", "isnotai_analytics_events", "short", None, ""),
+                for title, metric, unit, decimals in (
+                    ("Sessions", "isnotai_analytics_sessions", COUNT, 0),
+                    ("Bot share", "isnotai_analytics_bot_ratio", "percentunit", 1),
+                    ("Mean score", "isnotai_analytics_bot_score_average", "none", 2),
+                    ("Events", "isnotai_analytics_events", COUNT, 0),
                     (
                         "Events a session",
                         "isnotai_analytics_events_per_session_average",
                         "short",
                         0,
-                        "",
-                    ),
-                    (
-                        "Made",
-                        "isnotai_analytics_generated_timestamp_seconds",
-                        "dateTimeFromNow",
-                        None,
-                        " * 1000",
                     ),
                 )
             ),
+            Column("Made", _MADE, "dateTimeFromNow"),
             Column(
                 "Active now", f"max by (integration) ({of('isnotai_sessions_active')})", decimals=0
             ),

@@ -271,7 +271,8 @@ _STATS = Row(
             "Every number in the API's /v1/stats, named by its path; what each means is the "
             "vendor's.",
             (("integration", "Integration"), ("stat", "Stat")),
-            Column("Value", account(of("isnotai_stats"), "stat")),
+            Column("Value", account(of("isnotai_stats", 'stat!~".*bytes"'), "stat"), "short"),
+            Column("Bytes", account(of("isnotai_stats", 'stat=~".*bytes"'), "stat"), "bytes"),
             width=8,
             empty="stats are switched off, or were not read yet",
         ),

@@ -22,7 +22,7 @@ FOLDER = Path(__file__).resolve().parents[2] / "dashboards" / "grafana"
 RESOURCES = FOLDER.with_name("grafana-v2")
 NAMES = sorted(files())
 UNITS = {
-    *("none", "short", "percentunit", "s", "bytes", "reqpm"),
+    *("none", "short", "locale", "percentunit", "s", "bytes", "reqpm"),
     *("dateTimeFromNow", "bool_yes_no"),
 }
 PROCESS_METRICS = {

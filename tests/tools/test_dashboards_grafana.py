@@ -19,6 +19,7 @@ FORMATTED = {
     ("percentunit", 0.137, 1): "13.7%",
     ("s", 120.0, 0): "2 mins",
     ("short", 12345.0, 0): "12 K",
+    ("locale", 1757.0, 0): "1,757",
     ("dateTimeFromNow", 1_790_000_000_000.0, None): "10 minutes ago",
     ("bool_yes_no", 1.0, None): "Yes",
     ("none", 0.35, 2): "0.35",

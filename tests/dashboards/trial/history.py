@@ -9,7 +9,7 @@ import json
 import math
 import re
 import subprocess
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -163,13 +163,15 @@ def _lines(
             yield f"{name}{{{inner}}} {value!r} {at:.3f}\n"
 
 
-def write_blocks(promtool: Path, lines: Iterator[str], folder: Path) -> None:
+def write_blocks(promtool: Path, lines: Iterable[str], folder: Path) -> None:
     """Make blocks in `folder`, which Prometheus then starts on. Raises CalledProcessError."""
     folder.mkdir(parents=True, exist_ok=True)
     path = folder.parent / "history.om"
     with path.open("w") as file:
         file.writelines(lines)
-    command = [str(promtool), "tsdb", "create-blocks-from", "openmetrics", "-q"]
+    # Long blocks, since the file is read anew for each.
+    command = [str(promtool), "tsdb", "create-blocks-from", "--max-block-duration=64h"]
+    command += ["openmetrics", "-q"]
     subprocess.run(
         [*command, str(path), str(folder)],
         check=True,

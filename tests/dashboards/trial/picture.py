@@ -1,7 +1,8 @@
 """What a preview draws: each panel with its place on the grid and the results of its queries.
 
 The content is plain JSON for previews/draw.js. It is no Grafana: it draws what the queries gave, in
-the panels' colours, units and names, and nothing else.
+the panels' colours, units and names, and nothing else. Tables are transformed, and numbers written,
+by Grafana's own code.
 """
 
 import math
@@ -9,12 +10,12 @@ import re
 from typing import Any
 
 from dashboards.generate.panels import PALETTE, Json
-from tests.dashboards.trial import queries
+from tests.dashboards.trial import grafana, queries
 from tests.dashboards.trial.queries import Series
 
 SPAN_SECONDS = 86_400
-STEP_SECONDS = 600
-RATE_INTERVAL = "20m"
+STEP_SECONDS = 300
+RATE_INTERVAL = "5m"
 
 
 def page_of(dashboard: Json, url: str, at: float) -> Json:
@@ -22,6 +23,7 @@ def page_of(dashboard: Json, url: str, at: float) -> Json:
     return {
         "title": dashboard["title"],
         "links": [link["title"] for link in dashboard["links"]],
+        "at": at,
         "variables": [
             {"label": variable["label"], "value": _text(variable["current"]["text"])}
             for variable in dashboard["templating"]["list"]
@@ -38,9 +40,12 @@ def _panel(panel: Json, url: str, at: float) -> Json:
     common: Json = {"kind": panel["type"], "title": panel["title"], "place": panel["gridPos"]}
     if panel["type"] == "row":
         return common
+    if panel["type"] == "text":
+        return common | {"content": panel["options"]["content"]}
     defaults = panel["fieldConfig"]["defaults"]
     common |= {
         "unit": defaults["unit"],
+        "empty": defaults["noValue"],
         "decimals": defaults.get("decimals"),
         "min": defaults.get("min"),
         "max": defaults.get("max"),
@@ -64,7 +69,7 @@ def _panel(panel: Json, url: str, at: float) -> Json:
 
 
 def _filled(target: Json) -> str:
-    return queries.filled_in(target["expr"], RATE_INTERVAL)
+    return queries.filled_in(target["expr"], RATE_INTERVAL, f"{SPAN_SECONDS}s")
 
 
 def _ranged(target: Json, url: str, at: float) -> list[Series]:
@@ -84,6 +89,8 @@ def _course(series: Series, at: float) -> list[float | None]:
 def _name(target: Json, series: Series) -> str:
     """The legend, `{{label}}` filled in."""
     template = target["legendFormat"]
+    if template == "__auto":
+        return ""
     return re.sub(r"{{(\w+)}}", lambda found: series.labels.get(found[1], ""), template)
 
 
@@ -111,29 +118,40 @@ def _lines(panel: Json, url: str, at: float) -> Json:
                     "values": _course(series, at),
                 }
             )
+    lines = [line for line in lines if any(value is not None for value in line["values"])]
     custom = panel["fieldConfig"]["defaults"]["custom"]
     return {
         "times": _times(at),
         "lines": lines,
         "stacked": custom["stacking"]["mode"] == "normal",
         "log": custom["scaleDistribution"]["type"] == "log",
+        "beside": panel["options"]["legend"]["placement"] == "right",
+        "drawn": "thresholdsStyle" in custom,
     }
 
 
 def _stat(panel: Json, url: str, at: float) -> Json:
     (target,) = panel["targets"]
-    (series,) = _ranged(target, url, at)
+    if target["instant"]:
+        answer = queries.instant(url, _filled(target), at)
+    else:
+        answer = _ranged(target, url, at)
+    known = [
+        (series, series.points[-1][1]) for series in answer if math.isfinite(series.points[-1][1])
+    ]
+    if not known:
+        return {"value": None}
+    series, value = known[0]
     words = {
         value: option
         for mapping in panel["fieldConfig"]["defaults"]["mappings"]
         for value, option in mapping["options"].items()
     }
-    value = series.points[-1][1]
     word = words.get(f"{value:g}", {})
     return {
         "value": value,
-        "course": _course(series, at),
-        "times": _times(at),
+        "name": _name(target, series),
+        "course": [] if target["instant"] else _course(series, at),
         "text": word.get("text"),
         "colour": word.get("color"),
     }
@@ -152,32 +170,33 @@ def _heatmap(panel: Json, url: str, at: float) -> Json:
 
 
 def _table(panel: Json, url: str, at: float) -> Json:
-    organize = panel["transformations"][-1]["options"]
-    headings = organize["renameByName"]
-    order = sorted(organize["indexByName"], key=organize["indexByName"].__getitem__)
-    single = len(panel["targets"]) == 1
-    rows: dict[tuple[str, ...], dict[str, Any]] = {}
-    labels = [name for name in order if not name.startswith("Value")]
-    for target in panel["targets"]:
-        column = "Value" if single else f"Value #{target['refId']}"
-        for series in queries.instant(url, _filled(target), at):
-            key = tuple(series.labels.get(label, "") for label in labels)
-            row = rows.setdefault(key, dict(zip(labels, key, strict=True)))
-            row[column] = series.points[0][1]
+    """The table as Grafana's own code transforms it."""
+    answers = [
+        (target["refId"], queries.instant(url, _filled(target), at)) for target in panel["targets"]
+    ]
+    if not any(series for _, series in answers):
+        return {"columns": [], "rows": []}
+    request = {"transformations": panel["transformations"], "frames": grafana.frames(answers)}
+    ((frame,),) = grafana.ask(tables=[request])["tables"]
     columns = []
-    for name in order:
-        changes = _overrides(panel, headings[name])
+    for column in frame:
+        changes = _overrides(panel, column["name"])
         columns.append(
             {
-                "title": headings[name],
+                "title": column["name"],
                 "unit": changes.get("unit"),
                 "decimals": changes.get("decimals"),
                 "steps": changes.get("thresholds", {}).get("steps"),
+                "words": {
+                    value: option
+                    for mapping in changes.get("mappings", ())
+                    for value, option in mapping["options"].items()
+                },
+                "links": bool(changes.get("links")),
             }
         )
-    content = [[row.get(name) for name in order] for row in rows.values()]
-    sort_by = [one["displayName"] for one in panel["options"].get("sortBy", ())]
-    for heading in sort_by:
-        place = [column["title"] for column in columns].index(heading)
+    content = [list(row) for row in zip(*(column["values"] for column in frame), strict=True)]
+    for one in panel["options"].get("sortBy", ()):
+        place = [column["title"] for column in columns].index(one["displayName"])
         content.sort(key=lambda row: -(row[place] or 0))
     return {"columns": columns, "rows": content}

@@ -211,6 +211,8 @@ def prometheus(
         str(program),
         f"--config.file={path}",
         f"--storage.tsdb.path={folder}",
+        # Blocks may be of any time.
+        "--storage.tsdb.retention.time=10y",
         f"--web.listen-address={address}",
         "--log.level=error",
     ]

@@ -15,7 +15,7 @@ import logging
 import math
 import multiprocessing
 from array import array
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -331,17 +331,17 @@ class _Story:
         self._start_polls()
 
 
-async def _run(day: Day, site: Site) -> tuple[Samples, Columns | None]:
+async def _run(day: Day, site: Site) -> tuple[Samples, list[str]]:
     start = END - day.seconds
     clock = FakeClock(start)
     api = _Api(site, clock, start, timedelta(days=8 if day.week else 1))
-    past = _week_before(api, start) if day.week else None
+    past = list(backfilled([_week_before(api, start)])) if day.week else []
     story = _Story(day, api, clock)
     await story.tell()
     return story.samples, past
 
 
-def _told(day: Day, site: Site) -> tuple[Samples, Columns | None]:
+def _told(day: Day, site: Site) -> tuple[Samples, list[str]]:
     # In a process of its own: what fails is counted, not logged.
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
     return asyncio.run(_run(day, site))
@@ -376,12 +376,12 @@ def _week_before(api: _Api, until: float) -> Columns:
     return columns
 
 
-def simulate(day: Day, sites: Sequence[Site] = SITES) -> tuple[Iterator[str], Iterator[str]]:
-    """The lines of two OpenMetrics files: the day, and the week before it (empty without)."""
+def simulate(day: Day, sites: Sequence[Site] = SITES) -> Iterator[Iterable[str]]:
+    """The lines of OpenMetrics files: the day, then the week before it of each site."""
     with ProcessPoolExecutor(len(sites), multiprocessing.get_context("spawn")) as pool:
         told = list(pool.map(partial(_told, day), sites))
     whole = Samples()
     for samples, _ in told:
         whole.series |= samples.series
-    past = [columns for _, columns in told if columns is not None]
-    return whole.lines(), backfilled(past) if past else iter(())
+    yield whole.lines()
+    yield from (past for _, past in told if past)

@@ -1,0 +1,1 @@
+export { formattedValueToString, getValueFormat } from "@grafana/data";

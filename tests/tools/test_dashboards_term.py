@@ -1,0 +1,179 @@
+"""Each panel on a day of a simulated term, at the default intervals, by a real Prometheus.
+
+What the exporter's own pipelines show of the simulated API in a day of virtual time, scraped once a
+minute, is made into blocks; each panel's query is then asked over that day. None may be empty
+without a text that says why, and what the panels show is what happened.
+"""
+
+import json
+import math
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from dashboards.generate.boards import dashboards
+from tests.dashboards.trial import grafana, history, queries, stage, term
+from tests.dashboards.trial.queries import Asked, Series
+
+pytestmark = [pytest.mark.tools, pytest.mark.timeout(900)]
+
+BOARDS = dashboards()
+ASKED = [asked for board in BOARDS.values() for asked in queries.queries_of(board)]
+STEP_SECONDS = 300
+SETTLING_SECONDS = 3600
+"""What looks back for an hour has little to show in the first."""
+
+EXPLAINED = {
+    "Alerts firing": "none",
+    "Alerts": "no alert is pending or firing",
+    "Bots of the hour, and what is usual": "load the recording rules",
+    "Evidence against chance": "the recording rules are not loaded",
+    "Highest use of a limit": "no limit set",
+    "Forecast for the month's end": "no limit set",
+    "First limit lasts for": "no limit set",
+    "Limits": "no limit set",
+    "Part of the limit": "no limit set",
+    "OTLP exports": "OTLP is off",
+}
+"""What a day with the default settings, without rules, leaves empty; and what it then says."""
+
+
+@dataclass(frozen=True)
+class Shown:
+    """A Prometheus that has the day."""
+
+    url: str
+
+    def answer(self, asked: Asked) -> list[Series]:
+        """What the panel gets over the day, with All chosen."""
+        expr = queries.filled_in(asked.target["expr"], "4m", "1d")
+        if asked.target["instant"]:
+            return queries.instant(self.url, expr, term.END)
+        begin = term.END - term.DAY_SECONDS
+        return queries.ranged(self.url, expr, begin, term.END, STEP_SECONDS)
+
+    def now(self, title: str, at: int = 0) -> dict[tuple[str, ...], float]:
+        """The newest values of the panel with that title, by their labels' values."""
+        mine = [asked for asked in ASKED if asked.panel["title"] == title]
+        return {
+            tuple(value for label, value in series.labels.items() if label != "__name__"): value
+            for series in self.answer(mine[at])
+            for _, value in series.points[-1:]
+        }
+
+
+@pytest.fixture(scope="module")
+def shown(tool: Callable[[str], Path], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shown]:
+    folder = tmp_path_factory.mktemp("term") / "data"
+    for lines in term.simulate(term.Day()):
+        history.write_blocks(tool("promtool"), lines, folder)
+    with stage.prometheus(tool("prometheus"), folder, "") as url:
+        yield Shown(url)
+
+
+@pytest.mark.parametrize("asked", ASKED, ids=lambda asked: asked.title)
+def test_each_query_has_numbers_or_a_text_that_says_why_not(shown: Shown, asked: Asked) -> None:
+    values = [value for series in shown.answer(asked) for _, value in series.points]
+
+    if asked.panel["title"] in EXPLAINED:
+        text = asked.panel["fieldConfig"]["defaults"]["noValue"]
+        assert EXPLAINED[asked.panel["title"]] in text
+        assert values == []
+    else:
+        assert any(math.isfinite(value) for value in values)
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [it for it in ASKED if it.panel["type"] == "timeseries"],
+    ids=lambda asked: asked.title,
+)
+def test_a_line_over_time_has_no_holes_at_the_default_intervals(shown: Shown, asked: Asked) -> None:
+    """An outage of the API and a pod that moves are on the day; neither hides an hour."""
+    steps = {
+        when
+        for series in shown.answer(asked)
+        for when, value in series.points
+        if math.isfinite(value)
+    }
+    if not steps:
+        assert asked.panel["title"] in EXPLAINED
+        return
+    first = max(min(steps), term.END - term.DAY_SECONDS + SETTLING_SECONDS)
+    wanted = {
+        when
+        for when in range(round(first), round(term.END) + 1)
+        if (term.END - when) % STEP_SECONDS == 0
+    }
+    missing = wanted - steps
+    # While the API does not answer, its gauges go after five intervals, and coverage for longer.
+    most = 0.06 if asked.panel["title"].startswith("Coverage") else 0.02
+    assert len(missing) <= most * len(wanted), sorted(missing)[:5]
+
+
+def test_the_integration_under_attack_stands_first_though_it_is_small(shown: Shown) -> None:
+    ((labels, share),) = shown.now("Most affected, last hour").items()
+    (all_together,) = shown.now("Bot share, all together").values()
+
+    assert labels == ("library",)
+    assert share > 0.5
+    assert all_together < 0.4
+    ten, hour = shown.now("By integration", 0), shown.now("By integration", 1)
+    assert ten[("library",)] < 10 < 100 < hour[("library",)]
+
+
+def test_a_server_that_is_behind_is_not_taken_for_counting_that_is(shown: Shown) -> None:
+    skews = shown.now("Clock skew")
+    assert min(skews.values()) == pytest.approx(-900, abs=2)
+
+    for title in ("Data is behind by", "Behind by"):
+        (behind,) = shown.now(title).values()
+        assert 0 < behind < 600, title
+
+
+def test_a_pod_that_moves_halves_no_hour(shown: Shown) -> None:
+    (asked,) = (
+        it
+        for it in ASKED
+        if it.panel["title"] == "Sessions an hour, against last week" and it.target["refId"] == "A"
+    )
+    course = dict(shown.answer(asked)[0].points)
+    moved = term.END - term.Day().move
+    after, before, later = (
+        course[min(course, key=lambda when: abs(when - (moved + offset)))]
+        for offset in (1500, -900, 5400)
+    )
+
+    assert after > 0.75 * min(before, later)
+
+
+def test_the_tables_have_the_columns_that_are_meant_by_grafanas_own_code(shown: Shown) -> None:
+    panels = [panel for board in BOARDS.values() for panel in board["panels"]]
+    tables = [
+        panel for panel in panels if panel["type"] == "table" and panel["title"] not in EXPLAINED
+    ]
+    requests = [
+        {
+            "transformations": panel["transformations"],
+            "frames": grafana.frames(
+                [
+                    (target["refId"], shown.answer(Asked("", panel, target)))
+                    for target in panel["targets"]
+                ]
+            ),
+        }
+        for panel in tables
+    ]
+
+    for panel, made in zip(tables, grafana.ask(tables=requests)["tables"], strict=True):
+        (frame,) = made
+        headings: dict[str, Any] = panel["transformations"][-1]["options"]["renameByName"]
+        assert [field["name"] for field in frame] == list(headings.values()), panel["title"]
+        rows = {len(field["values"]) for field in frame}
+        assert len(rows) == 1
+        assert rows != {0}
+        for field in frame:
+            assert any(value is not None for value in field["values"]), json.dumps(field["name"])
