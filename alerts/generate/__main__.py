@@ -1,35 +1,17 @@
 """`python -m alerts.generate`: writes the outputs, or with `--check` says which are out of date."""
 
 import argparse
-import sys
 from pathlib import Path
 
 from alerts.generate.model import GRAFANA, RUNBOOKS
 from alerts.generate.outputs import files
+from scripts.generated import add_options, write_or_check
 
 FOLDER = Path(__file__).resolve().parent.parent
 
-
-def main() -> int:
-    """Write or compare; the exit code: 1 where `--check` finds a difference."""
-    parser = argparse.ArgumentParser(prog="python -m alerts.generate", description=__doc__)
-    parser.add_argument("--runbooks", default=RUNBOOKS, help="address of the runbook")
-    parser.add_argument("--grafana", default=GRAFANA, help="address of Grafana")
-    parser.add_argument("--into", type=Path, default=FOLDER, help="the folder to write to")
-    parser.add_argument("--check", action="store_true", help="compare instead of writing")
-    chosen = parser.parse_args()
-    differing = []
-    for name, text in files(chosen.runbooks, chosen.grafana).items():
-        path = chosen.into / name
-        if chosen.check:
-            if not path.is_file() or path.read_text() != text:
-                differing.append(name)
-            continue
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text)
-    for name in differing:
-        print(f"out of date: {name}", file=sys.stderr)  # noqa: T201 - the command's own voice
-    return 1 if differing else 0
-
-
-raise SystemExit(main())
+parser = argparse.ArgumentParser(prog="python -m alerts.generate", description=__doc__)
+parser.add_argument("--runbooks", default=RUNBOOKS, help="address of the runbook")
+parser.add_argument("--grafana", default=GRAFANA, help="address of Grafana")
+add_options(parser, FOLDER)
+chosen = parser.parse_args()
+raise SystemExit(write_or_check(files(chosen.runbooks, chosen.grafana), chosen))

@@ -71,30 +71,11 @@ class Peer:
 def describe(error: BaseException, peer: Peer) -> str:
     """Why the connection failed, in a few words; a time-out is told by `timed_out`."""
     chain = list(_chain(error))
-    for cause in chain:
-        if isinstance(cause, CertificateFileError):
-            return str(cause)
-        if isinstance(cause, ssl.SSLCertVerificationError):
-            troubles = () if peer.trust is None else peer.trust.problems
-            why = "; ".join((_why(cause), *troubles))
-            return f"certificate of {peer.host} not accepted: {why}"
-    for cause in chain:
-        if isinstance(cause, socket.gaierror):
-            return f"cannot resolve {peer.first_host}"
-        if isinstance(cause, ConnectionRefusedError):
-            return f"connection refused by {peer.first}"
-        if isinstance(cause, ssl.SSLError) and not isinstance(cause, ssl.SSLEOFError):
-            reason = (cause.reason or type(cause).__name__).replace("_", " ").lower()
-            return f"TLS handshake with {peer.name} failed: {reason}"
-        if isinstance(cause, OSError) and cause.errno in _NO_ROUTE:
-            return f"no route to {peer.first}"
-    if refusal := next(filter(None, map(_proxy_refusal, chain)), None):
-        return f"proxy refused: {peer.first} {refusal}"
-    if any(isinstance(cause, (*_BROKEN_OFF, ssl.SSLEOFError)) for cause in chain):
-        return f"connection closed by {peer.first}"
+    for words in (_about_certificates, _about_connecting, _about_a_proxy, _about_closing):
+        if text := next(filter(None, (words(cause, peer) for cause in chain)), None):
+            return text
     if any(type(cause).__name__ == "RemoteProtocolError" for cause in chain):
-        closed = any("disconnected" in str(cause) or "closed" in str(cause) for cause in chain)
-        if closed:
+        if any("disconnected" in str(cause) or "closed" in str(cause) for cause in chain):
             return f"connection closed by {peer.first}"
         return f"unexpected answer from {peer.name}: not HTTP"
     for cause in chain:
@@ -103,6 +84,39 @@ def describe(error: BaseException, peer: Peer) -> str:
     if any(type(cause).__name__ == "ReadError" for cause in chain):
         return f"connection closed by {peer.first}"
     return f"no answer from {peer.name}: {type(error).__name__}"
+
+
+def _about_certificates(cause: BaseException, peer: Peer) -> str | None:
+    if isinstance(cause, CertificateFileError):
+        return str(cause)
+    if isinstance(cause, ssl.SSLCertVerificationError):
+        troubles = () if peer.trust is None else peer.trust.problems
+        why = "; ".join((_why(cause), *troubles))
+        return f"certificate of {peer.host} not accepted: {why}"
+    return None
+
+
+def _about_connecting(cause: BaseException, peer: Peer) -> str | None:
+    if isinstance(cause, socket.gaierror):
+        return f"cannot resolve {peer.first_host}"
+    if isinstance(cause, ConnectionRefusedError):
+        return f"connection refused by {peer.first}"
+    if isinstance(cause, ssl.SSLError) and not isinstance(cause, ssl.SSLEOFError):
+        reason = (cause.reason or type(cause).__name__).replace("_", " ").lower()
+        return f"TLS handshake with {peer.name} failed: {reason}"
+    if isinstance(cause, OSError) and cause.errno in _NO_ROUTE:
+        return f"no route to {peer.first}"
+    return None
+
+
+def _about_a_proxy(cause: BaseException, peer: Peer) -> str | None:
+    refusal = _proxy_refusal(cause)
+    return f"proxy refused: {peer.first} {refusal}" if refusal else None
+
+
+def _about_closing(cause: BaseException, peer: Peer) -> str | None:
+    closed = isinstance(cause, (*_BROKEN_OFF, ssl.SSLEOFError))
+    return f"connection closed by {peer.first}" if closed else None
 
 
 def timed_out(seconds: float, during: str) -> str:

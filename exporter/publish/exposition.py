@@ -24,6 +24,7 @@ from prometheus_client.utils import floatToGoString
 
 from exporter.metrics.model import Exemplar, Histogram, Metric
 from exporter.metrics.snapshot import Family, Point, Snapshot
+from exporter.publish.text import utf8
 
 Face = Literal["text", "openmetrics"]
 
@@ -183,7 +184,7 @@ def _wire_exemplar(exemplar: Exemplar | None) -> WireExemplar | None:
     """The exemplar as the writer wants it; None where the format has no room for it."""
     if exemplar is None:
         return None
-    labels = {name: _utf8(value) for name, value in exemplar.labels}
+    labels = {name: utf8(value) for name, value in exemplar.labels}
     if sum(len(name) + len(value) for name, value in labels.items()) > _EXEMPLAR_RUNES:
         return None
     return WireExemplar(labels, exemplar.value, exemplar.timestamp)
@@ -196,17 +197,7 @@ def _number(metric: Metric, point: Point) -> float:
 
 
 def _labels(point: Point) -> list[str]:
-    return [_utf8(value) for value in point.labels]
-
-
-def _utf8(value: str) -> str:
-    """`value` with lone surrogates, which JSON can smuggle in, written as `\\udXXX`.
-
-    Both formats are UTF-8, which has no form for them: one would cost the whole exposition.
-    """
-    if value.isascii():
-        return value
-    return value.encode("utf-8", "backslashreplace").decode("utf-8")
+    return [utf8(value) for value in point.labels]
 
 
 def _without_created(family: WireFamily) -> WireFamily:

@@ -29,6 +29,7 @@ from opentelemetry.sdk.version import __version__ as sdk_version
 from exporter.build import VERSION
 from exporter.metrics.model import Exemplar, Histogram, Metric
 from exporter.metrics.snapshot import Family, Point, Snapshot
+from exporter.publish.text import utf8
 
 SCOPE = InstrumentationScope("isnotai-exporter", VERSION)
 
@@ -128,21 +129,14 @@ def _histogram_point(metric: Metric, point: Point, start: int, time: int) -> His
 
 def _exemplar(exemplar: Exemplar) -> SdkExemplar:
     return SdkExemplar(
-        {name: _utf8(value) for name, value in exemplar.labels},
+        {name: utf8(value) for name, value in exemplar.labels},
         float(exemplar.value),
         _nanoseconds(exemplar.timestamp),
     )
 
 
 def _attributes(metric: Metric, point: Point) -> dict[str, str]:
-    return {
-        name: _utf8(value) for name, value in zip(metric.label_names, point.labels, strict=True)
-    }
-
-
-def _utf8(value: str) -> str:
-    """As the exposition writes it: protobuf has no form for a lone surrogate either."""
-    return value.encode("utf-8", "backslashreplace").decode("utf-8")
+    return {name: utf8(value) for name, value in zip(metric.label_names, point.labels, strict=True)}
 
 
 def _nanoseconds(seconds: float) -> int:

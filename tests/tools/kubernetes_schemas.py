@@ -70,22 +70,26 @@ def restricted_faults(pod: Manifest) -> Iterator[str]:
     for volume in spec.get("volumes", []):
         if not SAFE_VOLUMES & volume.keys():
             yield f"volume {volume['name']}"
-    of_pod = spec.get("securityContext", {})
     for container in containers_of(pod):
-        name, own = container["name"], container.get("securityContext", {})
-        context = of_pod | own
-        if own.get("privileged") or own.get("procMount", "Default") != "Default":
-            yield f"{name}: privileged"
-        if own.get("allowPrivilegeEscalation") is not False:
-            yield f"{name}: allowPrivilegeEscalation"
-        if context.get("runAsNonRoot") is not True or context.get("runAsUser") == 0:
-            yield f"{name}: runAsNonRoot"
-        if context.get("seccompProfile", {}).get("type") not in ("RuntimeDefault", "Localhost"):
-            yield f"{name}: seccompProfile"
-        capabilities = own.get("capabilities", {})
-        if capabilities.get("drop") != ["ALL"]:
-            yield f"{name}: capabilities"
-        if set(capabilities.get("add", [])) - {"NET_BIND_SERVICE"}:
-            yield f"{name}: capabilities"
-        if any("hostPort" in port for port in container.get("ports", [])):
-            yield f"{name}: hostPort"
+        for fault in _container_faults(container, spec.get("securityContext", {})):
+            yield f"{container['name']}: {fault}"
+
+
+def _container_faults(container: Manifest, of_pod: Manifest) -> Iterator[str]:
+    own = container.get("securityContext", {})
+    context = of_pod | own
+    if own.get("privileged") or own.get("procMount", "Default") != "Default":
+        yield "privileged"
+    if own.get("allowPrivilegeEscalation") is not False:
+        yield "allowPrivilegeEscalation"
+    if context.get("runAsNonRoot") is not True or context.get("runAsUser") == 0:
+        yield "runAsNonRoot"
+    if context.get("seccompProfile", {}).get("type") not in ("RuntimeDefault", "Localhost"):
+        yield "seccompProfile"
+    capabilities = own.get("capabilities", {})
+    if capabilities.get("drop") != ["ALL"]:
+        yield "capabilities"
+    if set(capabilities.get("add", [])) - {"NET_BIND_SERVICE"}:
+        yield "capabilities"
+    if any("hostPort" in port for port in container.get("ports", [])):
+        yield "hostPort"

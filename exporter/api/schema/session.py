@@ -5,6 +5,7 @@ millisecond for the largest tier's rate. Whatever an item holds, what is made of
 """
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from hashlib import blake2b
@@ -79,43 +80,64 @@ def decode_session(item: object, scale: float = 1.0) -> Session | InvalidSession
         return InvalidSession(None, created, "id", _key(identity, created, item))
     if created is None:
         return InvalidSession(identity, None, "createdAt", identity)
-    updated = None
-    if fields.get("updatedAt") is not None:
-        updated = _time(fields["updatedAt"])
-        if updated is None:
-            return InvalidSession(identity, created, "updatedAt", identity)
+    try:
+        updated = _updated(fields)
+        status = _status(fields)
+        score = _score(fields, scale)
+        flags = _flags(fields)
+    except _WrongTypeError as wrong:
+        return InvalidSession(identity, created, wrong.field, identity)
+    odd = []
+    if score is None and fields.get("botScore") is not None:
+        odd.append("botScore")
+    if len(flags) > MOST_FLAGS:
+        odd.append("detectionFlags")
+    return Session(identity, created, updated, status, score, flags[:MOST_FLAGS], tuple(odd))
+
+
+class _WrongTypeError(Exception):
+    """A field is of a type that it cannot have."""
+
+    def __init__(self, field: str) -> None:
+        super().__init__(field)
+        self.field = field
+
+
+def _updated(fields: Mapping[str, object]) -> int | None:
+    given = fields.get("updatedAt")
+    updated = None if given is None else _time(given)
+    if given is not None and updated is None:
+        raise _WrongTypeError("updatedAt")
+    return updated
+
+
+def _status(fields: Mapping[str, object]) -> str | None:
     status = fields.get("status")
-    if status is not None and not isinstance(status, str):
-        return InvalidSession(identity, created, "status", identity)
-    odd: tuple[str, ...] = ()
-    score, given = None, fields.get("botScore")
-    if given is not None:
-        if isinstance(given, bool) or not isinstance(given, int | float):
-            return InvalidSession(identity, created, "botScore", identity)
-        score = number_or_none(given, 0.0, scale)
-        if score is None:
-            odd = ("botScore",)
-        elif scale != 1.0:
-            score /= scale
-    flags: tuple[str, ...] = ()
+    if status is None:
+        return None
+    if not isinstance(status, str):
+        raise _WrongTypeError("status")
+    return status[:LONGEST_FLAG]
+
+
+def _score(fields: Mapping[str, object], scale: float) -> float | None:
+    """The score as a share of a certain bot's; None without one, and out of its range."""
+    given = fields.get("botScore")
+    if given is None:
+        return None
+    if isinstance(given, bool) or not isinstance(given, int | float):
+        raise _WrongTypeError("botScore")
+    score = number_or_none(given, 0.0, scale)
+    return score if score is None or scale == 1.0 else score / scale
+
+
+def _flags(fields: Mapping[str, object]) -> tuple[str, ...]:
     listed = fields.get("detectionFlags")
-    if listed:
-        if not isinstance(listed, list) or not all(isinstance(flag, str) for flag in listed):
-            return InvalidSession(identity, created, "detectionFlags", identity)
-        flags = tuple(dict.fromkeys(map(_bounded, listed)))
-        if len(flags) > MOST_FLAGS:
-            flags, odd = flags[:MOST_FLAGS], (*odd, "detectionFlags")
-    elif listed is not None and not isinstance(listed, list):
-        return InvalidSession(identity, created, "detectionFlags", identity)
-    return Session(
-        identity,
-        created,
-        updated,
-        None if status is None else status[:LONGEST_FLAG],
-        score,
-        flags,
-        odd,
-    )
+    if listed is None:
+        return ()
+    if not isinstance(listed, list) or not all(isinstance(flag, str) for flag in listed):
+        raise _WrongTypeError("detectionFlags")
+    return tuple(dict.fromkeys(map(_bounded, listed)))
 
 
 def _time(value: object) -> int | None:
