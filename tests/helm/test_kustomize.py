@@ -96,10 +96,28 @@ def test_sidecar_is_native_and_never_holds_its_host_back() -> None:
     assert key["projected"]["sources"][0]["secret"]["optional"] is True
 
 
+def test_a_cron_jobs_sidecar_is_the_same() -> None:
+    (patch,) = manifests(KUSTOMIZE / "components/sidecar/cronjob.yaml")
+
+    assert (
+        patch["spec"]["jobTemplate"]["spec"]["template"]
+        == (of_kind(manifests(SIDECAR), "Deployment")["spec"]["template"])
+    )
+
+
+def test_every_dashboard_is_in_the_component() -> None:
+    component = yaml.safe_load((ROOT / "dashboards/Kustomization").read_text("utf-8"))
+    named = [file for maker in component["configMapGenerator"] for file in maker["files"]]
+
+    there = {f"grafana/{path.name}" for path in (ROOT / "dashboards/grafana").glob("*.json")}
+    assert set(named) == there
+
+
 def test_every_file_that_a_kustomization_names_is_there() -> None:
     def named(kustomization: dict[str, Any]) -> Iterator[str]:
         yield from kustomization.get("resources", [])
         yield from kustomization.get("components", [])
+        yield from kustomization.get("configurations", [])
         yield from (patch["path"] for patch in kustomization.get("patches", []) if "path" in patch)
 
     for path in KUSTOMIZE.rglob("kustomization.yaml"):
