@@ -3,7 +3,8 @@
 Plain immutable values; nothing here knows an output format.
 """
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Literal
 
 Severity = Literal["critical", "warning", "info"]
@@ -13,8 +14,8 @@ Dashboard = Literal["notai-security", "notai-usage", "notai-exporter"]
 RUNBOOKS = "https://github.com/isnotai-exporter/isnotai-exporter/blob/main/docs/runbooks/alerts.md"
 """Where the runbook is published; `--runbooks` sets another place."""
 
-GRAFANA = "http://localhost:3000"
-"""Where Grafana answers in deploy/compose; `--grafana` sets another address."""
+GRAFANA = ""
+"""Grafana's address, set by `--grafana`; without one, alerts carry no link to a dashboard."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,25 +27,40 @@ class Recording:
 
     record: str
     expr: str
+    labels: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """A number for an alert's text, asked for when it fires.
+
+    expr: gives one series for each site; `{site}` stands where the site's matchers go.
+    shown: the template functions that print it.
+    """
+
+    expr: str
+    shown: str = 'printf "%.0f"'
 
 
 @dataclass(frozen=True, slots=True)
 class Alert:
     """An alert. Its heading in the runbook is its name.
 
-    hold: for how long the expression must hold, a Prometheus duration; `0s` for at once.
-    summary, description: Prometheus templates. audience: whom it is for.
-    dashboard: the uid of the dashboard that shows what it is about.
+    hold, keep: for how long the expression must hold, and for how long the alert stays after it
+    no longer does; Prometheus durations. summary, description: Prometheus templates, in which
+    `[[name]]` is a fact. audience: whom it is for. dashboard: the uid of the one that shows it.
     """
 
     name: str
     expr: str
-    hold: str
-    severity: Severity
-    audience: Audience
-    dashboard: Dashboard
     summary: str
     description: str
+    severity: Severity = "warning"
+    hold: str = "0s"
+    keep: str = "0s"
+    audience: Audience = "operations"
+    dashboard: Dashboard = "notai-exporter"
+    facts: Mapping[str, Fact] = field(default_factory=dict)
 
     def runbook_url(self, base: str) -> str:
         """The alert's heading in the runbook at `base`."""

@@ -1,17 +1,33 @@
 """Alerts for those who run the exporter: whether it runs, reads, counts and keeps what it counted.
 
-Each names one cause; an effect of a cause that has its own alert is left to that one.
+Each names one cause; an effect of a cause that has its own alert is left to that one. What several
+exporters of one integration see alike is one alert.
 """
 
 from alerts.generate.model import Alert, Group
-from alerts.generate.recording import LAG, POLL_FAILURES
+from alerts.generate.recording import GAP, LAG, POLL_FAILURES, SITE
 
 FAST_BURN = 0.144
 SLOW_BURN = 0.06
-"""14.4 and 6 times the 1 % of polls that may fail in 30 days.
+STEADY_BURN = 0.01
+"""14.4, 6 and 1 times the 1 % of polls that may fail in 30 days.
 
 Source: Site Reliability Workbook, chapter 5, multiwindow, multi-burn-rate alerts.
 """
+
+_UNREACHABLE = f"max by ({SITE}) (isnotai_up) == 0"
+_LAST_READ = "isnotai_resource_last_success_timestamp_seconds"
+_GAP_BEFORE = f"last_over_time({GAP}max2m[5w:1h] offset 1h)"
+
+
+def _burns(long: str, short: str, burn: float) -> str:
+    return f"""\
+{POLL_FAILURES}{long} > {burn}
+and on ({SITE})
+{POLL_FAILURES}{short} > {burn}
+unless on ({SITE})
+{_UNREACHABLE}"""
+
 
 RULES = (
     Alert(
@@ -19,142 +35,154 @@ RULES = (
         """\
 up == 0
 and on (job, instance)
-last_over_time(isnotai_exporter_build_info[1w])""",
-        "5m",
-        "critical",
-        "operations",
-        "notai-exporter",
+last_over_time(isnotai_exporter_build_info[1w:5m])""",
         "Exporter {{ $labels.instance }} cannot be scraped",
         "Prometheus has not reached {{ $labels.instance }} of job {{ $labels.job }} for 5 min; "
         "what it counts is caught up once it runs again with its state.",
+        severity="critical",
+        hold="5m",
+        keep="5m",
     ),
     Alert(
         "NotAIExporterAbsent",
         "absent(isnotai_exporter_build_info)",
-        "15m",
-        "critical",
-        "operations",
-        "notai-exporter",
         "No exporter is scraped",
         "For 15 min Prometheus has had no target that exposes isnotai_exporter_build_info.",
+        severity="critical",
+        hold="15m",
+    ),
+    Alert(
+        "NotAIIntegrationGone",
+        f"""\
+max by ({SITE}) (last_over_time(isnotai_up[1d:5m]))
+unless on ({SITE})
+isnotai_up
+and on (cluster, namespace, job)
+isnotai_exporter_build_info""",
+        "Integration {{ $labels.integration }} is no longer exported",
+        "An exporter of job {{ $labels.job }} is scraped, but for 15 min none has exported the "
+        "integration {{ $labels.integration }}, which was there within the last day: it was taken "
+        "out of the settings, renamed, or its exporter has gone.",
+        hold="15m",
     ),
     Alert(
         "NotAIApiUnreachable",
-        """\
-isnotai_up == 0
-unless on (job, instance, integration)
-isnotai_api_key_valid == 0""",
-        "10m",
-        "critical",
-        "operations",
-        "notai-exporter",
+        f"""\
+{_UNREACHABLE}
+unless on ({SITE})
+max by ({SITE}) (isnotai_api_key_valid) == 0""",
         "The API does not answer the exporter for {{ $labels.integration }}",
-        "No authenticated request of {{ $labels.instance }} has been answered well for 10 min.",
+        "No authenticated request of any exporter in job {{ $labels.job }} has been answered well "
+        "for 10 min.",
+        severity="critical",
+        hold="10m",
+        keep="5m",
     ),
     Alert(
         "NotAIKeyRefused",
-        "isnotai_api_key_valid == 0",
-        "5m",
-        "critical",
-        "operations",
-        "notai-exporter",
+        f"min by ({SITE}) (isnotai_api_key_valid) == 0",
         "The API refuses the key of {{ $labels.integration }}",
-        "{{ $labels.instance }} has no key, or one that the API answers with 401: revoked, "
-        "mistyped, or of the other region.",
+        "An exporter in job {{ $labels.job }} has no key, or one that the API answers with 401: "
+        "revoked, mistyped, or of the other region.",
+        severity="critical",
+        hold="5m",
+        keep="5m",
     ),
     Alert(
         "NotAIDataStale",
-        """\
-time() - isnotai_resource_last_success_timestamp_seconds > 1800
-and on (job, instance, integration, resource)
-isnotai_resource_up == 0
-and on (job, instance, integration)
-isnotai_up == 1""",
-        "5m",
-        "warning",
-        "operations",
-        "notai-exporter",
+        f"""\
+time() - max by ({SITE}, resource) ({_LAST_READ}) > 1800
+and on ({SITE}, resource)
+max by ({SITE}, resource) (isnotai_resource_up) == 0
+and on ({SITE})
+max by ({SITE}) (isnotai_up) == 1""",
         "No new {{ $labels.resource }} for {{ $labels.integration }}",
-        "{{ $labels.instance }} last read {{ $labels.resource }} well "
-        "{{ $value | humanizeDuration }} ago, though other resources answer.",
+        "{{ $labels.resource }} "
+        "{{ if gt $value 1e9 }}has never been read well"
+        "{{ else }}was last read well {{ $value | humanizeDuration }} ago{{ end }}, "
+        "though other resources answer.",
+        hold="5m",
+        keep="10m",
     ),
     Alert(
         "NotAIFrontierBehind",
-        f"{LAG} > 900",
-        "10m",
-        "warning",
-        "operations",
-        "notai-exporter",
+        f"min by ({SITE}) ({LAG}) > 900",
         "Counting is behind for {{ $labels.integration }}",
-        "{{ $labels.instance }} has counted all sessions only up to "
-        "{{ $value | humanizeDuration }} ago.",
+        "All sessions are counted only up to {{ $value | humanizeDuration }} ago.",
+        hold="10m",
+        keep="10m",
     ),
     Alert(
         "NotAISessionsLost",
-        "increase(isnotai_session_gap_seconds_total[1h]) > 0",
-        "0s",
-        "critical",
-        "operations",
-        "notai-exporter",
+        f"""\
+(
+  {GAP}max2m - {_GAP_BEFORE} > 0
+)
+or
+(
+  {GAP}max2m > 0
+  unless on ({SITE})
+  {_GAP_BEFORE}
+)""",
         "Sessions can no longer be counted for {{ $labels.integration }}",
         "{{ $value | humanizeDuration }} of sessions fell out of the tier's history before "
-        "{{ $labels.instance }} could read them.",
+        "an exporter in job {{ $labels.job }} could read them.",
+        severity="critical",
     ),
     Alert(
         "NotAICoverageLow",
-        """\
-max by (integration) (isnotai_session_coverage_ratio) < 0.95
-and on (integration)
-max by (integration) (isnotai_analytics_sessions{window="24h"}) >= 500""",
-        "15m",
-        "warning",
-        "operations",
-        "notai-exporter",
+        f"""\
+max by ({SITE}) (isnotai_session_coverage_ratio) < 0.95
+and on ({SITE})
+max by ({SITE}) (isnotai_analytics_sessions{{window="24h"}}) >= 500""",
         "Fewer sessions are counted than the API reports for {{ $labels.integration }}",
         "For the last complete hour {{ $value | humanizePercentage }} of the sessions in the "
         "API's analytics were counted.",
+        hold="15m",
+        keep="1h",
     ),
     Alert(
         "NotAIThrottled",
         """\
-sum by (job, instance, integration) (rate(isnotai_api_requests_total{code="429"}[15m]))
+sum by (cluster, namespace, job, instance, integration) (
+  rate(isnotai_api_requests_total{code="429"}[15m])
+)
 /
-sum by (job, instance, integration) (rate(isnotai_api_requests_total[15m]))
-> 0.05""",
-        "10m",
-        "warning",
-        "operations",
-        "notai-usage",
+sum by (cluster, namespace, job, instance, integration) (rate(isnotai_api_requests_total[15m]))
+> 0.05
+and on (cluster, namespace, job, instance, integration)
+sum by (cluster, namespace, job, instance, integration) (
+  increase(isnotai_api_requests_total{code="429"}[15m])
+) >= 5""",
         "The API throttles the exporter for {{ $labels.integration }}",
         "{{ $value | humanizePercentage }} of the requests of {{ $labels.instance }} were "
         "answered with 429 in the last 15 min.",
+        hold="10m",
+        keep="15m",
+        dashboard="notai-usage",
     ),
     Alert(
         "NotAIAnswersUndecodable",
-        """\
-sum by (job, instance, integration, resource) (
+        f"""\
+sum by ({SITE}, resource) (
   increase(isnotai_api_invalid_items_total[1h])
   + on (job, instance, integration, resource)
   increase(isnotai_api_invalid_responses_total[1h])
 ) > 10""",
-        "15m",
-        "warning",
-        "operations",
-        "notai-exporter",
         "Answers on {{ $labels.resource }} do not decode for {{ $labels.integration }}",
         '{{ printf "%.0f" $value }} answers or items on {{ $labels.resource }} could not be '
-        "decoded by {{ $labels.instance }} in the last hour, and are not counted.",
+        "decoded in the last hour, and are not counted.",
+        hold="15m",
+        keep="15m",
     ),
     Alert(
         "NotAILabelBoundHit",
         "increase(isnotai_exporter_series_dropped_total[1h]) > 0",
-        "15m",
-        "info",
-        "operations",
-        "notai-exporter",
         "{{ $labels.family }} has more label values than its bound",
         "{{ $labels.instance }} folded label values of {{ $labels.family }} into other, or left "
         "them out, in the last hour.",
+        severity="info",
+        hold="15m",
     ),
     Alert(
         "NotAIStateNotCommitted",
@@ -174,23 +202,19 @@ or
   unless on (job, instance)
   isnotai_exporter_state_last_commit_timestamp_seconds
 )""",
-        "5m",
-        "critical",
-        "operations",
-        "notai-exporter",
         "Exporter {{ $labels.instance }} cannot commit its state",
         "The API answers, but {{ $labels.instance }} of job {{ $labels.job }} has committed "
         "nothing for 15 min or more: counters stand still.",
+        severity="critical",
+        hold="5m",
+        keep="5m",
     ),
     Alert(
         "NotAIReloadFailed",
         "isnotai_exporter_config_last_reload_successful == 0",
-        "5m",
-        "warning",
-        "operations",
-        "notai-exporter",
         "Exporter {{ $labels.instance }} runs with old settings",
         "The last reload of {{ $labels.instance }} failed; it keeps the settings from before.",
+        hold="5m",
     ),
     Alert(
         "NotAIOtlpFailing",
@@ -199,41 +223,39 @@ sum by (job, instance) (rate(isnotai_exporter_otlp_exports_total{outcome="failur
 /
 sum by (job, instance) (rate(isnotai_exporter_otlp_exports_total[15m]))
 > 0.5""",
-        "10m",
-        "warning",
-        "operations",
-        "notai-exporter",
         "OTLP exports of {{ $labels.instance }} fail",
         "{{ $value | humanizePercentage }} of the OTLP exports of {{ $labels.instance }} failed "
         "in the last 15 min.",
+        hold="10m",
+        keep="15m",
     ),
     Alert(
         "NotAIPollErrorBudgetBurnsFast",
-        f"""\
-{POLL_FAILURES}1h > {FAST_BURN}
-and on (integration)
-{POLL_FAILURES}5m > {FAST_BURN}""",
-        "2m",
-        "critical",
-        "operations",
-        "notai-exporter",
+        _burns("1h", "5m", FAST_BURN),
         "Many polls fail for {{ $labels.integration }}",
         "{{ $value | humanizePercentage }} of the polls of the last hour failed: at this pace "
         "the error budget of 30 days (1 %) is gone within 2 days.",
+        severity="critical",
+        hold="2m",
+        keep="15m",
     ),
     Alert(
         "NotAIPollErrorBudgetBurnsSlowly",
-        f"""\
-{POLL_FAILURES}6h > {SLOW_BURN}
-and on (integration)
-{POLL_FAILURES}30m > {SLOW_BURN}""",
-        "15m",
-        "warning",
-        "operations",
-        "notai-exporter",
+        _burns("6h", "30m", SLOW_BURN),
         "Polls keep failing for {{ $labels.integration }}",
         "{{ $value | humanizePercentage }} of the polls of the last 6 h failed: at this pace "
         "the error budget of 30 days (1 %) is gone within 5 days.",
+        hold="15m",
+        keep="30m",
+    ),
+    Alert(
+        "NotAIPollErrorBudgetBurnsSteadily",
+        _burns("3d", "6h", STEADY_BURN),
+        "Some polls always fail for {{ $labels.integration }}",
+        "{{ $value | humanizePercentage }} of the polls of the last 3 days failed: at this pace "
+        "the error budget of 30 days (1 %) is used up when they are over.",
+        hold="1h",
+        keep="1h",
     ),
 )
 

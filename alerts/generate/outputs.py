@@ -4,6 +4,7 @@ All hold the same expressions. Grafana-managed rules need the recording rules in
 those are a file of their own that can be loaded without the alerts.
 """
 
+import re
 from collections.abc import Sequence
 from hashlib import sha256
 from typing import Any
@@ -11,7 +12,9 @@ from typing import Any
 import yaml
 
 from alerts.generate import operations, quota, recording, security
-from alerts.generate.model import GRAFANA, RUNBOOKS, Alert, Group, Recording
+from alerts.generate.inhibition import INHIBIT_RULES
+from alerts.generate.model import GRAFANA, RUNBOOKS, Alert, Fact, Group, Recording
+from alerts.generate.thresholds import Thresholds
 
 ALERT_GROUPS = (operations.GROUP, security.GROUP, quota.GROUP)
 DATASOURCE_UID = "prometheus"
@@ -43,8 +46,15 @@ def alerts() -> tuple[Alert, ...]:
     return tuple(rule for group in ALERT_GROUPS for rule in group.rules if isinstance(rule, Alert))
 
 
+SITE_MATCHERS = (
+    '{{ $site := printf "cluster=%q,namespace=%q,job=%q,integration=%q" '
+    "$labels.cluster $labels.namespace $labels.job $labels.integration }}"
+)
+FACT = re.compile(r"\[\[(\w+)\]\]")
+
+
 def annotations(alert: Alert, runbooks: str, grafana: str) -> dict[str, str]:
-    """What a reader of the alert is told."""
+    """What a reader of the alert is told; facts stand as `[[name]]` still."""
     return {
         "summary": alert.summary,
         "description": alert.description,
@@ -53,14 +63,36 @@ def annotations(alert: Alert, runbooks: str, grafana: str) -> dict[str, str]:
     }
 
 
+def _prometheus_template(alert: Alert, text: str) -> str:
+    """The text with each fact as a query of its own."""
+    if not FACT.search(text):
+        return text
+
+    def asked(found: re.Match[str]) -> str:
+        fact = alert.facts[found[1]]
+        query = fact.expr.replace("{site}", "{%[1]s}").replace('"', '\\"')
+        said = f"{{{{ . | first | value | {fact.shown} }}}}{{{{ else }}}}?{{{{ end }}}}"
+        if "%[1]s" not in query:
+            return f'{{{{ with query "{query}" }}}}{said}'
+        return f'{{{{ with printf "{query}" $site | query }}}}{said}'
+
+    return SITE_MATCHERS + FACT.sub(asked, text)
+
+
 def _rule(rule: Recording | Alert, runbooks: str, grafana: str) -> dict[str, Any]:
     if isinstance(rule, Recording):
-        return {"record": rule.record, "expr": rule.expr}
+        recording: dict[str, Any] = {"record": rule.record, "expr": rule.expr}
+        return recording | ({"labels": dict(rule.labels)} if rule.labels else {})
     content: dict[str, Any] = {"alert": rule.name, "expr": rule.expr}
     if rule.hold != "0s":
         content["for"] = rule.hold
+    if rule.keep != "0s":
+        content["keep_firing_for"] = rule.keep
     content["labels"] = {"severity": rule.severity, "audience": rule.audience}
-    content["annotations"] = annotations(rule, runbooks, grafana)
+    content["annotations"] = {
+        name: _prometheus_template(rule, text)
+        for name, text in annotations(rule, runbooks, grafana).items()
+    }
     return content
 
 
@@ -78,7 +110,7 @@ def rule_groups(groups: Sequence[Group], runbooks: str, grafana: str) -> dict[st
     }
 
 
-def prometheus_rule(runbooks: str, grafana: str) -> dict[str, Any]:
+def prometheus_rule(groups: Sequence[Group], runbooks: str, grafana: str) -> dict[str, Any]:
     """The PrometheusRule resource, for the operator."""
     return {
         "apiVersion": "monitoring.coreos.com/v1",
@@ -87,7 +119,7 @@ def prometheus_rule(runbooks: str, grafana: str) -> dict[str, Any]:
             "name": "isnotai-exporter",
             "labels": {"app.kubernetes.io/name": "isnotai-exporter"},
         },
-        "spec": rule_groups((*recording.GROUPS, *ALERT_GROUPS), runbooks, grafana),
+        "spec": rule_groups((*groups, *ALERT_GROUPS), runbooks, grafana),
     }
 
 
@@ -100,9 +132,35 @@ def _escaped(text: str) -> str:
     return text.replace("$", "$$")
 
 
-def _grafana_template(text: str) -> str:
-    """A Prometheus template as Grafana reads it: `$value` is a number there only by its query."""
-    return text.replace("$value", "$values.query.Value")
+def _grafana_facts(alert: Alert, text: str) -> str:
+    """The text with each fact as the value of its query."""
+
+    def said(found: re.Match[str]) -> str:
+        return f"{{{{ $values.{found[1]}.Value | {alert.facts[found[1]].shown} }}}}"
+
+    return FACT.sub(said, re.sub(r"\$value\b", "$values.query.Value", text))
+
+
+def _query(ref: str, expr: str) -> dict[str, Any]:
+    return {
+        "refId": ref,
+        "relativeTimeRange": {"from": GRAFANA_RANGE_SECONDS, "to": 0},
+        "datasourceUid": DATASOURCE_UID,
+        "model": {
+            "refId": ref,
+            "datasource": {"type": "prometheus", "uid": DATASOURCE_UID},
+            "expr": expr,
+            "instant": True,
+            "range": False,
+        },
+    }
+
+
+def _fact_for_grafana(fact: Fact) -> str:
+    """The fact for all sites at once; a number of no site's is given to each."""
+    if "{site}" in fact.expr:
+        return fact.expr.replace("{site}", "")
+    return f"{recording.SESSIONS}max2m * 0 + scalar({fact.expr})"
 
 
 def _expression(ref: str, model: dict[str, Any]) -> dict[str, Any]:
@@ -127,30 +185,21 @@ def _grafana_rule(alert: Alert, runbooks: str, grafana: str) -> dict[str, Any]:
         "title": _escaped(alert.name),
         "condition": "firing",
         "data": [
-            {
-                "refId": "query",
-                "relativeTimeRange": {"from": GRAFANA_RANGE_SECONDS, "to": 0},
-                "datasourceUid": DATASOURCE_UID,
-                "model": {
-                    "refId": "query",
-                    "datasource": {"type": "prometheus", "uid": DATASOURCE_UID},
-                    "expr": alert.expr,
-                    "instant": True,
-                    "range": False,
-                },
-            },
+            _query("query", alert.expr),
             _expression("there", {"type": "math", "expression": is_there}),
             _expression(
                 "firing",
                 {"type": "threshold", "expression": "there", "conditions": [threshold]},
             ),
+            *(_query(name, _fact_for_grafana(fact)) for name, fact in alert.facts.items()),
         ],
         "noDataState": "OK",
         "execErrState": "Error",
         "for": alert.hold,
+        "keepFiringFor": alert.keep,
         "labels": {"severity": _escaped(alert.severity), "audience": _escaped(alert.audience)},
         "annotations": {
-            name: _grafana_template(text)
+            name: _grafana_facts(alert, text)
             for name, text in annotations(alert, runbooks, grafana).items()
         },
         "isPaused": False,
@@ -178,11 +227,20 @@ def grafana_provisioning(runbooks: str, grafana: str) -> dict[str, Any]:
     }
 
 
-def files(runbooks: str = RUNBOOKS, grafana: str = GRAFANA) -> dict[str, str]:
-    """The text of each output by its path below `alerts/`."""
+def files(
+    runbooks: str = RUNBOOKS,
+    grafana: str = GRAFANA,
+    limits: Thresholds | None = None,
+    holidays: Sequence[Recording] = (),
+) -> dict[str, str]:
+    """The text of each output by its path below `alerts/`. holidays: rules that write them."""
+    groups = recording.groups(limits or Thresholds())
+    if holidays:
+        groups = (*groups, Group("notai-holidays", "1m", tuple(holidays)))
     return {
-        "prometheus/recording.yaml": _yaml(rule_groups(recording.GROUPS, runbooks, grafana)),
+        "prometheus/recording.yaml": _yaml(rule_groups(groups, runbooks, grafana)),
         "prometheus/alerts.yaml": _yaml(rule_groups(ALERT_GROUPS, runbooks, grafana)),
-        "kubernetes/prometheusrule.yaml": _yaml(prometheus_rule(runbooks, grafana)),
+        "kubernetes/prometheusrule.yaml": _yaml(prometheus_rule(groups, runbooks, grafana)),
         "grafana/alerting.yaml": _yaml(grafana_provisioning(runbooks, grafana)),
+        "alertmanager/inhibition.yaml": _yaml({"inhibit_rules": INHIBIT_RULES}),
     }

@@ -1,55 +1,53 @@
 """Alerts on the customer's own monthly limits, which only the settings know."""
 
 from alerts.generate.model import Alert, Group
+from alerts.generate.recording import SITE
 
-MONTH_SECONDS_LEFT = (
-    "scalar((days_in_month() - day_of_month() + 1) * 86400 - hour() * 3600 - minute() * 60)"
-)
-"""Seconds until the UTC month ends."""
+DAYS_LEFT = "scalar(days_in_month() - day_of_month() + 1 - hour() / 24 - minute() / 1440)"
+"""Days until the UTC month ends."""
 
-_USED = "max by (integration, metric) (isnotai_quota_used_ratio)"
+_LEVEL = f"{SITE}, metric"
+_USED = f"max by ({_LEVEL}) (isnotai_quota_used_ratio)"
+_WEEK = "isnotai_quota_used_ratio[1w:1h]"
+"""Each hour of a week, so that weekends weigh as they do; `increase` steps over the month's end."""
 
 RULES = (
     Alert(
         "NotAIQuotaExhausted",
         f"{_USED} >= 1",
-        "5m",
-        "critical",
-        "operations",
-        "notai-usage",
         "Monthly limit of {{ $labels.metric }} is used up at {{ $labels.integration }}",
         "This month has consumed {{ $value | humanizePercentage }} of the limit on "
         "{{ $labels.metric }} that the settings state.",
+        severity="critical",
+        hold="5m",
+        keep="15m",
+        dashboard="notai-usage",
     ),
     Alert(
         "NotAIQuotaWarning",
         f"{_USED} >= 0.8 < 1",
-        "15m",
-        "warning",
-        "operations",
-        "notai-usage",
         "Monthly limit of {{ $labels.metric }} is nearly used up at {{ $labels.integration }}",
         "This month has consumed {{ $value | humanizePercentage }} of the limit on "
         "{{ $labels.metric }} that the settings state.",
+        hold="15m",
+        keep="15m",
+        dashboard="notai-usage",
     ),
     Alert(
         "NotAIQuotaForecast",
         f"""\
-max by (integration, metric) (
-  predict_linear(
-    isnotai_quota_used_ratio[1d],
-    {MONTH_SECONDS_LEFT}
-  )
+max by ({_LEVEL}) (
+  isnotai_quota_used_ratio
+  + increase({_WEEK}) * 24 / (count_over_time({_WEEK}) > 24) * {DAYS_LEFT}
 ) > 1
-and on (integration, metric)
+and on ({_LEVEL})
 {_USED} < 1""",
-        "1h",
-        "warning",
-        "operations",
-        "notai-usage",
         "Monthly limit of {{ $labels.metric }} will not last at {{ $labels.integration }}",
-        "At the pace of the last day, this month will have consumed "
+        "At the pace of the last week, this month will have consumed "
         "{{ $value | humanizePercentage }} of the limit on {{ $labels.metric }} when it ends.",
+        hold="1h",
+        keep="1h",
+        dashboard="notai-usage",
     ),
 )
 

@@ -1,85 +1,302 @@
-"""Recording rules: what alerts compare with last week, so that it costs one sample to look back.
+"""Recording rules: what the alerts compare, so that each costs a few samples.
 
-`steady_` series are the ledger's counters with catch-ups taken out. After an outage a backlog lands
-in one scrape and looks like an attack; so an exporter whose frontier was more than BEHIND_SECONDS
-behind at any time within the range gives no value, and every alert made from these is held back.
-N exporters that share a key count the same sessions: hence `max by (integration)`, never a sum.
+A site is one integration as one job scrapes it. Counters of all its exporters are joined first
+(`max2m`), then taken minute by minute (`increase1m`), so that neither a restart, nor a second
+exporter, nor a pod that moves halves an hour or looks like a reset. All windows are sums of those
+minutes. A backlog that lands after an outage moves bots and people alike, so nothing is held back.
+
+What is expected is `expected1m`: the people of a minute, times how many bots came for each of them
+at this time of day in the week before. Names are level:metric:operations, as Prometheus' practices
+have it. Source: https://prometheus.io/docs/practices/rules/
 """
 
+from dataclasses import asdict
+
 from alerts.generate.model import Group, Recording
+from alerts.generate.thresholds import Thresholds
 
-BEHIND_SECONDS = 600
-"""A sweep every five minutes, an overlap of two and a poll of one make eight in good health."""
+SITE = "cluster, namespace, job, integration"
+"""What tells sites apart; a label that a site does not have is empty, and stays away."""
+FLAG_SITE = f"{SITE}, flag"
 
-LAG = "instance_integration:isnotai_session_frontier_lag_seconds:max2m"
-SESSIONS = "integration:isnotai_sessions:steady_increase1h"
-BOTS = "integration:isnotai_bot_sessions:steady_increase1h"
-BOT_SHARE = "integration:isnotai_bot_sessions_per_sessions:steady_ratio1h"
-FLAGS = "integration_flag:isnotai_session_flags:steady_increase1h"
-FLAG_SHARE = "integration_flag:isnotai_session_flags_per_sessions:steady_ratio1h"
-SCORES = "integration:isnotai_session_bot_score_count:steady_increase1h"
-SCORE_MEAN = "integration:isnotai_session_bot_score:steady_mean1h"
+SESSIONS = "job_integration:isnotai_sessions:"
+BOTS = "job_integration:isnotai_bot_sessions:"
+HUMANS = "job_integration:isnotai_human_sessions:"
+FLAGS = "job_integration_flag:isnotai_session_flags:"
+SCORES = "job_integration:isnotai_session_bot_score:"
+EXPECTED = BOTS + "expected"
+USUAL = BOTS + "usual"
+EVIDENCE = BOTS + "evidence"
+SCORES_COUNT, SCORES_SUM = SCORES + "count_", SCORES + "sum_"
+SHARE = "job_integration:isnotai_bot_sessions_per_sessions:"
+HOLIDAY = "isnotai:holiday"
+"""Written by the site, or by the generator from dates: above 0 while few people are expected."""
+THRESHOLD = "isnotai:alert_threshold"
 
-BEHIND = f"""\
-unless on (job, instance, integration)
-max_over_time({LAG}[1h]) > {BEHIND_SECONDS}"""
-"""What holds a rate on the ledger back: a suffix for an expression with exporters' own labels."""
+FAST = ("10m", "1h")
+SLOW = ("6h", "1d")
+DAYS = 14
+DROPPED = ((1, 1), (2, 5), (4, 10))
+"""So many of the highest days are left out where there are more days than the second number."""
+TRIMMED = 0.43
+"""What leaving out the two highest in seven takes off a mean of chance alone, in its deviations."""
 
-POLL_FAILURES = "integration:isnotai_poll_failures_per_polls:ratio_rate"
+GAP = "job_integration:isnotai_session_gap_seconds:"
+LAG = "job_instance_integration:isnotai_session_frontier_lag_seconds:max"
+POLL_FAILURES = "job_integration:isnotai_poll_failures_per_polls:ratio_rate"
 BURN_WINDOWS = ("5m", "30m", "1h", "6h")
 
 
-def _indented(text: str) -> str:
-    return "\n".join(f"  {line}" for line in text.splitlines())
+def threshold(name: str, *, bare: bool = False) -> str:
+    """A threshold in an expression. Rules, charts and panels read the same series."""
+    series = f'{THRESHOLD}{{name="{name}"}}'
+    return series if bare else f"scalar({series})"
 
 
-def steady(level: str, expr: str) -> str:
-    """`expr`, which has exporters' own labels, without those that were behind, by `level`."""
-    return f"max by ({level}) (\n{_indented(expr)}\n{_indented(BEHIND)}\n)"
+def limits_group(limits: Thresholds) -> Group:
+    """Each threshold as a series, so that a site changes one number, and panels draw its line."""
+    rules = (
+        Recording(THRESHOLD, f"vector({value:g})", {"name": name})
+        for name, value in asdict(limits).items()
+    )
+    return Group("notai-thresholds", "1m", tuple(rules))
+
+
+def _joined(record: str, metric: str, level: str) -> Recording:
+    return Recording(record + "max2m", f"max by ({level}) (max_over_time({metric}[2m]))")
+
+
+def _minutes(record: str, back: str) -> Recording:
+    """What each minute added. Below the highest of `back`, which another exporter may have shown,
+    only growth from the last value counts; from there on, growth from the highest."""
+    total = record + "max2m"
+    return Recording(
+        record + "increase1m",
+        f"({total} - max_over_time({total}[{back}] offset 1m) >= 0)\n"
+        "or\n"
+        f"clamp_min({total} - last_over_time({total}[{back}] offset 1m), 0)",
+    )
+
+
+def _window(record: str, window: str) -> Recording:
+    return Recording(f"{record}increase{window}", f"sum_over_time({record}increase1m[{window}])")
+
+
+def by_day(expr: str, first: str, days: int) -> str:
+    """`expr`, a selector, `first` ago and then each day before, each with its label `day`."""
+    hours = int(first.removesuffix("h"))
+    return "\nor\n".join(
+        f'label_replace({expr} offset {24 * (day - 1) + hours}h, "day", "{day}", "", "")'
+        for day in range(1, days + 1)
+    )
 
 
 def _lag() -> Recording:
     frontier = "isnotai_session_frontier_timestamp_seconds"
-    expr = f"""\
-max by (job, instance, integration) (
-  max_over_time(
-    (
-      timestamp({frontier}) - {frontier} + isnotai_api_clock_skew_seconds
-      or
-      timestamp({frontier}) - {frontier}
-    )[2m:15s]
-  )
-)"""
-    return Recording(LAG, expr)
+    return Recording(
+        LAG,
+        f"""\
+max by (cluster, namespace, job, instance, integration) (
+  timestamp({frontier}) - {frontier} + isnotai_api_clock_skew_seconds
+  or
+  timestamp({frontier}) - {frontier}
+)""",
+    )
+
+
+def _expected_minute() -> Recording:
+    """The bots that a minute should bring: a part that keeps no hours, as scripts do, and a part
+    that comes and goes with the people."""
+    people = f"clamp_min({SESSIONS}increase1m - {BOTS}increase1m, 0)"
+    with_people = f"{USUAL}_per_human * {people}"
+    steady = threshold("steady_share")
+    return Recording(
+        EXPECTED + "1m",
+        f"(1 - {steady}) * {with_people} + {steady} * {USUAL}1m\nor\n{with_people}",
+    )
+
+
+def _expected(window: str) -> Recording:
+    """The bots that a window would usually have: as many for each human as usual, and not less
+    than a part of the usual number, so that a holiday, when people stay away, raises nobody."""
+    minutes = {"10m": 10, "1h": 60, "6h": 360, "1d": 1440}[window]
+    usual = f"{threshold('holiday_floor')} * {minutes} * avg_over_time({USUAL}1m[{window}])"
+    summed = f"sum_over_time({EXPECTED}1m[{window}])"
+    return Recording(
+        EXPECTED + window,
+        f"({summed} >= {usual}) or {usual} or {summed}",
+    )
+
+
+def _evidence(window: str) -> Recording:
+    bots, expected = f"{BOTS}increase{window}", EXPECTED + window
+    return Recording(
+        EVIDENCE + window,
+        f"(\n  {bots} * ln({bots} / {expected}) - {bots} + {expected}\n)\nand\n{bots} > {expected}",
+    )
+
+
+def _silence(window: str) -> Recording:
+    """The sessions that a window should have had: the fewer of yesterday's and last week's, less
+    as the six hours before were less; but not below a third, so that a long silence stays one."""
+    seen, before = f"{SESSIONS}increase{window}", f"{SESSIONS}increase6h"
+    minutes = {"20m": 20, "2h": 120}[window]
+    days = (
+        f"label_replace(\n"
+        f"  ({seen} offset {day})\n"
+        f"  * clamp_min(clamp_max({before} offset {minutes}m / {before} offset {at}m, 1), 0.3),\n"
+        f'  "day", "{day}", "", ""\n'
+        ")"
+        for day, at in (("1d", 1440 + minutes), ("1w", 10080 + minutes))
+    )
+    return Recording(
+        f"{SESSIONS}expected{window}", f"min by ({SITE}) (\n" + "\nor\n".join(days) + "\n)"
+    )
+
+
+def ledger() -> Group:
+    """What is counted, each minute."""
+    rules = [
+        _lag(),
+        _joined(SESSIONS, "isnotai_sessions_total", SITE),
+        _joined(BOTS, "isnotai_bot_sessions_total", SITE),
+        _joined(FLAGS, "isnotai_session_flags_total", FLAG_SITE),
+        _joined(SCORES_COUNT, "isnotai_session_bot_score_count", SITE),
+        _joined(SCORES_SUM, "isnotai_session_bot_score_sum", SITE),
+        _joined(GAP, "isnotai_session_gap_seconds_total", SITE),
+        _minutes(SESSIONS, "6h"),
+        _minutes(BOTS, "6h"),
+        _minutes(FLAGS, "2h"),
+        _minutes(SCORES_COUNT, "2h"),
+        _minutes(SCORES_SUM, "2h"),
+        *(_window(SESSIONS, window) for window in ("10m", "20m", "1h", "2h")),
+        *(_silence(window) for window in ("20m", "2h")),
+        *(_window(BOTS, window) for window in FAST),
+        Recording(SHARE + "ratio10m", f"{BOTS}increase10m / ({SESSIONS}increase10m > 0)"),
+        Recording(SHARE + "ratio1h", f"{BOTS}increase1h / ({SESSIONS}increase1h > 0)"),
+        _window(FLAGS, "1h"),
+        _expected_minute(),
+        Recording(
+            FLAGS + "expected1h",
+            f"{FLAGS}usual_per_session * on ({SITE}) group_left () {SESSIONS}increase1h",
+        ),
+        Recording(
+            FLAGS + "evidence1h",
+            f"(\n  {FLAGS}increase1h * ln({FLAGS}increase1h / {FLAGS}expected1h)"
+            f" - {FLAGS}increase1h + {FLAGS}expected1h\n)\nand\n"
+            f"{FLAGS}increase1h > {FLAGS}expected1h",
+        ),
+        *(_expected(window) for window in FAST),
+        *(_evidence(window) for window in FAST),
+    ]
+    return Group("notai-ledger", "1m", tuple(rules))
+
+
+def _kept_days(record: str, of: str) -> str:
+    """The sum over the days of `record`, without the two in seven on which `of` was highest."""
+    dropped = "\n".join(
+        f"  unless on ({SITE}, day)\n"
+        f"  (topk by ({SITE}) ({count}, {of}) and on ({SITE}) count by ({SITE}) ({of}) > {least})"
+        for count, least in DROPPED
+    )
+    return f"sum by ({SITE}) (\n  {record}\n{dropped}\n)"
+
+
+def baseline() -> Group:
+    """What is usual at this time of day, each five minutes."""
+    days_b = "job_integration_day:isnotai_bot_sessions:increase3h"
+    days_h = "job_integration_day:isnotai_human_sessions:increase3h"
+    rank = "job_integration_day:isnotai_bot_sessions_per_human_sessions:ratio3h"
+    kept_b, kept_h, kept_d = BOTS + "kept3h", HUMANS + "kept3h", BOTS + "kept_days"
+    prior = threshold("prior_bots")
+    people = f"{prior} * (1 / {threshold('prior_share')} - 1)"
+    rules = [
+        *(_window(SESSIONS, window) for window in SLOW),
+        *(_window(BOTS, window) for window in SLOW),
+        Recording(BOTS + "increase3h", f"sum_over_time({BOTS}increase1m[3h])"),
+        Recording(
+            HUMANS + "increase3h",
+            f"clamp_min(sum_over_time({SESSIONS}increase1m[3h]) - {BOTS}increase3h, 0)",
+        ),
+        Recording(days_b, by_day(BOTS + "increase3h", "23h", DAYS)),
+        Recording(days_h, by_day(HUMANS + "increase3h", "23h", DAYS)),
+        Recording(rank, f"({days_b} + {prior}) / ({days_h} + {people})"),
+        Recording(kept_b, _kept_days(days_b, rank)),
+        Recording(kept_h, _kept_days(days_h, rank)),
+        Recording(kept_d, _kept_days(f"({days_b} >= bool 0)", rank)),
+        Recording(
+            USUAL + "_per_human",
+            f"({kept_b} + {TRIMMED:g} * sqrt({kept_d} * {kept_b}) + {prior})\n"
+            f"/ ({kept_h} + {people})\n"
+            "or\n"
+            f"({BOTS}increase1d - {BOTS}increase1h + {prior})\n"
+            f"/ ({SESSIONS}increase1d - {SESSIONS}increase1h"
+            f" - {BOTS}increase1d + {BOTS}increase1h + {people})",
+        ),
+        Recording(USUAL + "1m", f"{kept_b} / (180 * {kept_d})"),
+        *(_expected(window) for window in SLOW),
+        *(_evidence(window) for window in SLOW),
+    ]
+    return Group("notai-baseline", "5m", (*rules, *_flags(), *_scores()))
+
+
+def _flags() -> tuple[Recording, ...]:
+    """How often each flag is usual, by the days of the week before without the highest."""
+    days_f = "job_integration_flag_day:isnotai_session_flags:increase1d"
+    days_s = "job_integration_day:isnotai_sessions:increase1d"
+    kept_f, kept_s = FLAGS + "kept1d", SESSIONS + "kept1d"
+    usual = FLAGS + "usual_per_session"
+    return (
+        _window(FLAGS, "1d"),
+        Recording(days_f, by_day(FLAGS + "increase1d", "25h", 7)),
+        Recording(days_s, by_day(SESSIONS + "increase1d", "25h", 7)),
+        Recording(kept_s, f"sum by ({SITE}) ({days_s}) - max by ({SITE}) ({days_s})"),
+        Recording(kept_f, f"sum by ({FLAG_SITE}) ({days_f}) - max by ({FLAG_SITE}) ({days_f})"),
+        Recording(
+            usual,
+            f"(({kept_f} or 0 * {FLAGS}max2m) + {threshold('prior_flags')})\n"
+            f"/ on ({SITE}) group_left ()\n"
+            f"({kept_s} + 200 * {threshold('prior_flags')})",
+        ),
+    )
+
+
+def _scores() -> tuple[Recording, ...]:
+    """The mean score of six hours, and its median over the same hours of a week."""
+    mean = SCORES + "mean6h"
+    count = f"sum_over_time({SCORES_COUNT}increase1m[6h])"
+    return (
+        Recording(
+            mean,
+            f"sum_over_time({SCORES_SUM}increase1m[6h]) / ({count} >= 50)",
+        ),
+        Recording(
+            SCORES + "usual_mean6h",
+            f"quantile by ({SITE}) (0.5,\n{by_day(mean, '24h', 7)}\n)\n"
+            f"and on ({SITE})\n"
+            f"count by ({SITE}) (\n{by_day(mean, '24h', 7)}\n) >= 2",
+        ),
+    )
 
 
 def _poll_failures(window: str) -> Recording:
-    expr = f"""\
-sum by (integration) (rate(isnotai_polls_total{{outcome="failure"}}[{window}]))
+    return Recording(
+        POLL_FAILURES + window,
+        f"""\
+sum by ({SITE}) (rate(isnotai_polls_total{{outcome="failure"}}[{window}]))
 /
-sum by (integration) (rate(isnotai_polls_total{{outcome=~"success|failure"}}[{window}]))"""
-    return Recording(POLL_FAILURES + window, expr)
+sum by ({SITE}) (rate(isnotai_polls_total{{outcome=~"success|failure"}}[{window}]))""",
+    )
 
-
-LEDGER = Group(
-    "notai-ledger",
-    "1m",
-    (
-        _lag(),
-        Recording(SESSIONS, steady("integration", "increase(isnotai_sessions_total[1h])")),
-        Recording(BOTS, steady("integration", "increase(isnotai_bot_sessions_total[1h])")),
-        Recording(BOT_SHARE, f"{BOTS}\n/\n({SESSIONS} > 0)"),
-        Recording(FLAGS, steady("integration, flag", "increase(isnotai_session_flags_total[1h])")),
-        Recording(FLAG_SHARE, f"{FLAGS}\n/ on (integration) group_left ()\n({SESSIONS} > 0)"),
-        Recording(SCORES, steady("integration", "increase(isnotai_session_bot_score_count[1h])")),
-        Recording(
-            SCORE_MEAN,
-            steady("integration", "increase(isnotai_session_bot_score_sum[1h])")
-            + f"\n/\n({SCORES} > 0)",
-        ),
-    ),
-)
 
 POLLS = Group("notai-polls", "1m", tuple(_poll_failures(window) for window in BURN_WINDOWS))
+POLLS_SLOW = Group(
+    "notai-polls-slow",
+    "5m",
+    (Recording(POLL_FAILURES + "3d", f"avg_over_time({POLL_FAILURES}1h[3d])"),),
+)
 
-GROUPS = (LEDGER, POLLS)
+
+def groups(limits: Thresholds) -> tuple[Group, ...]:
+    """All recording rules."""
+    return (limits_group(limits), ledger(), baseline(), POLLS, POLLS_SLOW)

@@ -1,142 +1,214 @@
-"""Alerts for those who watch for AI agents; each on a ledger counter bears a catch-up.
+"""Alerts for those who watch for AI agents.
 
-They compare with the same hour of last week and have a floor on volume, so that a quiet night does
-not raise one; and without a week of data they are silent.
+They weigh evidence instead of asking for a floor: how unlikely it is that so many bots came by
+chance, if as many as usual were to come. So they serve a hundred sessions a day and 200,000 alike.
 """
 
-from alerts.generate.model import Alert, Group
+from alerts.generate.model import Alert, Fact, Group
 from alerts.generate.recording import (
-    BEHIND_SECONDS,
-    BOT_SHARE,
-    FLAG_SHARE,
+    BOTS,
+    EVIDENCE,
+    EXPECTED,
+    FLAG_SITE,
     FLAGS,
+    HOLIDAY,
     LAG,
-    SCORE_MEAN,
     SCORES,
     SESSIONS,
-    steady,
+    SITE,
+    USUAL,
+    threshold,
 )
 
-_FLAG_SEEN = "max by (integration, flag) (isnotai_session_flags_total offset {})"
-_MATCH_RATIO = 'max by (integration, window) (isnotai_analytics_user_match_ratio{window="24h"})'
-_MATCH_RATIO_LAST_WEEK = (
-    'max by (integration, window) (isnotai_analytics_user_match_ratio{window="24h"} offset 1w)'
-)
+SHORTEST_WEEK = "[1w:30m] offset 6h"
 
-_LAG_RECORDED = "2m"
-"""Longer than the ledger's group takes to record a lag: a raw counter may be judged just before."""
+_MATCH_RATIO = f'max by ({SITE}, window) (isnotai_analytics_user_match_ratio{{window="24h"}})'
+
+
+def _raised(window: str, tier: str) -> str:
+    bots, expected = f"{BOTS}increase{window}", EXPECTED + window
+    return (
+        "(\n"
+        f"  {bots} > {threshold(f'{tier}_ratio')} * {expected}\n"
+        f"  and {EVIDENCE}{window} > {threshold(f'{tier}_evidence')}\n"
+        f"  and {bots} >= {threshold('min_bots')}\n"
+        ")"
+    )
+
+
+def _any(tier: str, *windows: str) -> str:
+    return "\nor\n".join(_raised(window, tier) for window in windows)
+
+
+def _facts(window: str) -> dict[str, Fact]:
+    return {
+        "bots": Fact(f"{BOTS}increase{window}{{site}}"),
+        "expected": Fact(f"{EXPECTED}{window}{{site}}", 'printf "%.1f"'),
+        "share": Fact(
+            f"{BOTS}increase{window}{{site}} / {SESSIONS}increase{window}{{site}}",
+            "humanizePercentage",
+        ),
+        "usual": Fact(
+            f"{USUAL}_per_human{{site}} / (1 + {USUAL}_per_human{{site}})", "humanizePercentage"
+        ),
+        "recent": Fact(f"{BOTS}increase10m{{site}}"),
+        "minutes": Fact(
+            f"count_over_time(({BOTS}increase10m{{site}} > 2 * {EXPECTED}10m{{site}})[1d:1m])"
+        ),
+    }
+
+
+def _told(window: str) -> str:
+    return (
+        f"[[bots]] bots in the last {window}, where [[expected]] are usual: [[share]] of the "
+        "sessions instead of [[usual]] at this time of day. [[recent]] of them came in the last "
+        "10 min. Bots were at more than twice the usual for [[minutes]] min of the last day."
+    )
+
+
+def _stopped(window: str, span: str) -> str:
+    """Hardly a session in a window, though it should have had a dozen and no minute is missing."""
+    seen, expected = f"{SESSIONS}increase{window}", f"{SESSIONS}expected{window}"
+    return (
+        "(\n"
+        f"  {seen} <= 0.05 * {expected}\n"
+        f"  and {expected} >= {threshold('silence_sessions')}\n"
+        f"  and count_over_time({SESSIONS}increase1m[{window}]) >= {span}\n"
+        ")"
+    )
+
 
 RULES = (
     Alert(
         "NotAIBotShareSpike",
-        f"""\
-{BOT_SHARE}
-> 2 * ({BOT_SHARE} offset 1w)
-and on (integration)
-{BOT_SHARE} - ({BOT_SHARE} offset 1w) > 0.1
-and on (integration)
-{SESSIONS} >= 50""",
-        "10m",
-        "critical",
-        "security",
-        "notai-security",
-        "Share of AI agents has spiked at {{ $labels.integration }}",
-        "{{ $value | humanizePercentage }} of the sessions of the last hour are bots: more than "
-        "twice the share, and 10 points more, than in the same hour last week.",
+        _any("page", "10m", "1h"),
+        "Wave of AI agents at {{ $labels.integration }}",
+        _told("1h"),
+        severity="critical",
+        keep="30m",
+        audience="security",
+        dashboard="notai-security",
+        facts=_facts("1h"),
+    ),
+    Alert(
+        "NotAIBotShareRaised",
+        _any("ticket", "1h", "6h", "1d"),
+        "More AI agents than usual at {{ $labels.integration }}",
+        _told("1d"),
+        hold="5m",
+        keep="2h",
+        audience="security",
+        dashboard="notai-security",
+        facts=_facts("1d"),
+    ),
+    Alert(
+        "NotAIBotShareHint",
+        _any("hint", "10m", "1h", "6h", "1d"),
+        "Somewhat more AI agents than usual at {{ $labels.integration }}",
+        _told("6h"),
+        severity="info",
+        keep="2h",
+        audience="security",
+        dashboard="notai-security",
+        facts=_facts("6h"),
     ),
     Alert(
         "NotAIScoreShift",
         f"""\
-abs({SCORE_MEAN} - ({SCORE_MEAN} offset 1w)) > 0.15
-and on (integration)
-{SCORES} >= 50""",
-        "15m",
-        "warning",
-        "security",
-        "notai-security",
+(
+  {SCORES}mean6h - {SCORES}usual_mean6h > {threshold("score_shift")}
+  or
+  {SCORES}mean6h - {SCORES}usual_mean6h < -{threshold("score_shift")}
+)""",
         "Bot scores have shifted at {{ $labels.integration }}",
-        'The mean bot score of the last hour is {{ printf "%.2f" $value }} away from that of the '
-        "same hour last week.",
+        'The mean bot score of the last 6 h is [[mean]], {{ printf "%+.2f" $value }} from the '
+        "usual [[usual]] of this time of day.",
+        hold="30m",
+        keep="2h",
+        audience="security",
+        dashboard="notai-security",
+        facts={
+            "mean": Fact(f"{SCORES}mean6h{{site}}", 'printf "%.2f"'),
+            "usual": Fact(f"{SCORES}usual_mean6h{{site}}", 'printf "%.2f"'),
+        },
     ),
     Alert(
         "NotAIFlagSurge",
         f"""\
-{FLAG_SHARE}
-> 3 * ({FLAG_SHARE} offset 1w)
-and on (integration, flag)
-{FLAGS} >= 30""",
-        "10m",
-        "warning",
-        "security",
-        "notai-security",
+{FLAGS}increase1h > {threshold("flag_ratio")} * {FLAGS}expected1h
+and {FLAGS}evidence1h > {threshold("flag_evidence")}
+and {FLAGS}increase1h >= {threshold("min_flags")}""",
         "Flag {{ $labels.flag }} surges at {{ $labels.integration }}",
-        "{{ $value | humanizePercentage }} of the sessions of the last hour have the flag "
-        "{{ $labels.flag }}: more than three times the share of the same hour last week.",
+        '{{ printf "%.0f" $value }} of the [[sessions]] sessions of the last hour have the flag '
+        "{{ $labels.flag }}: more than [[ratio]] times as many as in the week before.",
+        hold="2m",
+        keep="1h",
+        audience="security",
+        dashboard="notai-security",
+        facts={
+            "sessions": Fact(f"{SESSIONS}increase1h{{site}}"),
+            "ratio": Fact(threshold("flag_ratio", bare=True), 'printf "%.1f"'),
+        },
     ),
     Alert(
         "NotAINewFlag",
         f"""\
-{steady("integration, flag", 'isnotai_session_flags_total{flag!="other"}')}
-unless on (integration, flag)
-(
-  {_FLAG_SEEN.format("6h")}
-  or {_FLAG_SEEN.format("1d")}
-  or {_FLAG_SEEN.format("3d")}
-  or {_FLAG_SEEN.format("1w")}
-)
-and on (integration)
-max by (integration) (isnotai_sessions_total offset 1d)""",
-        _LAG_RECORDED,
-        "info",
-        "security",
-        "notai-security",
+{FLAGS}max2m{{flag!="other"}}
+unless on ({FLAG_SITE})
+last_over_time({FLAGS}max2m{SHORTEST_WEEK})
+and on ({SITE})
+{SESSIONS}max2m offset 1d""",
         "Flag {{ $labels.flag }} is new at {{ $labels.integration }}",
         'The API gave the flag {{ $labels.flag }} to {{ printf "%.0f" $value }} sessions within '
         "the last 6 h; it was not seen in the week before.",
+        severity="info",
+        hold="2m",
+        audience="security",
+        dashboard="notai-security",
     ),
     Alert(
         "NotAISessionsStopped",
         f"""\
-{SESSIONS}
-< 0.05 * ({SESSIONS} offset 1w)
-and on (integration)
-({SESSIONS} offset 1w) >= 100""",
-        "15m",
-        "critical",
-        "security",
-        "notai-security",
+(
+{_stopped("20m", "18")}
+or
+{_stopped("2h", "110")}
+)
+unless on ({SITE})
+max by ({SITE}) (isnotai_up) == 0
+unless on ({SITE})
+min by ({SITE}) ({LAG}) > 900
+unless on (integration)
+{HOLIDAY} > 0
+unless on ()
+{HOLIDAY}{{integration=""}} > 0""",
         "Hardly any session is recorded at {{ $labels.integration }}",
-        '{{ printf "%.0f" $value }} sessions in the last hour, less than 5 % of the same hour last '
-        "week, though the API is read well: the pixel may be broken or gone from the pages.",
+        '{{ printf "%.0f" $value }} sessions in the last 20 min, where [[expected]] were to be '
+        "expected by yesterday, last week and the hours before, though the API is read well: the "
+        "pixel may be broken or gone from the pages. In the last hour there were [[hour]].",
+        severity="critical",
+        keep="15m",
+        audience="security",
+        dashboard="notai-security",
+        facts={
+            "expected": Fact(f"{SESSIONS}expected20m{{site}}"),
+            "hour": Fact(f"{SESSIONS}increase1h{{site}}"),
+        },
     ),
     Alert(
         "NotAIUserMatchingFell",
         f"""\
 {_MATCH_RATIO}
-< 0.75 * {_MATCH_RATIO_LAST_WEEK}
-and on (integration, window)
-max by (integration, window) (isnotai_analytics_sessions) >= 100""",
-        "1h",
-        "warning",
-        "security",
-        "notai-security",
+< 0.75 * quantile_over_time(0.5, {_MATCH_RATIO}[1w:1h] offset 1d)
+and on ({SITE}, window)
+max by ({SITE}, window) (isnotai_analytics_sessions) >= 100""",
         "Fewer sessions are matched to users at {{ $labels.integration }}",
         "{{ $value | humanizePercentage }} of the sessions of {{ $labels.window }} are matched to "
-        "a user, less than three quarters of the share a week ago.",
-    ),
-    Alert(
-        "NotAISecurityAlertsHeldBack",
-        f"""\
-min by (integration) (
-  max_over_time({LAG}[1h])
-) > {BEHIND_SECONDS}""",
-        "2h",
-        "warning",
-        "security",
-        "notai-exporter",
-        "Alerts on sessions are held back at {{ $labels.integration }}",
-        "For hours now every exporter has been, within the hour, more than 10 min behind (by up "
-        "to {{ $value | humanizeDuration }}), so that no alert on sessions can be raised.",
+        "a user, less than three quarters of what the week before had.",
+        hold="1h",
+        keep="1h",
+        audience="security",
+        dashboard="notai-security",
     ),
 )
 

@@ -18,6 +18,8 @@ API_UP = named("isnotai_up")
 KEY = named("isnotai_api_key_valid")
 STATS = {"resource": "stats"}
 FRONTIER = "isnotai_session_frontier_timestamp_seconds"
+SITE = {"job": "isnotai", "integration": "campus"}
+GAP = named("isnotai_session_gap_seconds_total")
 COMMIT = named("isnotai_exporter_state_last_commit_timestamp_seconds", TARGET)
 SESSIONS_UP = named("isnotai_resource_up", resource="sessions")
 SESSIONS_READ = named("isnotai_resource_last_success_timestamp_seconds", resource="sessions")
@@ -124,6 +126,54 @@ STORIES = (
         ),
     ),
     Story(
+        "NotAIIntegrationGone",
+        "warning",
+        "operations",
+        "notai-exporter",
+        (
+            Case(
+                "fires",
+                "a reload leaves an integration out",
+                {API_UP: "1x30 stale", BUILD: "1x120"},
+                {
+                    60: [
+                        Firing(
+                            SITE,
+                            "Integration campus is no longer exported",
+                            "An exporter of job isnotai is scraped, but for 15 min none has "
+                            "exported the integration campus, which was there within the last "
+                            "day: it was taken out of the settings, renamed, or its exporter has "
+                            "gone.",
+                        )
+                    ]
+                },
+            ),
+            Case(
+                "boundary",
+                "for less than 15 min, and for more than a day",
+                {API_UP: "1x8 stale", BUILD: f"1x{3 * DAY}"},
+                {9 * STEP: [], 2 * DAY * STEP: []},
+                STEP,
+            ),
+            Case(
+                "silent",
+                "its pod has moved",
+                {
+                    API_UP: "1x30 stale",
+                    BUILD: "1x120",
+                    named("isnotai_up", OTHER, integration="campus"): "_x30 1x90",
+                },
+                {60: []},
+            ),
+            Case(
+                "silent",
+                "no exporter is scraped at all, which is another alert",
+                {API_UP: "1x30 stale", BUILD: "1x30 stale"},
+                {60: []},
+            ),
+        ),
+    ),
+    Story(
         "NotAIApiUnreachable",
         "critical",
         "operations",
@@ -131,15 +181,19 @@ STORIES = (
         (
             Case(
                 "fires",
-                "no resource answers",
-                {API_UP: "0x30", KEY: "1x30"},
+                "no resource answers either of two exporters, which is one alert",
+                {
+                    API_UP: "0x30",
+                    KEY: "1x30",
+                    named("isnotai_up", OTHER, integration="campus"): "0x30",
+                },
                 {
                     10: [
                         Firing(
-                            CAMPUS,
+                            SITE,
                             "The API does not answer the exporter for campus",
-                            "No authenticated request of a:10984 has been answered well for 10 "
-                            "min.",
+                            "No authenticated request of any exporter in job isnotai has been "
+                            "answered well for 10 min.",
                         )
                     ]
                 },
@@ -155,6 +209,12 @@ STORIES = (
                 {9: [], 19: [], 20: []},
             ),
             Case("silent", "the API answers", {API_UP: "1x30"}, {20: []}),
+            Case(
+                "silent",
+                "the API answers one of two exporters",
+                {API_UP: "1x30", named("isnotai_up", OTHER, integration="campus"): "0x30"},
+                {20: []},
+            ),
         ),
     ),
     Story(
@@ -170,10 +230,10 @@ STORIES = (
                 {
                     5: [
                         Firing(
-                            CAMPUS,
+                            SITE,
                             "The API refuses the key of campus",
-                            "a:10984 has no key, or one that the API answers with 401: revoked, "
-                            "mistyped, or of the other region.",
+                            "An exporter in job isnotai has no key, or one that the API answers "
+                            "with 401: revoked, mistyped, or of the other region.",
                         )
                     ]
                 },
@@ -195,10 +255,27 @@ STORIES = (
                 {
                     6: [
                         Firing(
-                            {**CAMPUS, **STATS},
+                            {**SITE, **STATS},
                             "No new stats for campus",
-                            "a:10984 last read stats well 31m 40s ago, though other resources "
-                            "answer.",
+                            "stats was last read well 31m 40s ago, though other resources answer.",
+                        )
+                    ]
+                },
+            ),
+            Case(
+                "fires",
+                "one resource was never read",
+                {
+                    named("isnotai_resource_last_success_timestamp_seconds", **STATS): "0x60",
+                    named("isnotai_resource_up", **STATS): "0x60",
+                    API_UP: "1x60",
+                },
+                {
+                    40: [
+                        Firing(
+                            {**SITE, **STATS},
+                            "No new stats for campus",
+                            "stats was last read well 40m 0s ago, though other resources answer.",
                         )
                     ]
                 },
@@ -236,9 +313,9 @@ STORIES = (
                 {
                     10: [
                         Firing(
-                            CAMPUS,
+                            SITE,
                             "Counting is behind for campus",
-                            "a:10984 has counted all sessions only up to 1h 0m 0s ago.",
+                            "All sessions are counted only up to 1h 0m 0s ago.",
                         )
                     ]
                 },
@@ -253,9 +330,9 @@ STORIES = (
                 {
                     10: [
                         Firing(
-                            CAMPUS,
+                            SITE,
                             "Counting is behind for campus",
-                            "a:10984 has counted all sessions only up to 18m 20s ago.",
+                            "All sessions are counted only up to 18m 20s ago.",
                         )
                     ]
                 },
@@ -264,6 +341,15 @@ STORIES = (
                 "boundary",
                 "exactly 15 min behind",
                 {named(FRONTIER): frontier((900, 30))},
+                {20: []},
+            ),
+            Case(
+                "silent",
+                "another exporter of the integration is in time",
+                {
+                    named(FRONTIER): frontier((3600, 30)),
+                    named(FRONTIER, OTHER, integration="campus"): frontier((300, 30)),
+                },
                 {20: []},
             ),
             Case(
@@ -283,30 +369,56 @@ STORIES = (
             Case(
                 "fires",
                 "a day fell out of the history",
-                {named("isnotai_session_gap_seconds_total"): "0x60 86400x60"},
+                {GAP: "0x60 86400x60"},
                 {
                     90: [
                         Firing(
-                            CAMPUS,
+                            SITE,
                             "Sessions can no longer be counted for campus",
                             "1d 0h 0m 0s of sessions fell out of the tier's history before "
-                            "a:10984 could read them.",
+                            "an exporter in job isnotai could read them.",
+                        )
+                    ]
+                },
+            ),
+            Case(
+                "fires",
+                "the first scrape after an outage of ten days has the gap already",
+                {GAP: f"0x96 _x{10 * DAY} 86400x20"},
+                {
+                    (98 + 10 * DAY) * STEP: [
+                        Firing(
+                            SITE,
+                            "Sessions can no longer be counted for campus",
+                            "1d 0h 0m 0s of sessions fell out of the tier's history before "
+                            "an exporter in job isnotai could read them.",
+                        )
+                    ]
+                },
+                STEP,
+            ),
+            Case(
+                "fires",
+                "the gap is in the first scrape there ever was",
+                {GAP: "_x5 86400x20"},
+                {
+                    10: [
+                        Firing(
+                            SITE,
+                            "Sessions can no longer be counted for campus",
+                            "1d 0h 0m 0s of sessions fell out of the tier's history before "
+                            "an exporter in job isnotai could read them.",
                         )
                     ]
                 },
             ),
             Case(
                 "boundary",
-                "more than an hour after the last gap",
-                {named("isnotai_session_gap_seconds_total"): "0x9 86400x120"},
-                {9: [], 71: []},
+                "more than two hours after the last gap",
+                {GAP: "0x90 86400x200"},
+                {89: [], 230: []},
             ),
-            Case(
-                "silent",
-                "no gap",
-                {named("isnotai_session_gap_seconds_total"): "86400x60"},
-                {50: []},
-            ),
+            Case("silent", "no gap", {GAP: "0x60"}, {50: []}),
         ),
     ),
     Story(
@@ -325,7 +437,7 @@ STORIES = (
                 {
                     15: [
                         Firing(
-                            {"integration": "campus"},
+                            SITE,
                             "Fewer sessions are counted than the API reports for campus",
                             "For the last complete hour 90% of the sessions in the API's "
                             "analytics were counted.",
@@ -388,6 +500,7 @@ STORIES = (
                 },
             ),
             Case("boundary", "exactly 5 %", requests(19, 1, 60), {50: []}),
+            Case("silent", "one of ten in a quarter of an hour", requests(0.6, 0.07, 60), {50: []}),
             Case("silent", "never", requests(20, 0, 60), {50: []}),
         ),
     ),
@@ -407,10 +520,10 @@ STORIES = (
                 {
                     100: [
                         Firing(
-                            {**CAMPUS, **STATS},
+                            {**SITE, **STATS},
                             "Answers on stats do not decode for campus",
-                            "18 answers or items on stats could not be decoded by a:10984 in the "
-                            "last hour, and are not counted.",
+                            "18 answers or items on stats could not be decoded in the last hour, "
+                            "and are not counted.",
                         )
                     ]
                 },
@@ -612,7 +725,7 @@ STORIES = (
                 {
                     90: [
                         Firing(
-                            {"integration": "campus"},
+                            SITE,
                             "Many polls fail for campus",
                             "20% of the polls of the last hour failed: at this pace the error "
                             "budget of 30 days (1 %) is gone within 2 days.",
@@ -621,6 +734,12 @@ STORIES = (
                 },
             ),
             Case("boundary", "exactly 14.4 % of them", polls(107, 18, 120), {100: []}),
+            Case(
+                "silent",
+                "the API does not answer at all, which is another alert",
+                {**polls(0, 5, 120), API_UP: "0x120"},
+                {90: []},
+            ),
             Case(
                 "silent",
                 "the last hour was bad, but the last 5 min were good",
@@ -632,7 +751,7 @@ STORIES = (
                         "isnotai_polls_total", resource="sessions", outcome="success"
                     ): "0x60 0+1x60",
                 },
-                {70: []},
+                {90: []},
             ),
         ),
     ),
@@ -649,7 +768,7 @@ STORIES = (
                 {
                     450: [
                         Firing(
-                            {"integration": "campus"},
+                            SITE,
                             "Polls keep failing for campus",
                             "10% of the polls of the last 6 h failed: at this pace the error "
                             "budget of 30 days (1 %) is gone within 5 days.",
@@ -659,6 +778,44 @@ STORIES = (
             ),
             Case("boundary", "exactly 6 % of them", polls(47, 3, 500), {450: []}),
             Case("silent", "none fails", polls(10, 0, 500), {450: []}),
+        ),
+    ),
+    Story(
+        "NotAIPollErrorBudgetBurnsSteadily",
+        "warning",
+        "operations",
+        "notai-exporter",
+        (
+            Case(
+                "fires",
+                "one in fifty polls fails for days",
+                polls(49, 1, 4 * DAY),
+                {
+                    4 * 1440 - 60: [
+                        Firing(
+                            SITE,
+                            "Some polls always fail for campus",
+                            "2% of the polls of the last 3 days failed: at this pace the error "
+                            "budget of 30 days (1 %) is used up when they are over.",
+                        )
+                    ]
+                },
+                STEP,
+            ),
+            Case(
+                "boundary",
+                "a little less than 1 % of them",
+                polls(991, 9, 4 * DAY),
+                {4 * 1440 - 60: []},
+                STEP,
+            ),
+            Case(
+                "silent",
+                "none fails",
+                polls(10, 0, 4 * DAY),
+                {4 * 1440 - 60: []},
+                STEP,
+            ),
         ),
     ),
 )

@@ -1,11 +1,13 @@
 """The cases of the alerts on the customer's limits. For promtool it is 1 January 1970."""
 
-from tests.alerts.promtool import Case, Firing, Story, named, rising, steady
+from tests.alerts.promtool import Case, Firing, Story, named, phases, rising, steady
 
 USED = named("isnotai_quota_used_ratio", metric="events")
-LABELS = {"integration": "campus", "metric": "events"}
+LABELS = {"job": "isnotai", "integration": "campus", "metric": "events"}
 HOURS_OF_MONTH = 31 * 24
 DAY = 24 * 60
+WORKING_WEEK = ((1.2 / 31 / 96, 5 * 96), (0.2 / 31 / 96, 2 * 96))
+"""On five days of seven the pace would make 1.2 limits a month; over the week, 0.91."""
 
 STORIES = (
     Story(
@@ -98,13 +100,13 @@ STORIES = (
             Case(
                 "fires",
                 "a pace that makes one and a half limits a month",
-                {USED: rising(1.5 / HOURS_OF_MONTH / 4, 200)},
+                {USED: rising(1.5 / HOURS_OF_MONTH / 4, 1000)},
                 {
-                    2 * DAY: [
+                    8 * DAY: [
                         Firing(
                             LABELS,
                             "Monthly limit of events will not last at campus",
-                            "At the pace of the last day, this month will have consumed 150% of "
+                            "At the pace of the last week, this month will have consumed 150% of "
                             "the limit on events when it ends.",
                         )
                     ]
@@ -114,22 +116,22 @@ STORIES = (
             Case(
                 "boundary",
                 "a pace that leaves a hundredth",
-                {USED: rising(0.99 / HOURS_OF_MONTH / 4, 200)},
-                {2 * DAY: []},
+                {USED: rising(0.99 / HOURS_OF_MONTH / 4, 1000)},
+                {8 * DAY: []},
                 step=15,
             ),
             Case(
                 "silent",
-                "a new month has begun, and last month's pace no longer counts",
-                {USED: f"{rising(1.5 / HOURS_OF_MONTH / 4, 130)} 0+0.000001x70"},
-                {45 * 60: []},
+                "weekdays that would not last, and a weekend that makes them last",
+                {USED: phases(*WORKING_WEEK, *WORKING_WEEK)},
+                {11 * DAY: [], 12 * DAY: []},
                 step=15,
             ),
             Case(
                 "silent",
                 "used up already, which is another alert",
-                {USED: rising(1.5 / HOURS_OF_MONTH / 4, 200, 1)},
-                {2 * DAY: []},
+                {USED: rising(1.5 / HOURS_OF_MONTH / 4, 1000, 1)},
+                {8 * DAY: []},
                 step=15,
             ),
         ),

@@ -1,500 +1,523 @@
-"""The cases of the alerts for those who watch for AI agents, catch-ups after an outage included."""
+"""The cases of the alerts for those who watch for AI agents.
 
-from tests.alerts.promtool import (
-    CAMPUS,
-    WEEK,
-    Case,
-    Firing,
-    Story,
-    frontier,
-    named,
-    phases,
-    steady,
-)
+Most begin with some quiet hours, from which the rules learn what is usual; what needs days is fed
+in steps of a quarter of an hour.
+"""
+
+from tests.alerts.promtool import CAMPUS, WEEK, Case, Firing, Story, frontier, named, phases, steady
 
 STEP = 15
-WEEK_SAMPLES = WEEK // STEP
-HOUR_SAMPLES = 60 // STEP
 FRONTIER = named("isnotai_session_frontier_timestamp_seconds")
 SESSIONS = named("isnotai_sessions_total")
 BOTS = named("isnotai_bot_sessions_total")
 FLAG = named("isnotai_session_flags_total", flag="webdriver")
-FLAG_LABELS = {"integration": "campus", "flag": "webdriver"}
 SCORE_SUM = named("isnotai_session_bot_score_sum")
 SCORE_COUNT = named("isnotai_session_bot_score_count")
-HERE = {"integration": "campus"}
-NOW = WEEK + 120
-"""Minutes: two hours after a whole week of data."""
+HERE = {"job": "isnotai", "integration": "campus"}
+FLAG_HERE = {**HERE, "flag": "webdriver"}
+B = {**CAMPUS, "instance": "b:10984"}
+HOURS = 2
+QUIET = HOURS * 60
+"""Minutes before whatever a case is about."""
 
-IN_TIME = frontier((300, WEEK_SAMPLES + 120), step=STEP)
-TWO_DAYS = WEEK_SAMPLES + 2 * 24 * HOUR_SAMPLES
-
-
-def then(before: float, after: float, hours: int = 10) -> str:
-    """A counter that grows by `before` an hour for a week, and by `after` since."""
-    return phases(
-        (before / HOUR_SAMPLES, WEEK_SAMPLES), (after / HOUR_SAMPLES, hours * HOUR_SAMPLES)
-    )
+WAVE = "Wave of AI agents at campus"
+MORE = "More AI agents than usual at campus"
+SOMEWHAT = "Somewhat more AI agents than usual at campus"
 
 
-def backlog(before: float, landed: float) -> str:
-    """A counter that stands still for the 3 h before `NOW`, then gains `landed` in one scrape."""
-    still = 3 * HOUR_SAMPLES
-    fed = (NOW // STEP) - still
-    total = before / HOUR_SAMPLES * fed
-    return (
-        f"{phases((before / HOUR_SAMPLES, fed))} {steady(total, still)} "
-        f"{phases((before / HOUR_SAMPLES, 60), start=total + landed)}"
-    )
+def minutes(*parts: tuple[float, float], start: float = 0) -> str:
+    """A counter that grows by so much an hour, for so many hours, a sample a minute."""
+    return phases(*((hourly / 60, round(hours * 60)) for hourly, hours in parts), start=start)
 
 
-def outage() -> str:
-    """A frontier that stands still for the 3 h before `NOW`, then is up to date again."""
-    still = 3 * HOUR_SAMPLES
-    fed = (NOW // STEP) - still
-    stood = fed * STEP * 60 - 300
-    caught_up = NOW * 60 - 300
-    return f"{frontier((300, fed), step=STEP)} {steady(stood, still)} {caught_up}+{60 * STEP}x60"
+def quarters(*parts: tuple[float, float]) -> str:
+    """The same with a sample each quarter of an hour."""
+    return phases(*((hourly / 4, round(hours * 4)) for hourly, hours in parts))
 
 
-def caught_up_bots(frontier_values: str) -> dict[str, str]:
-    """3 h of sessions that land at once, of which most are bots, as in an attack."""
+def wave(people: float, usual: float, bots: float, hours: float = 2) -> dict[str, str]:
+    """Quiet hours with so many people and bots an hour, then so many bots."""
     return {
-        FRONTIER: frontier_values,
-        SESSIONS: backlog(120, 1000),
-        BOTS: backlog(12, 900),
-        FLAG: backlog(12, 900),
-        SCORE_COUNT: backlog(120, 1000),
-        SCORE_SUM: backlog(24, 900),
+        SESSIONS: minutes((people + usual, HOURS), (people + bots, hours)),
+        BOTS: minutes((usual, HOURS), (bots, hours)),
     }
 
 
-BOT_SPIKE = Firing(
-    HERE,
-    "Share of AI agents has spiked at campus",
-    "30% of the sessions of the last hour are bots: more than twice the share, and 10 points more, "
-    "than in the same hour last week.",
+def told(
+    span: str, bots: str, expected: str, share: str, usual: str, recent: str, raised: str
+) -> str:
+    """The description of an alert on bots."""
+    return (
+        f"{bots} bots in the last {span}, where {expected} are usual: {share} of the sessions "
+        f"instead of {usual} at this time of day. {recent} of them came in the last 10 min. Bots "
+        f"were at more than twice the usual for {raised} min of the last day."
+    )
+
+
+def backlog(hourly: float, landed: float, *, away: float = 3) -> str:
+    """A counter that stands still for some hours, then gains `landed` at once."""
+    before = hourly * HOURS
+    return (
+        f"{minutes((hourly, HOURS))} {steady(before, round(away * 60))} "
+        f"{minutes((hourly, 2), start=before + landed)}"
+    )
+
+
+WEEK_OF_DAYS = 7 * 24
+LATER = WEEK + 3 * 60
+
+
+def weekly(usual: float, raised: float) -> str:
+    """A week, with three raised hours at its start and again after it."""
+    return quarters((usual, 24), (raised, 3), (usual, WEEK_OF_DAYS - 3), (raised, 3), (usual, 9))
+
+
+SPIKE = Story(
+    "NotAIBotShareSpike",
+    "critical",
+    "security",
+    "notai-security",
+    (
+        Case(
+            "fires",
+            "of 600 sessions an hour the share of bots rises from 1 % to 10.9 %",
+            wave(594, 6, 73),
+            {
+                QUIET + 10: [Firing(HERE, WAVE, "")],
+                QUIET + 60: [Firing(HERE, WAVE, "")],
+            },
+        ),
+        Case(
+            "fires",
+            "the same, and what it says after an hour",
+            wave(594, 6, 73),
+            {
+                QUIET + 60: [
+                    Firing(
+                        HERE,
+                        WAVE,
+                        told("1h", "73", "6.6", "10.94%", "1.066%", "12", "59"),
+                    )
+                ]
+            },
+        ),
+        Case(
+            "fires",
+            "a site of four sessions an hour has six bots within one",
+            wave(4, 0.2, 6),
+            {QUIET + 60: [Firing(HERE, WAVE, "")]},
+        ),
+        Case(
+            "fires",
+            "the same deadline had the same wave a week ago",
+            {SESSIONS: weekly(600, 600), BOTS: weekly(12, 60)},
+            {WEEK + 24 * 60 + 120: [Firing(HERE, WAVE, "")]},
+            STEP,
+        ),
+        Case(
+            "fires",
+            "right after a blip of five minutes",
+            {**wave(594, 6, 73), FRONTIER: frontier((300, QUIET), (900, 5), (300, 120))},
+            {QUIET + 10: [Firing(HERE, WAVE, "")]},
+        ),
+        Case(
+            "fires",
+            "a wave during an outage lands at once with all that came meanwhile",
+            {SESSIONS: backlog(120, 450), BOTS: backlog(6, 100)},
+            {QUIET + 3 * 60 + 1: [Firing(HERE, WAVE, "")]},
+        ),
+        Case(
+            "silent",
+            "a backlog of three hours lands at once, with its usual share of bots",
+            {SESSIONS: backlog(120, 360), BOTS: backlog(6, 18)},
+            {QUIET + 3 * 60 + 1: [], QUIET + 3 * 60 + 30: []},
+        ),
+        Case(
+            "silent",
+            "a holiday: hardly anybody comes, and six of ten bots stay",
+            {
+                SESSIONS: quarters((600, 96), (60 + 14, 20)),
+                BOTS: quarters((24, 96), (14, 20)),
+            },
+            {100 * 60: [], 110 * 60: []},
+            STEP,
+        ),
+        Case(
+            "silent",
+            "an exporter loses its state, and another with higher counters comes and goes",
+            {
+                SESSIONS: f"{minutes((600, HOURS))} {minutes((600, 3))}",
+                BOTS: f"{minutes((24, HOURS))} {minutes((24, 3))}",
+                named("isnotai_sessions_total", B): (
+                    f"_x{QUIET + 30} {minutes((600, 0.5), start=90000)} _x30 "
+                    f"{minutes((600, 1), start=90600)}"
+                ),
+                named("isnotai_bot_sessions_total", B): (
+                    f"_x{QUIET + 30} {minutes((24, 0.5), start=3600)} _x30 "
+                    f"{minutes((24, 1), start=3624)}"
+                ),
+            },
+            {at: [] for at in range(QUIET + 1, QUIET + 150, 7)},
+        ),
+        Case(
+            "boundary",
+            "a little less than two and a half times the usual",
+            wave(600, 40, 96),
+            {QUIET + 60: []},
+        ),
+        Case(
+            "fires",
+            "another job with the same integration is calm, and hides nothing",
+            {
+                **wave(594, 6, 73),
+                named("isnotai_sessions_total", {**CAMPUS, "job": "other"}): minutes((90000, 6)),
+                named("isnotai_bot_sessions_total", {**CAMPUS, "job": "other"}): minutes((90, 6)),
+            },
+            {QUIET + 60: [Firing(HERE, WAVE, "")]},
+        ),
+        Case(
+            "boundary",
+            "it stays for half an hour after its last sign, and not longer",
+            {
+                SESSIONS: minutes((600, HOURS), (680, 1), (600, 4)),
+                BOTS: minutes((6, HOURS), (80, 1), (6, 4)),
+            },
+            {QUIET + 90: [Firing(HERE, WAVE, "")], QUIET + 180: []},
+        ),
+    ),
 )
 
-STORIES = (
-    Story(
-        "NotAIBotShareSpike",
-        "critical",
-        "security",
-        "notai-security",
-        (
-            Case(
-                "fires",
-                "three times the share of last week",
-                {FRONTIER: IN_TIME, SESSIONS: then(120, 120), BOTS: then(12, 36)},
-                {NOW: [BOT_SPIKE]},
-                STEP,
-            ),
-            Case(
-                "fires",
-                "an exporter beside it is behind, but this one is not",
-                {
-                    FRONTIER: IN_TIME,
-                    SESSIONS: then(120, 120),
-                    BOTS: then(12, 36),
-                    FRONTIER.replace("a:10984", "b:10984"): frontier(
-                        (7200, WEEK_SAMPLES + 120), step=STEP
-                    ),
-                    SESSIONS.replace("a:10984", "b:10984"): then(120, 0),
-                    BOTS.replace("a:10984", "b:10984"): then(12, 0),
-                },
-                {NOW: [BOT_SPIKE]},
-                STEP,
-            ),
-            Case(
-                "boundary",
-                "exactly twice the share",
-                {FRONTIER: IN_TIME, SESSIONS: then(128, 128), BOTS: then(16, 32)},
-                {NOW: []},
-                STEP,
-            ),
-            Case(
-                "boundary",
-                "exactly 50 sessions, then fewer",
-                {FRONTIER: IN_TIME, SESSIONS: then(60, 48), BOTS: then(3, 24)},
-                {NOW: []},
-                STEP,
-            ),
-            Case(
-                "silent",
-                "as last week",
-                {FRONTIER: IN_TIME, SESSIONS: then(120, 240), BOTS: then(36, 72)},
-                {NOW: []},
-                STEP,
-            ),
-            Case(
-                "silent",
-                "held back after an outage, while its backlog is within the hour",
-                caught_up_bots(outage()),
-                {NOW: [], NOW + 15: [], NOW + 30: [], NOW + 45: []},
-                STEP,
-            ),
-            Case(
-                "fires",
-                "the same numbers raise it where the frontier was never behind",
-                caught_up_bots(IN_TIME),
-                {
-                    NOW + 15: [
-                        Firing(
-                            HERE,
-                            BOT_SPIKE.summary,
-                            BOT_SPIKE.description.replace("30%", "87.67%"),
-                        )
-                    ]
-                },
-                STEP,
-            ),
+RAISED = Story(
+    "NotAIBotShareRaised",
+    "warning",
+    "security",
+    "notai-security",
+    (
+        Case(
+            "fires",
+            "twice the usual for hours, which is too little for a page",
+            wave(600, 60, 110),
+            {QUIET + 60: [Firing(HERE, MORE, "")]},
         ),
+        Case("boundary", "one and a half times the usual", wave(600, 100, 148), {QUIET + 60: []}),
+        Case("silent", "as ever", wave(600, 40, 40, 6), {QUIET + 60: [], QUIET + 300: []}),
     ),
-    Story(
-        "NotAIScoreShift",
-        "warning",
-        "security",
-        "notai-security",
-        (
-            Case(
-                "fires",
-                "the mean rises from 0.2 to 0.5",
-                {FRONTIER: IN_TIME, SCORE_COUNT: then(120, 120), SCORE_SUM: then(24, 60)},
-                {
-                    NOW: [
-                        Firing(
-                            HERE,
-                            "Bot scores have shifted at campus",
-                            "The mean bot score of the last hour is 0.30 away from that of the "
-                            "same hour last week.",
-                        )
-                    ]
-                },
-                STEP,
-            ),
-            Case(
-                "fires",
-                "the mean falls from 0.5 to 0.25",
-                {FRONTIER: IN_TIME, SCORE_COUNT: then(120, 120), SCORE_SUM: then(60, 30)},
-                {
-                    NOW: [
-                        Firing(
-                            HERE,
-                            "Bot scores have shifted at campus",
-                            "The mean bot score of the last hour is 0.25 away from that of the "
-                            "same hour last week.",
-                        )
-                    ]
-                },
-                STEP,
-            ),
-            Case(
-                "boundary",
-                "by a little less than 0.15",
-                {FRONTIER: IN_TIME, SCORE_COUNT: then(120, 120), SCORE_SUM: then(24, 41.9)},
-                {NOW: []},
-                STEP,
-            ),
-            Case(
-                "silent",
-                "fewer than 50 scores",
-                {FRONTIER: IN_TIME, SCORE_COUNT: then(48, 48), SCORE_SUM: then(9, 40)},
-                {NOW: []},
-                STEP,
-            ),
-            Case(
-                "silent",
-                "held back after an outage",
-                caught_up_bots(outage()),
-                {NOW + 15: [], NOW + 30: [], NOW + 45: []},
-                STEP,
-            ),
+)
+
+HINT = Story(
+    "NotAIBotShareHint",
+    "info",
+    "security",
+    "notai-security",
+    (
+        Case(
+            "fires",
+            "a little more than usual for hours",
+            wave(600, 60, 84, 6),
+            {QUIET + 4 * 60: [Firing(HERE, SOMEWHAT, "")]},
         ),
+        Case("boundary", "four bots are too few", wave(4, 0.1, 4), {QUIET + 55: []}),
+        Case("silent", "as ever", wave(600, 40, 40, 6), {QUIET + 60: [], QUIET + 300: []}),
     ),
-    Story(
-        "NotAIFlagSurge",
-        "warning",
-        "security",
-        "notai-security",
-        (
-            Case(
-                "fires",
-                "four times the share of last week",
-                {FRONTIER: IN_TIME, SESSIONS: then(120, 120), FLAG: then(12, 48)},
-                {
-                    NOW: [
-                        Firing(
-                            FLAG_LABELS,
-                            "Flag webdriver surges at campus",
-                            "40% of the sessions of the last hour have the flag webdriver: more "
-                            "than three times the share of the same hour last week.",
-                        )
-                    ]
-                },
-                STEP,
-            ),
-            Case(
-                "boundary",
-                "exactly three times the share",
-                {FRONTIER: IN_TIME, SESSIONS: then(128, 128), FLAG: then(16, 48)},
-                {NOW: []},
-                STEP,
-            ),
-            Case(
-                "silent",
-                "fewer than 30",
-                {FRONTIER: IN_TIME, SESSIONS: then(120, 120), FLAG: then(3, 24)},
-                {NOW: []},
-                STEP,
-            ),
-            Case(
-                "silent",
-                "held back after an outage",
-                caught_up_bots(outage()),
-                {NOW + 15: [], NOW + 30: [], NOW + 45: []},
-                STEP,
-            ),
+)
+
+
+def scores(*means: tuple[float, float]) -> dict[str, str]:
+    """120 scores an hour of these means, for so many hours each."""
+    return {
+        SCORE_COUNT: quarters(*((120, hours) for _, hours in means)),
+        SCORE_SUM: quarters(*((120 * mean, hours) for mean, hours in means)),
+    }
+
+
+DAYS = 4 * 24
+SHIFTED = "Bot scores have shifted at campus"
+SHIFT = Story(
+    "NotAIScoreShift",
+    "warning",
+    "security",
+    "notai-security",
+    (
+        Case(
+            "fires",
+            "the mean rises from 0.2 to 0.5",
+            scores((0.2, DAYS), (0.5, 10)),
+            {(DAYS + 8) * 60: [Firing(HERE, SHIFTED, "")]},
+            STEP,
         ),
-    ),
-    Story(
-        "NotAINewFlag",
-        "info",
-        "security",
-        "notai-security",
-        (
-            Case(
-                "fires",
-                "a flag that the week before did not have",
-                {
-                    FRONTIER: IN_TIME,
-                    SESSIONS: then(120, 120),
-                    FLAG: f"_x{WEEK_SAMPLES} {steady(3, 96)}",
-                },
-                {
-                    NOW: [
-                        Firing(
-                            FLAG_LABELS,
-                            "Flag webdriver is new at campus",
-                            "The API gave the flag webdriver to 3 sessions within the last 6 h; "
-                            "it was not seen in the week before.",
-                        )
-                    ]
-                },
-                STEP,
-            ),
-            Case(
-                "boundary",
-                "first seen 6 h ago",
-                {
-                    FRONTIER: IN_TIME,
-                    SESSIONS: then(120, 120),
-                    FLAG: f"_x{WEEK_SAMPLES} {steady(3, 96)}",
-                },
-                {
-                    WEEK + 345: [
-                        Firing(
-                            FLAG_LABELS,
-                            "Flag webdriver is new at campus",
-                            "The API gave the flag webdriver to 3 sessions within the last 6 h; "
-                            "it was not seen in the week before.",
-                        )
-                    ],
-                    WEEK + 360: [],
-                },
-                STEP,
-            ),
-            Case(
-                "silent",
-                "all flags are new to an exporter that is new itself",
-                {FRONTIER: frontier((300, 100)), SESSIONS: "0+1x100", FLAG: "1x100"},
-                {90: []},
-            ),
-            Case(
-                "silent",
-                "a flag that went with the state, and came back",
-                {
-                    FRONTIER: IN_TIME,
-                    SESSIONS: then(120, 120),
-                    FLAG: f"{steady(9, WEEK_SAMPLES - 40)} _x40 {steady(1, 96)}",
-                },
-                {NOW: []},
-                STEP,
-            ),
-            Case(
-                "silent",
-                "what is over the bound of flags is no flag",
-                {
-                    FRONTIER: IN_TIME,
-                    SESSIONS: then(120, 120),
-                    FLAG.replace("webdriver", "other"): f"_x{WEEK_SAMPLES} {steady(3, 96)}",
-                },
-                {NOW: []},
-                STEP,
-            ),
-            Case(
-                "boundary",
-                "held back for an hour after an outage, then told",
-                {
-                    FRONTIER: outage(),
-                    SESSIONS: backlog(120, 1000),
-                    FLAG: f"_x{NOW // STEP} {steady(3, 60)}",
-                },
-                {
-                    NOW + 45: [],
-                    NOW + 60: [
-                        Firing(
-                            FLAG_LABELS,
-                            "Flag webdriver is new at campus",
-                            "The API gave the flag webdriver to 3 sessions within the last 6 h; "
-                            "it was not seen in the week before.",
-                        )
-                    ],
-                },
-                STEP,
-            ),
+        Case(
+            "fires",
+            "the mean falls from 0.5 to 0.25",
+            scores((0.5, DAYS), (0.25, 10)),
+            {(DAYS + 8) * 60: [Firing(HERE, SHIFTED, "")]},
+            STEP,
         ),
-    ),
-    Story(
-        "NotAISessionsStopped",
-        "critical",
-        "security",
-        "notai-security",
-        (
-            Case(
-                "fires",
-                "nothing comes any more",
-                {FRONTIER: IN_TIME, SESSIONS: then(120, 0)},
-                {
-                    NOW: [
-                        Firing(
-                            HERE,
-                            "Hardly any session is recorded at campus",
-                            "0 sessions in the last hour, less than 5 % of the same hour last "
-                            "week, though the API is read well: the pixel may be broken or gone "
-                            "from the pages.",
-                        )
-                    ]
-                },
-                STEP,
-            ),
-            Case(
-                "boundary",
-                "exactly 5 % of last week",
-                {FRONTIER: IN_TIME, SESSIONS: then(240, 12)},
-                {NOW: []},
-                STEP,
-            ),
-            Case(
-                "silent",
-                "too few last week to tell",
-                {FRONTIER: IN_TIME, SESSIONS: then(96, 0)},
-                {NOW: []},
-                STEP,
-            ),
-            Case(
-                "silent",
-                "it is the exporter that does not read",
-                {FRONTIER: outage(), SESSIONS: backlog(120, 1000)},
-                {NOW - 30: [], NOW + 30: []},
-                STEP,
-            ),
+        Case(
+            "boundary",
+            "by a little less than 0.15",
+            scores((0.2, DAYS), (0.349, 10)),
+            {(DAYS + 8) * 60: []},
+            STEP,
         ),
-    ),
-    Story(
-        "NotAIUserMatchingFell",
-        "warning",
-        "security",
-        "notai-security",
-        (
-            Case(
-                "fires",
-                "half of last week's share",
-                {
-                    named("isnotai_analytics_user_match_ratio", window="24h"): (
-                        f"{steady(0.8, WEEK_SAMPLES)} {steady(0.4, 60)}"
-                    ),
-                    named("isnotai_analytics_sessions", window="24h"): steady(
-                        100, WEEK_SAMPLES + 60
-                    ),
-                },
-                {
-                    NOW: [
-                        Firing(
-                            {"integration": "campus", "window": "24h"},
-                            "Fewer sessions are matched to users at campus",
-                            "40% of the sessions of 24h are matched to a user, less than three "
-                            "quarters of the share a week ago.",
-                        )
-                    ]
-                },
-                STEP,
-            ),
-            Case(
-                "boundary",
-                "exactly three quarters of it",
-                {
-                    named("isnotai_analytics_user_match_ratio", window="24h"): (
-                        f"{steady(0.8, WEEK_SAMPLES)} {steady(0.6000000000000001, 60)}"
-                    ),
-                    named("isnotai_analytics_sessions", window="24h"): steady(
-                        1000, WEEK_SAMPLES + 60
-                    ),
-                },
-                {NOW: []},
-                STEP,
-            ),
-            Case(
-                "silent",
-                "too few sessions to tell",
-                {
-                    named("isnotai_analytics_user_match_ratio", window="24h"): (
-                        f"{steady(0.8, WEEK_SAMPLES)} {steady(0.4, 60)}"
-                    ),
-                    named("isnotai_analytics_sessions", window="24h"): steady(
-                        99, WEEK_SAMPLES + 60
-                    ),
-                },
-                {NOW: []},
-                STEP,
-            ),
+        Case(
+            "silent",
+            "a week after a wave, whose day is the odd one of seven",
+            scores((0.2, 72), (0.7, 8), (0.2, WEEK_OF_DAYS + 24)),
+            {(72 + WEEK_OF_DAYS + at) * 60: [] for at in range(2, 20, 3)},
+            STEP,
         ),
-    ),
-    Story(
-        "NotAISecurityAlertsHeldBack",
-        "warning",
-        "security",
-        "notai-exporter",
-        (
-            Case(
-                "fires",
-                "behind by more than 10 min for hours, as with a long overlap",
-                {FRONTIER: frontier((720, 200))},
-                {
-                    150: [
-                        Firing(
-                            HERE,
-                            "Alerts on sessions are held back at campus",
-                            "For hours now every exporter has been, within the hour, more than 10 "
-                            "min behind (by up to 12m 0s), so that no alert on sessions can be "
-                            "raised.",
-                        )
-                    ]
-                },
-            ),
-            Case("boundary", "by exactly 10 min", {FRONTIER: frontier((600, 200))}, {150: []}),
-            Case(
-                "silent",
-                "another exporter with the key is in time",
-                {
-                    FRONTIER: frontier((7200, 200)),
-                    named(
-                        "isnotai_session_frontier_timestamp_seconds",
-                        {**CAMPUS, "instance": "b:10984"},
-                    ): frontier((300, 200)),
-                },
-                {150: []},
-            ),
+        Case(
+            "silent",
+            "fewer than 50 scores in six hours",
+            {
+                SCORE_COUNT: quarters((8, DAYS + 10)),
+                SCORE_SUM: quarters((1.6, DAYS), (7, 10)),
+            },
+            {(DAYS + 8) * 60: []},
+            STEP,
         ),
     ),
 )
+
+TWO_DAYS = 48
+SURGED = "Flag webdriver surges at campus"
+
+
+def flagged(sessions: float, *parts: tuple[float, float], young: int = 0) -> dict[str, str]:
+    """So many sessions an hour and so many flags; the flag's series begins `young` hours late."""
+    hours = sum(span for _, span in parts)
+    late = f"_x{young * 4} " if young else ""
+    return {
+        SESSIONS: quarters((sessions, hours + young)),
+        FLAG: late + quarters(*parts),
+    }
+
+
+SURGE = Story(
+    "NotAIFlagSurge",
+    "warning",
+    "security",
+    "notai-security",
+    (
+        Case(
+            "fires",
+            "four times the share of the days before",
+            flagged(600, (12, 72), (48, 4)),
+            {(72 + 2) * 60: [Firing(FLAG_HERE, SURGED, "")]},
+            STEP,
+        ),
+        Case(
+            "fires",
+            "a flag of two days surges",
+            flagged(600, (6, TWO_DAYS), (60, 4), young=72),
+            {(72 + TWO_DAYS + 2) * 60: [Firing(FLAG_HERE, SURGED, "")]},
+            STEP,
+        ),
+        Case(
+            "boundary",
+            "exactly three times",
+            flagged(600, (30, 72), (90, 4)),
+            {(72 + 2) * 60: []},
+            STEP,
+        ),
+        Case(
+            "silent",
+            "one of 600 sessions, where last week had none",
+            flagged(600, (0, 72), (1, 4)),
+            {(72 + 2) * 60: [], (72 + 3) * 60: []},
+            STEP,
+        ),
+    ),
+)
+
+NEW = "Flag webdriver is new at campus"
+NEW_TOLD = (
+    "The API gave the flag webdriver to 3 sessions within the last 6 h; it was not seen in the "
+    "week before."
+)
+EIGHT_DAYS = 8 * 24 * 4
+NEW_FLAG = Story(
+    "NotAINewFlag",
+    "info",
+    "security",
+    "notai-security",
+    (
+        Case(
+            "fires",
+            "a flag that the week before did not have",
+            {SESSIONS: quarters((120, 210)), FLAG: f"_x{EIGHT_DAYS} {steady(3, 48)}"},
+            {EIGHT_DAYS * STEP + 60: [Firing(FLAG_HERE, NEW, NEW_TOLD)]},
+            STEP,
+        ),
+        Case(
+            "boundary",
+            "first seen a little less and a little more than 6 h ago",
+            {SESSIONS: quarters((120, 210)), FLAG: f"_x{EIGHT_DAYS} {steady(3, 48)}"},
+            {
+                EIGHT_DAYS * STEP + 345: [Firing(FLAG_HERE, NEW, NEW_TOLD)],
+                EIGHT_DAYS * STEP + 420: [],
+            },
+            STEP,
+        ),
+        Case(
+            "silent",
+            "it was there two days ago for half a day, between the old rule's four instants",
+            {
+                SESSIONS: quarters((120, 210)),
+                FLAG: f"_x{EIGHT_DAYS - 8 * 24} {steady(9, 48)} _x{6 * 24} {steady(3, 48)}",
+            },
+            {EIGHT_DAYS * STEP + 60: [], EIGHT_DAYS * STEP + 180: []},
+            STEP,
+        ),
+        Case(
+            "silent",
+            "all flags are new to an exporter that is new itself",
+            {SESSIONS: "0+1x100", FLAG: "1x100"},
+            {90: []},
+        ),
+        Case(
+            "silent",
+            "what is over the bound of flags is no flag",
+            {
+                SESSIONS: quarters((120, 210)),
+                FLAG.replace("webdriver", "other"): f"_x{EIGHT_DAYS} {steady(3, 48)}",
+            },
+            {EIGHT_DAYS * STEP + 60: []},
+            STEP,
+        ),
+    ),
+)
+
+DAY_AND_MORE = 30
+"""Hours of data before a silence: yesterday is enough."""
+AT = DAY_AND_MORE * 60
+STOPPED = Story(
+    "NotAISessionsStopped",
+    "critical",
+    "security",
+    "notai-security",
+    (
+        Case(
+            "fires",
+            "nothing comes any more: within 30 min",
+            {SESSIONS: minutes((120, DAY_AND_MORE), (0, 2))},
+            {AT + 10: [], AT + 25: [Firing(HERE, "Hardly any session is recorded at campus", "")]},
+        ),
+        Case(
+            "fires",
+            "a site of ten sessions an hour: within hours",
+            {SESSIONS: minutes((10, DAY_AND_MORE), (0, 4))},
+            {AT + 60: [], AT + 125: [Firing(HERE, "Hardly any session is recorded at campus", "")]},
+        ),
+        Case(
+            "boundary",
+            "a little more than 5 % of yesterday",
+            {SESSIONS: minutes((240, DAY_AND_MORE), (13, 4))},
+            {AT + 60: [], AT + 180: []},
+        ),
+        Case(
+            "silent",
+            "a holiday: a tenth of the people since midnight",
+            {SESSIONS: minutes((240, 34), (24, 12))},
+            {34 * 60 + at: [] for at in range(15, 600, 60)},
+        ),
+        Case(
+            "silent",
+            "the calendar says that it is a holiday",
+            {
+                SESSIONS: minutes((120, DAY_AND_MORE), (0, 2)),
+                "isnotai:holiday": steady(1, AT + 120),
+            },
+            {AT + 25: [], AT + 100: []},
+        ),
+        Case(
+            "silent",
+            "the calendar says so of this integration",
+            {
+                SESSIONS: minutes((120, DAY_AND_MORE), (0, 2)),
+                'isnotai:holiday{integration="campus"}': steady(1, AT + 120),
+            },
+            {AT + 25: [], AT + 100: []},
+        ),
+        Case(
+            "silent",
+            "it is the exporter that does not read",
+            {
+                SESSIONS: minutes((120, DAY_AND_MORE), (0, 2)),
+                named("isnotai_up"): f"{steady(1, AT)} {steady(0, 120)}",
+                FRONTIER: f"{frontier((300, AT))} {steady(AT * 60 - 300, 120)}",
+            },
+            {AT + 25: [], AT + 100: []},
+        ),
+        Case(
+            "silent",
+            "no exporter is scraped",
+            {SESSIONS: minutes((120, DAY_AND_MORE))},
+            {AT + 10: [], AT + 25: [], AT + 100: []},
+        ),
+    ),
+)
+
+MATCHED = named("isnotai_analytics_user_match_ratio", window="24h")
+OF = named("isnotai_analytics_sessions", window="24h")
+WEEK_SAMPLES = WEEK // STEP
+NOW = WEEK + 120
+FELL = Story(
+    "NotAIUserMatchingFell",
+    "warning",
+    "security",
+    "notai-security",
+    (
+        Case(
+            "fires",
+            "half of last week's share",
+            {
+                MATCHED: f"{steady(0.8, WEEK_SAMPLES)} {steady(0.4, 60)}",
+                OF: steady(100, WEEK_SAMPLES + 60),
+            },
+            {
+                NOW: [
+                    Firing(
+                        {**HERE, "window": "24h"},
+                        "Fewer sessions are matched to users at campus",
+                        "40% of the sessions of 24h are matched to a user, less than three "
+                        "quarters of what the week before had.",
+                    )
+                ]
+            },
+            STEP,
+        ),
+        Case(
+            "boundary",
+            "exactly three quarters of it",
+            {
+                MATCHED: f"{steady(0.8, WEEK_SAMPLES)} {steady(0.6000000000000001, 60)}",
+                OF: steady(1000, WEEK_SAMPLES + 60),
+            },
+            {NOW: []},
+            STEP,
+        ),
+        Case(
+            "silent",
+            "as it was for most of the week, though a week ago it was more",
+            {
+                MATCHED: f"{steady(0.8, 40)} {steady(0.5, WEEK_SAMPLES + 20)}",
+                OF: steady(1000, WEEK_SAMPLES + 60),
+            },
+            {NOW: []},
+            STEP,
+        ),
+        Case(
+            "silent",
+            "too few sessions to tell",
+            {
+                MATCHED: f"{steady(0.8, WEEK_SAMPLES)} {steady(0.4, 60)}",
+                OF: steady(99, WEEK_SAMPLES + 60),
+            },
+            {NOW: []},
+            STEP,
+        ),
+    ),
+)
+
+STORIES = (SPIKE, RAISED, HINT, SHIFT, SURGE, NEW_FLAG, STOPPED, FELL)

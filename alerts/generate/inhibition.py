@@ -1,0 +1,35 @@
+"""Which alert makes which other superfluous, for Alertmanager's `inhibit_rules`.
+
+Grafana's own Alertmanager is given none by file; what matters most there is in the expressions
+themselves, which leave an unreachable API to its own alert.
+"""
+
+from typing import Any
+
+SITE = ["cluster", "namespace", "job", "integration"]
+
+
+def _rule(source: str, target: str, *equal: str) -> dict[str, Any]:
+    return {
+        "source_matchers": [f'alertname =~ "{source}"'],
+        "target_matchers": [f'alertname =~ "{target}"'],
+        "equal": list(equal),
+    }
+
+
+INHIBIT_RULES = [
+    # Where no request is answered, what is late or fails is an effect.
+    _rule(
+        "NotAIApiUnreachable|NotAIKeyRefused",
+        "NotAIPollErrorBudgetBurns.+|NotAIFrontierBehind|NotAIDataStale|NotAISessionsStopped",
+        *SITE,
+    ),
+    # A stronger alert on bots says what the weaker ones say.
+    _rule("NotAIBotShareSpike", "NotAIBotShareRaised|NotAIBotShareHint|NotAIFlagSurge", *SITE),
+    _rule("NotAIBotShareRaised", "NotAIBotShareHint", *SITE),
+    _rule("NotAIPollErrorBudgetBurnsFast", "NotAIPollErrorBudgetBurns(Slowly|Steadily)", *SITE),
+    _rule("NotAIPollErrorBudgetBurnsSlowly", "NotAIPollErrorBudgetBurnsSteadily", *SITE),
+    _rule("NotAIQuotaExhausted", "NotAIQuotaForecast", *SITE, "metric"),
+    # An exporter that is down exports no integration.
+    _rule("NotAITargetDown", "NotAIIntegrationGone", "cluster", "namespace", "job"),
+]
