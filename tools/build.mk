@@ -15,7 +15,7 @@ export GOTOOLCHAIN := local
 export GOWORK := off
 unexport GOROOT
 
-TOOLS := prometheus promtool helm actionlint kustomize otelcol
+TOOLS := prometheus promtool helm actionlint kustomize otelcol rule-engine
 CLUSTER := etcd kube-apiserver
 
 # Where a program's name is not its folder's, and which package it is where not the folder's own sources.
@@ -32,6 +32,7 @@ folder = $(or $(folder_$(1)),$(1))
 # The clouds' SDKs are most of Prometheus' build; service discovery by file and HTTP stays.
 tags_prometheus := remove_all_sd
 tags_promtool := remove_all_sd
+tags_rule-engine := remove_all_sd
 
 # What a program prints as its version is linked in. Prometheus 3.15.0 is the module v0.315.0.
 pinned = $(shell sed -nE 's|^(require)?[[:space:]]+$(2) (v[^ ]+).*|\2|p' tools/$(1)/go.mod)

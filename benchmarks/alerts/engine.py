@@ -1,4 +1,4 @@
-"""Runs rule files over scrapes with Prometheus' own engine: `tools/rule-engine`, built by `make tools`."""
+"""Runs rule files over scrapes with Prometheus' own engine, which `make tools` builds."""
 
 import json
 import subprocess

@@ -44,9 +44,9 @@ class Tally:
         for attack in term.attacks:
             if attack.can_be_told:
                 paged = _first(attack, others, (PAGE,))
-                loud = _first(attack, others, (PAGE, WARNING))
-                seen = _first(attack, others, (PAGE, WARNING, INFO))
-                self.attacks.append((attack, term.size, paged, loud, seen))
+                warned = _first(attack, others, (PAGE, WARNING))
+                noticed = _first(attack, others, (PAGE, WARNING, INFO))
+                self.attacks.append((attack, term.size, paged, warned, noticed))
         for start, end in term.pixel_outages:
             if sum(term.expected[start : start + 30]) >= 20:
                 times_ = [one.start - start for one in stopped if start <= one.start < end + 30]

@@ -96,7 +96,7 @@ SPIKE = Story(
                     Firing(
                         HERE,
                         WAVE,
-                        told("1h", "73", "6.6", "10.94%", "1.066%", "12", "59"),
+                        told("1h", "73", "6.5", "10.94%", "1.066%", "12", "59"),
                     )
                 ]
             },
@@ -199,7 +199,7 @@ RAISED = Story(
             wave(600, 60, 110),
             {QUIET + 60: [Firing(HERE, MORE, "")]},
         ),
-        Case("boundary", "one and a half times the usual", wave(600, 100, 148), {QUIET + 60: []}),
+        Case("boundary", "less than one and a half times", wave(600, 100, 130), {QUIET + 60: []}),
         Case("silent", "as ever", wave(600, 40, 40, 6), {QUIET + 60: [], QUIET + 300: []}),
     ),
 )
@@ -315,8 +315,8 @@ SURGE = Story(
         ),
         Case(
             "boundary",
-            "exactly three times",
-            flagged(600, (30, 72), (90, 4)),
+            "a little less than three times",
+            flagged(600, (30, 72), (88, 4)),
             {(72 + 2) * 60: []},
             STEP,
         ),

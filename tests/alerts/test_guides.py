@@ -1,11 +1,16 @@
 """What guides other than the runbook say about alerts, and what their examples rely on."""
 
 import re
+from dataclasses import asdict
 from pathlib import Path
 
 import pytest
+import yaml
 
+from alerts.generate import recording
+from alerts.generate.model import Recording
 from alerts.generate.outputs import alerts
+from alerts.generate.thresholds import Thresholds
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -41,3 +46,33 @@ def test_the_readmes_example_says_what_several_exporters_of_a_key_need() -> None
 @pytest.mark.parametrize("said", ["pint was not run", "check rules --lint=all --lint-fatal"])
 def test_the_runbook_says_what_checks_the_rules_and_what_did_not(said: str) -> None:
     assert said in text("docs/runbooks/alerts.md")
+
+
+def test_the_compose_files_alertmanager_has_the_inhibition_that_is_shipped() -> None:
+    shipped = yaml.safe_load(text("alerts/alertmanager/inhibition.yaml"))
+    compose = yaml.safe_load(text("deploy/compose/alertmanager/alertmanager.yml"))
+
+    assert compose["inhibit_rules"] == shipped["inhibit_rules"]
+
+
+def test_inhibition_names_alerts_that_exist() -> None:
+    names = [alert.name for alert in alerts()]
+
+    for rule in yaml.safe_load(text("alerts/alertmanager/inhibition.yaml"))["inhibit_rules"]:
+        for matcher in (*rule["source_matchers"], *rule["target_matchers"]):
+            pattern = re.fullmatch(r'alertname =~ "(.+)"', matcher)
+            assert pattern is not None
+            for part in pattern[1].split("|") if "(" not in pattern[1] else [pattern[1]]:
+                assert any(re.fullmatch(part, name) for name in names), part
+
+
+def test_the_guide_lists_each_threshold_and_only_recording_rules_that_exist() -> None:
+    guide = text("docs/alerts.md")
+    recorded = {rule.record for group in recording.groups(Thresholds()) for rule in group.rules}
+
+    for name, value in asdict(Thresholds()).items():
+        row = next(line for line in guide.splitlines() if f"--{name.replace('_', '-')}`" in line)
+        assert f"{value:g}" in row
+    named = set(re.findall(r"`(job_\w+:\w+:\w+)`", guide))
+    assert named
+    assert named <= recorded

@@ -5,12 +5,20 @@ from pathlib import Path
 
 import pytest
 
+from alerts.generate.model import Alert
 from alerts.generate.outputs import alerts
 from exporter.metrics import catalogue
 from tests.alerts.test_outputs import RECORDED, prometheus
 
 RUNBOOK = (Path(__file__).resolve().parents[2] / "docs" / "runbooks" / "alerts.md").read_text()
-PARTS = ("**Means.**", "**Causes.**", "**Check.**", "**Do.**")
+PARTS = (
+    "**How urgent.**",
+    "**Means.**",
+    "**Causes.**",
+    "**First steps.**",
+    "**False alarms and tuning.**",
+    "**Tell.**",
+)
 
 
 def sections() -> dict[str, str]:
@@ -31,8 +39,16 @@ def test_each_heading_says_what_it_means_why_how_to_check_and_what_to_do(name: s
     places = [text.index(part) for part in PARTS]
 
     assert places == sorted(places)
-    check = text[places[2] : places[3]]
-    assert "```promql" in check or "```sh" in check
+    steps = text[places[3] : places[4]]
+    assert re.findall(r"^(\d)\. ", steps, flags=re.MULTILINE) == ["1", "2", "3"]
+    assert len(re.findall(r"^```(?:promql|sh)$", steps, flags=re.MULTILINE)) >= 2
+
+
+@pytest.mark.parametrize("alert", alerts(), ids=lambda alert: alert.name)
+def test_each_heading_says_how_urgent_it_is_by_its_severity(alert: Alert) -> None:
+    urgent = {"critical": "Critical:", "warning": "A warning:", "info": "A hint:"}
+
+    assert f"**How urgent.** {urgent[alert.severity]}" in sections()[alert.name]
 
 
 def test_each_alerts_link_leads_to_its_heading() -> None:

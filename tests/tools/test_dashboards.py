@@ -166,7 +166,7 @@ def test_grafanas_rules_run_and_are_those_that_prometheus_has_loaded(trial: Tria
 
 
 def test_no_rule_fails_and_the_recording_rules_record(trial: Trial) -> None:
-    lag = "instance_integration:isnotai_session_frontier_lag_seconds:max2m"
+    lag = "job_instance_integration:isnotai_session_frontier_lag_seconds:max"
     wait_until(
         "the first evaluation of the groups, a minute at most",
         lambda: bool(queries.instant(trial.url, lag, time.time())),
