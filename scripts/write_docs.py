@@ -5,6 +5,7 @@ arithmetic that `isnotai-exporter check` prints. All other text is kept as it is
 documents equal to what is made here.
 """
 
+import argparse
 import re
 import sys
 from collections.abc import Callable, Mapping
@@ -15,6 +16,7 @@ from exporter.commands import cost
 from exporter.metrics import catalogue
 from exporter.metrics.model import Metric
 from exporter.settings import Settings, markdown_table
+from scripts.generated import add_options, write_or_check
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -151,11 +153,13 @@ def made(text: str, tables: Mapping[str, Callable[[], str]]) -> str:
 
 
 def main() -> int:
-    for name, tables in DOCUMENTS.items():
-        path = ROOT / name
-        path.write_text(made(path.read_text("utf-8"), tables), "utf-8")
-        sys.stdout.write(f"{name}: {', '.join(tables)} made\n")
-    return 0
+    """Write the documents, or with `--check` say which are out of date; the exit code."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    add_options(parser, ROOT)
+    documents = {
+        name: made((ROOT / name).read_text("utf-8"), tables) for name, tables in DOCUMENTS.items()
+    }
+    return write_or_check(documents, parser.parse_args())
 
 
 if __name__ == "__main__":

@@ -33,7 +33,7 @@ texts = pytest.mark.parametrize("path", _named(TEXTS).values(), ids=_named(TEXTS
 def test_a_document_has_the_tables_that_the_code_makes(name: str) -> None:
     text = (ROOT / name).read_text("utf-8")
 
-    assert made(text, DOCUMENTS[name]) == text, "run .venv/bin/python scripts/write_docs.py"
+    assert made(text, DOCUMENTS[name]) == text, "run make docs"
 
 
 def test_every_metric_and_every_setting_has_its_row_in_the_readme() -> None:
@@ -202,3 +202,24 @@ def _environment(unit: str) -> Mapping[str, str]:
     """The variables of a unit, with systemd's specifiers filled in."""
     filled = unit.replace("%d", "/run/credentials/isnotai-exporter").replace("%S", "/var/lib")
     return dict(re.findall(r"^Environment=(\w+)=(.*)$", filled, re.MULTILINE))
+
+
+GLOSSARY = ROOT / "docs" / "glossary.md"
+TERMS = re.findall(r"^## (\w+)$", GLOSSARY.read_text("utf-8"), re.MULTILINE)
+PAGES = [ROOT / "README.md", *(path for path in DOCS if "docs" in path.parts and path != GLOSSARY)]
+NOT_PROSE = re.compile(
+    r"```.*?```|<!-- begin.*?<!-- end|`[^`]*`|^#.*?$|^\|.*?$|\*\*[^*]+\*\*|<[^>]+>",
+    re.DOTALL | re.MULTILINE,
+)
+LINK = re.compile(r"\[[^\]]*\]\(([^)]*)\)")
+
+
+@pytest.mark.parametrize("path", _named(PAGES).values(), ids=_named(PAGES))
+def test_a_word_of_our_own_is_linked_to_the_glossary_where_a_page_uses_it_first(path: Path) -> None:
+    prose = NOT_PROSE.sub("", path.read_text("utf-8"))
+    for term in TERMS:
+        target = f"glossary.md#{term.lower()}"
+        links = (link.start() for link in LINK.finditer(prose) if link[1].endswith(target))
+        before = LINK.sub("", prose[: next(links, len(prose))])
+        used = re.search(rf"[^\n]*\b{term}s?\b[^\n]*", before, re.IGNORECASE)
+        assert used is None, f"{term} is used before it is linked: {used[0]}"
