@@ -3,8 +3,10 @@
 import asyncio
 import signal
 import socket
+import sqlite3
+from collections.abc import Callable
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import httpx
 import pytest
@@ -20,7 +22,7 @@ from exporter.polling.frame import STUCK_GRACE_SECONDS
 from exporter.settings.load import load
 from exporter.settings.model import Settings
 from exporter.web.site import ReloadError
-from tests.e2e.running import Exporter, in_process, process
+from tests.e2e.running import Exporter, Scrape, in_process, process
 from tests.e2e.simulation import simulated
 
 KEY = "aik_v1_" + "x" * 40
@@ -351,3 +353,46 @@ async def test_a_hangup_that_would_change_tls_leaves_the_daemon_running(tmp_path
         assert "restart" in failed["error"]
         running.process.terminate()
         assert await running.ended() == 0
+
+
+async def test_damage_that_is_met_at_a_reload_lets_no_counter_fall(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    transact, harms = store.Store._transact, [0]
+
+    def harmed(self: store.Store, work: Callable[..., Any], then: Callable[..., Any]) -> Any:
+        def damaged(connection: sqlite3.Connection) -> None:
+            error = sqlite3.DatabaseError("database disk image is malformed")
+            error.sqlite_errorcode = sqlite3.SQLITE_CORRUPT
+            raise error
+
+        if not harms[0]:
+            return transact(self, work, then)
+        harms[0] -= 1
+        return transact(self, damaged, then)
+
+    monkeypatch.setattr(store.Store, "_transact", harmed)
+    async with simulated(rate=20.0) as api:
+        variables = {
+            **api.variables,
+            "ISNOTAI_STATE_PATH": str(tmp_path / "state.db"),
+            "ISNOTAI_WEB_ENABLE_LIFECYCLE": "true",
+        }
+        async with in_process(variables) as exporter:
+            last = (await exporter.until(counted)).value("isnotai_sessions_total") or 0.0
+            for _ in range(3):
+                harms[0] = 1
+                assert (await exporter.client.post("/-/reload")).status_code == 200
+                scrape = await exporter.until(lambda scrape: not harms[0])
+                value = scrape.value("isnotai_sessions_total")
+                assert value is not None
+                assert value >= last
+                last = value
+            more = await exporter.until(
+                lambda scrape: (scrape.value("isnotai_sessions_total") or 0) > last
+            )
+            assert more.value("isnotai_exporter_config_last_reload_successful") == 1
+
+
+def counted(scrape: Scrape) -> bool:
+    return (scrape.value("isnotai_sessions_total") or 0) > 0

@@ -60,6 +60,35 @@ class _Effects:
     """Fields that were out of bounds."""
 
 
+MOST_WINDOWS = 100
+"""So many windows behind holes are known; more are forgotten, and would be counted again."""
+
+
+@dataclass(slots=True)
+class _Walked:
+    """What this process has read to now, should the state be lost; times of createdAt.
+
+    to: all before it. beyond: windows, [start, end), that tails read behind holes, while a sweep
+    comes no further; the latest MOST_WINDOWS of them.
+    """
+
+    to: int = 0
+    beyond: tuple[tuple[int, int], ...] = ()
+
+    def note(self, start: int, at: int, frontier: int) -> None:
+        """A whole walk over [start, now), begun at `at`; all before the frontier had been read."""
+        start -= start % MICROSECONDS  # as its filter was written
+        to, beyond = max(frontier, self.to), list[tuple[int, int]]()
+        for window in sorted([*self.beyond, (start, at)]):
+            if window[0] <= to:
+                to = max(to, window[1])
+            elif beyond and window[0] <= beyond[-1][1]:
+                beyond[-1] = (beyond[-1][0], max(beyond[-1][1], window[1]))
+            else:
+                beyond.append(window)
+        self.to, self.beyond = to, tuple(beyond[-MOST_WINDOWS:])
+
+
 class Ledger:
     """Counts the sessions of one integration exactly once.
 
@@ -91,7 +120,7 @@ class Ledger:
         self._exemplars: dict[int, Exemplar] = {}
         self._salt = b""
         self._generation = -1
-        self._walked_to = 0
+        self._walked = _Walked()
         self._odd: set[str] = set()
         self.rules = counting
         self.state: LedgerState | None = None
@@ -227,9 +256,10 @@ class Ledger:
             )
             return after
 
+        frontier = (await self.prepare()).bounds.frontier
         await self._commit(work)
         if done.end is None:
-            self._walked_to = max(self._walked_to, at)
+            self._walked.note(coverage.start, at, frontier)
 
     async def settle_unseen(self, passes: Passes) -> None:
         """Settle, with what was last read, sessions that whole passes should have shown.
@@ -283,9 +313,15 @@ class Ledger:
             return LedgerState(row=0, first_start=self._started[0], begun=self._clock.now())
         if before.frontier is None:
             return before
-        resumed = max(before.frontier, self._walked_to)
+        resumed = max(before.frontier, self._walked.to)
         return replace(
-            before, horizon=resumed, frontier=resumed, unsettled=0, active=0, oldest=None
+            before,
+            horizon=resumed,
+            frontier=resumed,
+            unsettled=0,
+            active=0,
+            oldest=None,
+            forgotten=self._walked.beyond,
         )
 
     def _settle(

@@ -31,10 +31,20 @@ class Rules:
 
 @dataclass(frozen=True, slots=True)
 class Bounds:
-    """Where counting stands: nothing before `horizon` counts, nothing before `frontier` is new."""
+    """Where counting stands: nothing before `horizon` counts, nothing before `frontier` is new.
+
+    forgotten: windows, [start, end), where all was counted of which no id is known any more.
+    """
 
     horizon: int
     frontier: int
+    forgotten: tuple[tuple[int, int], ...] = ()
+
+    def counts(self, created: int) -> bool:
+        """Whether a session that was never seen, created then, is to be counted."""
+        if created < self.horizon:
+            return False
+        return not any(start <= created < end for start, end in self.forgotten)
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,12 +86,12 @@ def read(
     """What is known of `session` after one reading of it, made at the API's time `at`.
 
     before: what was known; None where it was never seen. Adds to `tally` what is to be counted.
-    Gives None where the session lies behind the horizon, and `before` itself where nothing changed;
-    the same reading a second time changes nothing.
+    Gives None where a session that was never seen is not to be counted, and `before` itself where
+    nothing changed; the same reading a second time changes nothing.
     """
     known = before
     if known is None:
-        if session.created < bounds.horizon:
+        if not bounds.counts(session.created):
             return None
         tally.sessions += 1
         tally.late += session.created < bounds.frontier

@@ -32,6 +32,7 @@ class LedgerState:
     counts: by name and label. started: when each of them began at 0, Unix seconds.
     minutes: sessions counted by the minute of createdAt, as far back as coverage is asked for.
     oldest: createdAt of the oldest unsettled session.
+    forgotten: what tails had read behind a hole when an earlier state was damaged; in memory only.
     """
 
     row: int
@@ -46,13 +47,14 @@ class LedgerState:
     counts: Counts = field(default_factory=dict)
     started: Counts = field(default_factory=dict)
     minutes: Mapping[int, int] = field(default_factory=dict)
+    forgotten: tuple[tuple[int, int], ...] = ()
 
     @property
     def bounds(self) -> Bounds:
         """Raises ValueError before the API's clock is known."""
         if self.horizon is None or self.frontier is None:
             raise ValueError("counting has not begun")
-        return Bounds(self.horizon, self.frontier)
+        return Bounds(self.horizon, self.frontier, self.forgotten)
 
     @property
     def reach(self) -> int:

@@ -2,6 +2,8 @@
 
 import os
 import sqlite3
+from collections.abc import Mapping
+from contextlib import suppress
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -13,7 +15,11 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from exporter.api.times import MICROSECONDS
+from exporter.api.answer import Answer
+from exporter.api.errors import StatusError
+from exporter.api.times import MICROSECONDS, parse_time
+from exporter.ledger.store import StateError
+from tests.ledger.bench import Make, add, polls
 from tests.ledger.listing import Fake
 from tests.ledger.test_exactly_once import Counting
 from tests.ledger.world import FLAGS
@@ -88,6 +94,54 @@ class Damaged(Counting):
         most = sum(it.score or 0.0 for it in again)
         assert total - total_before <= most + 0.001
         assert self.bench.state.unsettled == 0
+
+
+@pytest.mark.parametrize("again", [False, True], ids=["once", "twice"])
+def test_damage_while_a_sweep_is_stuck_loses_nothing_and_counts_nothing_twice(
+    make: Make, again: bool
+) -> None:
+    bench = make(interval=60, page_size=50, latency=0.1)
+    bench.poll()
+    for number in range(10):
+        bench.clock.advance(60)
+        add(bench, f"unread{number}")
+    poison, ask = bench.listing.now() - 300 * MICROSECONDS, bench.listing.get
+
+    async def poisoned(
+        path: str, params: Mapping[str, str] | None = None, *, resource: str
+    ) -> Answer:
+        if params and "startDate" in params and parse_time(params["startDate"]) <= poison:
+            end = params.get("endDate")
+            if end is None or parse_time(end) >= poison:
+                raise StatusError(500)
+        answer: Answer = await ask(path, params, resource=resource)
+        return answer
+
+    bench.listing.get = poisoned  # type: ignore[method-assign]
+    for number in range(25):
+        add(bench, f"tail{number}")
+        bench.clock.advance(60)
+        with suppress(StatusError):
+            bench.poll()
+    before = bench.counts()
+    # What lies behind the moment that cannot be read was counted, and what tails reached.
+    assert 25 <= before["sessions"] < 35
+
+    assert bench.store is not None
+    for _ in range(1 + again):
+        bench.store.fail = damage()
+        with pytest.raises(StateError):
+            bench.poll()
+        bench.store.fail = None
+        with suppress(StatusError):
+            bench.poll()
+        assert bench.counts() == before
+    bench.listing.get = ask  # type: ignore[method-assign]
+    polls(bench, 20)
+
+    assert bench.counts()["sessions"] == 35
+    assert bench.counts().get("gap", 0) == 0
+    assert bench.state.bounds.frontier > bench.listing.now() - 300 * MICROSECONDS
 
 
 def is_scored(it: Fake) -> bool:
