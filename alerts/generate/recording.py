@@ -241,19 +241,19 @@ def baseline() -> Group:
 
 
 def _flags() -> tuple[Recording, ...]:
-    """How often each flag is usual, by the days of the week before without the highest."""
-    days_f = "job_integration_flag_day:isnotai_session_flags:increase1d"
-    days_s = "job_integration_day:isnotai_sessions:increase1d"
-    kept_f, kept_s = FLAGS + "kept1d", SESSIONS + "kept1d"
-    usual = FLAGS + "usual_per_session"
+    """How often each flag is usual at this time of day, in a week without its highest day."""
+    days_f = "job_integration_flag_day:isnotai_session_flags:increase3h"
+    days_s = "job_integration_day:isnotai_sessions:increase3h"
+    kept_f, kept_s = FLAGS + "kept3h", SESSIONS + "kept3h"
     return (
-        _window(FLAGS, "1d"),
-        Recording(days_f, by_day(FLAGS + "increase1d", "25h", 7)),
-        Recording(days_s, by_day(SESSIONS + "increase1d", "25h", 7)),
+        _window(FLAGS, "3h"),
+        _window(SESSIONS, "3h"),
+        Recording(days_f, by_day(FLAGS + "increase3h", "23h", 7)),
+        Recording(days_s, by_day(SESSIONS + "increase3h", "23h", 7)),
         Recording(kept_s, f"sum by ({SITE}) ({days_s}) - max by ({SITE}) ({days_s})"),
         Recording(kept_f, f"sum by ({FLAG_SITE}) ({days_f}) - max by ({FLAG_SITE}) ({days_f})"),
         Recording(
-            usual,
+            FLAGS + "usual_per_session",
             f"(({kept_f} or 0 * {FLAGS}max2m) + {threshold('prior_flags')})\n"
             f"/ on ({SITE}) group_left ()\n"
             f"({kept_s} + 200 * {threshold('prior_flags')})",

@@ -140,7 +140,7 @@ and {FLAGS}evidence1h > {threshold("flag_evidence")}
 and {FLAGS}increase1h >= {threshold("min_flags")}""",
         "Flag {{ $labels.flag }} surges at {{ $labels.integration }}",
         '{{ printf "%.0f" $value }} of the [[sessions]] sessions of the last hour have the flag '
-        "{{ $labels.flag }}: more than [[ratio]] times as many as in the week before.",
+        "{{ $labels.flag }}: more than [[ratio]] times as many as at this time in the week before.",
         hold="2m",
         keep="1h",
         audience="security",
