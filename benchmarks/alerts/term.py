@@ -5,6 +5,7 @@ agent, flags that are rolled out, a new model at the vendor; and attacks, each l
 it is. All chance comes from one seed. Nothing here knows the exporter or the rules.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from math import exp, log, sqrt
 from random import Random
@@ -21,6 +22,11 @@ SIZES = (100, 400, 1_000, 5_000, 20_000, 200_000)
 Kind = Literal[
     "sudden", "weekly", "outage", "ramp", "night", "new flag", "low and slow", "first week", "weak"
 ]
+ORDER: tuple[Kind, ...] = (
+    *("sudden", "sudden", "sudden", "night", "ramp", "new flag", "outage", "low and slow"),
+    *("weak", "sudden", "night", "ramp", "low and slow", "outage", "weak"),
+)
+"""In which attacks are placed; one that would come too near to another falls away."""
 FLAGS = ("webdriver", "paste")
 NEW_FLAG = "agent_v2"
 ROLLED_OUT = "tab_switch"
@@ -151,16 +157,7 @@ def make(seed: int, *, size: int | None = None, days: int = 84, attacks: bool = 
     term = Term(size, minutes, [], [], {}, [], expected, usual, calm=calm)
     if attacks:
         planned = _plan(chance, days)
-        for kind, start, end, factor in planned:
-            for minute in range(start, min(end, minutes)):
-                if kind == "ramp":
-                    part = (minute - start) / (end - start)
-                    more = (factor - 1) * min(1.0, 1.5 * part) * usual[minute]
-                else:
-                    more = (factor - 1) * usual[minute]
-                extra[minute] = max(extra[minute], more)
-                if kind == "new flag":
-                    flagged[minute] = more
+        _overlay(planned, term, extra, flagged)
     for _ in range(max(1, days // 42)):  # a class tries an agent
         start = chance.randrange(1, days) * DAY + chance.randrange(9 * HOUR, 16 * HOUR)
         class_size = min(30.0, max(3.0, size / 100))
@@ -177,6 +174,23 @@ def make(seed: int, *, size: int | None = None, days: int = 84, attacks: bool = 
         inside = any(start < stop and begin < end for begin, stop in calm)
         term.attacks.append(Attack(kind, start, end, factor, sum(usual[start:end]), seen, inside))
     return term
+
+
+def _overlay(
+    planned: list[tuple[Kind, int, int, float]],
+    term: Term,
+    extra: list[float],
+    flagged: list[float],
+) -> None:
+    """Add what the attacks bring to `extra`, and to `flagged` where they have a flag of their own."""
+    for kind, start, end, factor in planned:
+        for minute in range(start, min(end, term.minutes)):
+            more = (factor - 1) * term.usual_bots[minute]
+            if kind == "ramp":
+                more *= min(1.0, 1.5 * (minute - start) / (end - start))
+            extra[minute] = max(extra[minute], more)
+            if kind == "new flag":
+                flagged[minute] = more
 
 
 def _plan(chance: Random, days: int) -> list[tuple[Kind, int, int, float]]:
@@ -208,41 +222,26 @@ def _plan(chance: Random, days: int) -> list[tuple[Kind, int, int, float]]:
                     "weekly", week * WEEK + weekday * DAY + at, 2 * HOUR, chance.choice((4.0, 8.0))
                 )
     place("first week", chance.randrange(1, 6) * DAY + day_time(), 3 * HOUR, factor())
-    for kind in (
-        "sudden",
-        "sudden",
-        "sudden",
-        "night",
-        "ramp",
-        "new flag",
-        "outage",
-        "low and slow",
-        "weak",
-        "sudden",
-        "night",
-        "ramp",
-        "low and slow",
-        "outage",
-        "weak",
-    ):
-        if days < 30 and chance.random() < 0.6:
-            continue
-        day = chance.randrange(2, days)
-        start = day * DAY + day_time()
-        if kind == "sudden":
-            place("sudden", start, chance.randrange(1, 7) * HOUR, factor())
-        elif kind == "night":
-            place("night", day * DAY + chance.randrange(0, 5 * HOUR), 3 * HOUR, factor())
-        elif kind == "ramp":
-            place("ramp", start, chance.randrange(6, 24) * HOUR, chance.choice((3.0, 4.0, 6.0)))
-        elif kind == "new flag":
-            place("new flag", start, 4 * HOUR, chance.choice((3.0, 6.0)))
-        elif kind == "outage":
-            place("outage", start, 3 * HOUR, factor())
-        elif kind == "weak":
-            place("weak", start, chance.randrange(2, 12) * HOUR, chance.uniform(1.4, 2.5))
-        else:
-            place("low and slow", day * DAY, chance.randrange(2, 5) * DAY, chance.uniform(1.5, 2.5))
+    makes: dict[Kind, Callable[[int], tuple[int, int, float]]] = {
+        "sudden": lambda at: (at, chance.randrange(1, 7) * HOUR, factor()),
+        "night": lambda at: (
+            at // DAY * DAY + chance.randrange(0, 5 * HOUR),
+            3 * HOUR,
+            factor(),
+        ),
+        "ramp": lambda at: (at, chance.randrange(6, 24) * HOUR, chance.choice((3.0, 4.0, 6.0))),
+        "new flag": lambda at: (at, 4 * HOUR, chance.choice((3.0, 6.0))),
+        "outage": lambda at: (at, 3 * HOUR, factor()),
+        "weak": lambda at: (at, chance.randrange(2, 12) * HOUR, chance.uniform(1.4, 2.5)),
+        "low and slow": lambda at: (
+            at // DAY * DAY,
+            chance.randrange(2, 5) * DAY,
+            chance.uniform(1.5, 2.5),
+        ),
+    }
+    for kind in ORDER:
+        if days >= 30 or chance.random() >= 0.6:
+            place(kind, *makes[kind](chance.randrange(2, days) * DAY + day_time()))
     return sorted(planned, key=lambda one: one[1])
 
 
