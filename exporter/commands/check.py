@@ -70,6 +70,7 @@ def _state(settings: Settings) -> bool:
         _say("state", "in memory: a restart counts from then on")
         return True
     try:
+        path = statefile.resolve(path)
         condition = statefile.examine(path)
     except (statefile.ForeignStateError, OSError) as error:
         problem = error.strerror if isinstance(error, OSError) else str(error)

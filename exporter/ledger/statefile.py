@@ -36,6 +36,8 @@ UPGRADES = {
 BESIDE = ("-wal", "-shm", "-journal")
 """What SQLite keeps beside a database, and would replay into another of the same name."""
 
+MOUNTS = Path("/proc/self/mountinfo")
+
 _MAGIC = b"SQLite format 3\x00"
 
 SCHEMA = """
@@ -107,8 +109,22 @@ class StateLockedError(Exception):
 Condition = Literal["absent", "ours", "damaged"]
 
 
+def resolve(path: Path) -> Path:
+    """What `path` is once every link is followed, also one to a file that is yet to be made.
+
+    All that belongs to a state (its lock, its log, a draft) lies beside the file itself.
+    """
+    return Path(os.path.realpath(path))
+
+
 def examine(path: Path) -> Condition:
     """What lies at `path`. Raises ForeignStateError, or OSError where it cannot be read."""
+    if _is_mount_point(path):
+        # What SQLite writes beside it would be lost with the container, and commits with that.
+        raise ForeignStateError(
+            f"state.path: {path} is mounted by itself: mount its folder instead, since the "
+            "state keeps other files beside it"
+        )
     try:
         if not stat.S_ISREG(path.stat().st_mode):
             # A device or a pipe; renaming a new state into its place would destroy it.
@@ -131,6 +147,19 @@ def examine(path: Path) -> Condition:
             f"state.path: {path} was written by a newer version (schema {version}, ours {VERSION})"
         )
     return "ours"
+
+
+def _is_mount_point(path: Path) -> bool:
+    """Whether something is mounted at that very file; False where the system does not tell."""
+    try:
+        mounts = MOUNTS.read_text(encoding="utf-8", errors="surrogateescape")
+    except OSError:
+        return False
+    # The fifth field, with octal escapes for white space (proc_pid_mountinfo(5)).
+    points = (line.split(" ", 5)[4] for line in mounts.splitlines() if line.count(" ") > 4)
+    return str(path) in {
+        re.sub(r"\\([0-7]{3})", lambda code: chr(int(code[1], 8)), point) for point in points
+    }
 
 
 def _application_id(head: bytes) -> int:
@@ -211,14 +240,28 @@ def set_aside(path: Path, stamp: str) -> Path:
 
 
 class FileLock:
-    """The right to write the state, held by one process; the kernel frees it when that ends."""
+    """The right to write the state, held by one process; the kernel frees it when that ends.
+
+    It is a lock on a file beside the state, which outlives a damaged state, and one on the state
+    itself, which holds whatever other names that has.
+    """
 
     def __init__(self, path: Path) -> None:
+        self._state = path
         self._path = path.with_name(f"{path.name}.lock")
         self._descriptor: int | None = None
+        self._own: int | None = None
 
     def acquire(self) -> bool:
         """Take it now. False where another process holds it. Raises OSError."""
+        if not self._acquire():
+            return False
+        if self.hold():
+            return True
+        self.release()
+        return False
+
+    def _acquire(self) -> bool:
         if self._descriptor is not None:
             return True
         descriptor = os.open(self._path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
@@ -233,7 +276,37 @@ class FileLock:
         self._descriptor = descriptor
         return True
 
+    def hold(self) -> bool:
+        """Lock the state file that is there now, if there is one. False: another process has it.
+
+        Called before SQLite opens the file: its own locks go when any descriptor of it is closed.
+        Raises OSError.
+        """
+        try:
+            descriptor = os.open(self._state, os.O_RDONLY | os.O_CLOEXEC)
+        except FileNotFoundError:
+            return True
+        if self._own is not None:
+            if os.path.samestat(os.fstat(self._own), os.fstat(descriptor)):
+                os.close(descriptor)
+                return True
+            os.close(self._own)
+            self._own = None
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.close(descriptor)
+            return False
+        except OSError:
+            os.close(descriptor)
+            raise
+        self._own = descriptor
+        return True
+
     def release(self) -> None:
+        if self._own is not None:
+            os.close(self._own)
+            self._own = None
         if self._descriptor is not None:
             os.close(self._descriptor)
             self._descriptor = None

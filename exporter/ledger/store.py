@@ -44,9 +44,9 @@ class Store:
         """When a transaction was last committed, Unix seconds."""
         self.generation = 0
         """Raised whenever a new state takes the place of a damaged one."""
-        self._path = path
+        self._path = statefile.resolve(path) if path else None
         self._now = now
-        self._lock = FileLock(path) if path else None
+        self._lock = FileLock(self._path) if self._path else None
         self._connection: sqlite3.Connection | None = None
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="state")
 
@@ -174,6 +174,8 @@ class Store:
             raise self._replace_damaged()
         if condition == "absent":
             statefile.create(path)
+            if self._lock and not self._lock.hold():
+                raise StateError("another exporter holds the state")
         connection = sqlite3.connect(path, isolation_level=None)
         try:
             connection.execute("PRAGMA journal_mode = WAL")

@@ -245,3 +245,63 @@ def test_a_lock_is_for_one_and_free_after_it_is_let_go(tmp_path: Path) -> None:
 def test_a_lock_in_a_folder_that_is_not_there_is_an_os_error(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError):
         FileLock(tmp_path / "missing" / "state.db").acquire()
+
+
+def test_a_link_leads_to_the_file_that_is_locked_and_made(tmp_path: Path) -> None:
+    """As a volume is often reached: the link is there before the file is."""
+    (tmp_path / "volume").mkdir()
+    real = tmp_path / "volume" / "state.db"
+    link = tmp_path / "state.db"
+    link.symlink_to(real)
+
+    statefile.create(statefile.resolve(link))
+
+    assert link.is_symlink()
+    assert statefile.examine(link) == "ours"
+    assert list((tmp_path / "volume").iterdir()) == [real]
+
+
+def test_two_names_of_one_file_have_one_lock(tmp_path: Path) -> None:
+    first, second, link = tmp_path / "a.db", tmp_path / "b.db", tmp_path / "c.db"
+    statefile.create(first)
+    second.hardlink_to(first)
+    link.symlink_to(first)
+    locks = [FileLock(statefile.resolve(path)) for path in (first, second, link)]
+
+    assert [lock.acquire() for lock in locks] == [True, False, False]
+    locks[0].release()
+    assert locks[1].acquire()
+    assert not locks[2].acquire()
+    locks[1].release()
+
+
+def test_the_lock_is_kept_on_the_file_that_takes_the_place_of_another(tmp_path: Path) -> None:
+    path, other = tmp_path / "state.db", tmp_path / "other.db"
+    statefile.create(path)
+    mine = FileLock(path)
+    assert mine.acquire()
+    path.unlink()
+    statefile.create(path)
+    assert mine.hold()
+    other.hardlink_to(path)
+
+    assert not FileLock(other).acquire()
+    mine.release()
+
+
+def test_a_file_that_is_mounted_alone_is_refused_with_what_to_do(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "the state.db"
+    path.touch()
+    mounts = tmp_path / "mountinfo"
+    escaped = str(path).replace(" ", "\\040")
+    mounts.write_text(f"36 35 98:0 /x {escaped} rw,noatime master:1 - ext4 /dev/root rw\n")
+    monkeypatch.setattr(statefile, "MOUNTS", mounts)
+
+    with pytest.raises(ForeignStateError, match="mounted by itself: mount its folder"):
+        statefile.examine(path)
+
+    assert statefile.examine(tmp_path / "other.db") == "absent"
+    monkeypatch.setattr(statefile, "MOUNTS", tmp_path / "nowhere")
+    assert statefile.examine(path) == "absent"
