@@ -81,7 +81,9 @@ def _header(request: Request, name: str) -> str | None:
 
 
 def _status_page(site: Site, telemetry_path: str) -> Endpoint:
-    links = (("Metrics", telemetry_path), ("Health", HEALTHY_PATH), ("Readiness", READY_PATH))
+    paths = {"Metrics": telemetry_path, "Health": HEALTHY_PATH, "Readiness": READY_PATH}
+    # Relative to the page, which a proxy may serve under a prefix.
+    links = tuple((label, path.removeprefix("/")) for label, path in paths.items())
 
     async def page(request: Request) -> Response:
         body = status_page.render(site.status(), site.health(), site.ready(), links)

@@ -16,6 +16,7 @@ from starlette.types import ASGIApp
 from exporter.web.basic_auth import BasicAuth
 from exporter.web.connections import BoundedProtocol, Listener
 from exporter.web.headers import AddedHeaders
+from exporter.web.target import AnyTarget
 from exporter.web.tls import RenewedContext, TLSFileError
 from exporter.web.webconfig import WebConfig, WebConfigError
 
@@ -62,7 +63,7 @@ class Server:
         self._webconfig = webconfig or WebConfig()
         self._sockets = list(sockets)
         guarded = BasicAuth(app, lambda: self._webconfig.users)
-        self._app = AddedHeaders(guarded, lambda: self._webconfig.headers)
+        self._app = AnyTarget(AddedHeaders(guarded, lambda: self._webconfig.headers))
 
     @property
     def port(self) -> int:

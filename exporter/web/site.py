@@ -26,7 +26,7 @@ class Health:
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """A link of the status page. `href` is a path of this server or an https address."""
+    """A link of the status page. `href` is relative to the page, or an https address."""
 
     label: str
     href: str

@@ -2,9 +2,11 @@
 
 import asyncio
 import gzip
+import re
 from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
 from typing import cast
+from urllib.parse import urljoin
 
 import httpx
 import pytest
@@ -115,7 +117,20 @@ async def test_the_telemetry_path_is_where_the_settings_put_it(site: FakeSite) -
     async with client_of(create_app(site, telemetry_path="/probe/metrics")) as client:
         assert (await client.get("/probe/metrics")).headers["content-type"] == TEXT
         assert (await client.get("/metrics")).status_code == 404
-        assert 'href="/probe/metrics"' in (await client.get("/")).text
+        assert 'href="probe/metrics"' in (await client.get("/")).text
+
+
+async def test_the_pages_links_stay_below_the_prefix_under_which_a_proxy_serves_it(
+    app: ASGIApp,
+) -> None:
+    async with client_of(app) as client:
+        page = (await client.get("/")).text
+        links = re.findall(r'href="([^"]*)"', page)
+        own = [urljoin("https://host/tools/isnotai/", link) for link in links if ":" not in link]
+
+        assert own == [
+            f"https://host/tools/isnotai/{path}" for path in ("metrics", "-/healthy", "-/ready")
+        ]
 
 
 async def test_metrics_at_the_root_take_the_place_of_the_status_page(site: FakeSite) -> None:

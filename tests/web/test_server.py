@@ -87,6 +87,37 @@ async def test_http_1_0_and_no_host_are_served(app: ASGIApp) -> None:
         assert answer.endswith(b"\r\n\r\nhealthy\n")
 
 
+@pytest.mark.parametrize(
+    ("target", "status"),
+    [
+        ("http://127.0.0.1/-/healthy", 200),
+        ("HTTP://other.example:8080/-/healthy?a=b", 200),
+        ("http://other.example/%2D/healthy", 200),
+        ("http://other.example", 200),
+        ("http://other.example/elsewhere", 404),
+        ("ftp://other.example/-/healthy", 404),
+        ("//-/healthy", 404),
+        ("*", 404),
+    ],
+)
+async def test_a_target_in_absolute_form_is_answered_by_its_path(
+    app: ASGIApp, target: str, status: int
+) -> None:
+    async with serving(app) as server, connection(server) as (reader, writer):
+        writer.write(f"GET {target} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n".encode())
+        assert (await until_closed(reader)).startswith(f"HTTP/1.1 {status} ".encode())
+
+
+async def test_a_target_in_absolute_form_is_no_way_round_the_password(app: ASGIApp) -> None:
+    users = MappingProxyType({"a": bcrypt.hashpw(b"b", bcrypt.gensalt(4)).decode()})
+    async with (
+        serving(app, WebConfig(users=users)) as server,
+        connection(server) as (reader, writer),
+    ):
+        writer.write(b"GET http://x/metrics HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+        assert (await until_closed(reader)).startswith(b"HTTP/1.1 401 ")
+
+
 async def test_garbage_is_answered_400_and_dropped(app: ASGIApp) -> None:
     async with serving(app) as server:
         async with connection(server) as (reader, writer):
