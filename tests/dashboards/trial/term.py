@@ -249,6 +249,7 @@ class _Exporter:
     def _own(self) -> Iterator[Reading]:
         yield Reading(catalogue.EXPORTER_BUILD_INFO, 1.0, (VERSION, "simulated"))
         yield Reading(catalogue.EXPORTER_RELOAD_OK, 1.0)
+        yield Reading(catalogue.EXPORTER_LOG_LINES_DROPPED, 0.0)
         if self._store.last_commit is not None:
             yield Reading(catalogue.EXPORTER_LAST_COMMIT, self._store.last_commit)
         yield from self._dropped.readings()
