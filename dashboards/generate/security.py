@@ -1,6 +1,8 @@
 """*Not AI · Security overview*: is there a wave of AI agents, where, since when, and is it over."""
 
 from alerts.generate.model import RUNBOOKS
+from alerts.generate.recording import BOTS as RECORDED_BOTS
+from alerts.generate.recording import EVIDENCE, EXPECTED, threshold
 from dashboards.generate.panels import (
     BLUE,
     COUNT,
@@ -60,13 +62,12 @@ ALERTS = (
     'ALERTS{alertname=~"NotAI.+",cluster=~"$cluster",namespace=~"$namespace",job=~"$job",'
     'integration=~"$integration"}'
 )
-_RULE = "job_integration:isnotai_bot_sessions:"
-"""What the alerts' recording rules are called: these panels show the alerts' own numbers."""
 
 
 def _recorded(name: str) -> str:
+    """What the alerts' recording rules made of the chosen sites: the alerts' own numbers."""
     selector = OF_INTEGRATION.replace('instance=~"$instance",', "")
-    return f"{_RULE}{name}{{{selector}}}"
+    return f"{name}{{{selector}}}"
 
 
 _NOW = Row(
@@ -204,26 +205,36 @@ _ALERTING = Row(
     (
         lines(
             "Bots of the hour, and what is usual",
-            "Bots in the hour before each moment, and how many the alerts expect at this time of "
-            "day by the week before; all chosen integrations together.",
+            "Bots in the hour before each moment, how many the alerts expect at this time of day "
+            "by the week before, and from how many on one pages; all chosen together.",
             "short",
-            Query(f"sum ({site(_recorded('increase1h'))})", "bots", VERMILLION),
-            Query(f"sum ({site(_recorded('expected1h'))})", "usual", GREY, dashed=True),
+            Query(f"sum ({site(_recorded(f'{RECORDED_BOTS}increase1h'))})", "bots", VERMILLION),
+            Query(f"sum ({site(_recorded(f'{EXPECTED}1h'))})", "usual", GREY, dashed=True),
+            Query(
+                f"{threshold('page_ratio')} * sum ({site(_recorded(f'{EXPECTED}1h'))})",
+                "pages from here, if no chance",
+                ORANGE,
+                dashed=True,
+            ),
             width=8,
             empty=_NO_RULES,
         ),
         lines(
             "Evidence against chance",
             "How surely the bots of the last hour are more than usual, of the ten integrations "
-            "with most bots in the range shown; an alert is raised from the line at 12 on.",
+            "with most bots in the range shown; from the dashed line on an alert is raised.",
             "none",
             Query(
-                f"{site(_recorded('evidence1h'))} {TOP_INTEGRATIONS}",
+                f"{site(_recorded(f'{EVIDENCE}1h'))} {TOP_INTEGRATIONS}",
                 "{{integration}}",
             ),
+            Query(
+                f"max ({threshold('page_evidence', bare=True)})",
+                "an alert's threshold",
+                ORANGE,
+                dashed=True,
+            ),
             width=8,
-            steps=((None, BLUE), (12, VERMILLION)),
-            steps_drawn=True,
             decimals=1,
             empty="nothing is above what is usual, or the recording rules are not loaded",
             links=(_OPEN_LINE,),

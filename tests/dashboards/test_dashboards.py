@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from alerts.generate.model import RUNBOOKS
 from alerts.generate.outputs import alerts
@@ -19,6 +20,7 @@ from exporter.collect import registry
 from exporter.metrics import catalogue
 
 FOLDER = Path(__file__).resolve().parents[2] / "dashboards" / "grafana"
+RECORDING = FOLDER.parents[1] / "alerts" / "prometheus" / "recording.yaml"
 RESOURCES = FOLDER.with_name("grafana-v2")
 NAMES = sorted(files())
 UNITS = {
@@ -419,3 +421,20 @@ def test_the_clock_skew_keeps_its_sign_among_the_ten_largest_either_way() -> Non
     (target,) = titled("notai-exporter.json", "Clock skew")["targets"]
 
     assert re.match(r"max by \(instance, integration\) \(.+\) and topk\(10, abs\(", target["expr"])
+
+
+def test_what_the_rules_record_is_called_as_they_call_it() -> None:
+    recorded = {
+        rule["record"]
+        for group in yaml.safe_load(RECORDING.read_text())["groups"]
+        for rule in group["rules"]
+    }
+    asked = {
+        name
+        for board_name in NAMES
+        for expr in expressions(board_name)
+        for name in re.findall(r"\b(?:job_\w+|isnotai):[\w:]+", expr)
+    }
+
+    assert len(asked) >= 4
+    assert asked <= recorded

@@ -12,10 +12,11 @@ ROOT = Path(__file__).resolve().parents[2]
 PREVIEWS = ROOT / "previews"
 
 
+@pytest.mark.parametrize("theme", ["dark", "light"])
 @pytest.mark.parametrize("name", sorted(files()))
-def test_each_dashboard_has_a_picture(name: str) -> None:
+def test_each_dashboard_has_a_picture(name: str, theme: str) -> None:
     short = name.removeprefix("notai-").removesuffix(".json")
-    picture = (ROOT / "docs" / "images" / f"dashboard-{short}.png").read_bytes()
+    picture = (ROOT / "docs" / "images" / f"dashboard-{short}-{theme}.png").read_bytes()
 
     assert picture.startswith(b"\x89PNG")
     assert int.from_bytes(picture[16:20]) == 1600

@@ -37,7 +37,7 @@ ASKED = [
     asked
     for board in BOARDS
     for asked in queries.queries_of(board)
-    if not re.search(r"\bALERTS\{|\bjob_integration:", asked.target["expr"])
+    if not re.search(r"\bALERTS\{|\bjob_integration:|\bisnotai:", asked.target["expr"])
 ]
 """Without what rules make: an alert need not fire, and some records look back a day."""
 RULE_FILES = tuple(
@@ -121,7 +121,7 @@ def _scrapes(url: str) -> float:
 
 
 def answer(trial: Trial, asked: Asked) -> list[queries.Series]:
-    """What the panel gets, with All chosen. It all lasts a minute, so it is looked at each second."""
+    """What the panel gets, with All chosen. All lasts a minute, so it is looked at each second."""
     expr = queries.filled_in(asked.target["expr"], "10s").replace(":1m]", ":1s]")
     if asked.target["instant"]:
         return queries.instant(trial.url, expr, trial.at)
