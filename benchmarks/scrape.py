@@ -24,8 +24,8 @@ from exporter.metrics.snapshot import Group, Snapshot, build
 from exporter.publish.exposition import Exposition, Renderer, runtime_registry
 from exporter.web.address import bind
 from exporter.web.app import create_app
+from exporter.web.backend import Health, Status
 from exporter.web.server import Server
-from exporter.web.site import Health, Status
 
 STARTED = 1_790_000_000.0
 TEXT = "Accept: text/plain;version=0.0.4\r\n"

@@ -34,8 +34,8 @@ from exporter.settings.model import Settings, WebSettings
 from exporter.web import webconfig
 from exporter.web.address import bind
 from exporter.web.app import create_app
+from exporter.web.backend import Health, ReloadError, Status
 from exporter.web.server import Server
-from exporter.web.site import Health, ReloadError, Status
 from exporter.web.status import StatusSource
 
 if TYPE_CHECKING:

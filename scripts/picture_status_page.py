@@ -12,7 +12,7 @@ import tempfile
 from pathlib import Path
 
 from exporter.web import status_page
-from exporter.web.site import Health, IntegrationStatus, ResourceStatus, Status
+from exporter.web.backend import Health, IntegrationStatus, ResourceStatus, Status
 from exporter.web.status import VENDOR_LINKS
 
 NOW = 1_790_000_000.0

@@ -21,7 +21,7 @@ from exporter.ledger.statefile import FileLock
 from exporter.polling.frame import STUCK_GRACE_SECONDS
 from exporter.settings.load import load
 from exporter.settings.model import Settings
-from exporter.web.site import ReloadError
+from exporter.web.backend import ReloadError
 from tests.e2e.running import Exporter, Scrape, in_process, process
 from tests.e2e.simulation import simulated
 

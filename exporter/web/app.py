@@ -15,7 +15,7 @@ from starlette.types import ASGIApp
 
 from exporter.publish.exposition import CONTENT_TYPES
 from exporter.web import negotiation, status_page
-from exporter.web.site import Health, ReloadError, Site
+from exporter.web.backend import Backend, Health, ReloadError
 
 HEALTHY_PATH = "/-/healthy"
 READY_PATH = "/-/ready"
@@ -31,12 +31,12 @@ Endpoint = Callable[[Request], Awaitable[Response]]
 
 
 def create_app(
-    site: Site,
+    backend: Backend,
     telemetry_path: str = "/metrics",
     enable_lifecycle: bool = False,
     reload_timeout: float = RELOAD_TIMEOUT,
 ) -> ASGIApp:
-    """The application over `site`.
+    """The application over `backend`.
 
     telemetry_path: where the metrics are; `/` takes the place of the status page.
     enable_lifecycle: whether `POST /-/reload` is obeyed.
@@ -46,11 +46,11 @@ def create_app(
     if not telemetry_path.startswith("/") or telemetry_path.startswith("/-/"):
         raise ValueError(f"the telemetry path {telemetry_path!r} is not a free path from /")
     routes = [
-        Route(telemetry_path, _telemetry(site), methods=["GET"]),
-        Route(HEALTHY_PATH, _verdict(site.health, "healthy"), methods=["GET"]),
-        Route(READY_PATH, _verdict(site.ready, "ready"), methods=["GET"]),
-        Route(RELOAD_PATH, _reload(site, enable_lifecycle, reload_timeout), methods=["POST"]),
-        Route("/", _status_page(site, telemetry_path), methods=["GET"]),
+        Route(telemetry_path, _telemetry(backend), methods=["GET"]),
+        Route(HEALTHY_PATH, _verdict(backend.health, "healthy"), methods=["GET"]),
+        Route(READY_PATH, _verdict(backend.ready, "ready"), methods=["GET"]),
+        Route(RELOAD_PATH, _reload(backend, enable_lifecycle, reload_timeout), methods=["POST"]),
+        Route("/", _status_page(backend, telemetry_path), methods=["GET"]),
     ]
     app = Starlette(routes=routes)
     # A redirect would be to whatever host the request claims to be for.
@@ -58,9 +58,9 @@ def create_app(
     return app
 
 
-def _telemetry(site: Site) -> Endpoint:
+def _telemetry(backend: Backend) -> Endpoint:
     async def telemetry(request: Request) -> Response:
-        exposition = site.exposition
+        exposition = backend.exposition
         if exposition is None:
             return _text("There is no snapshot yet; ask again in a second.\n", 503)
         face, gzipped = negotiation.choose(
@@ -80,13 +80,13 @@ def _header(request: Request, name: str) -> str | None:
     return ", ".join(lines) if lines else None
 
 
-def _status_page(site: Site, telemetry_path: str) -> Endpoint:
+def _status_page(backend: Backend, telemetry_path: str) -> Endpoint:
     paths = {"Metrics": telemetry_path, "Health": HEALTHY_PATH, "Readiness": READY_PATH}
     # Relative to the page, which a proxy may serve under a prefix.
     links = tuple((label, path.removeprefix("/")) for label, path in paths.items())
 
     async def page(request: Request) -> Response:
-        body = status_page.render(site.status(), site.health(), site.ready(), links)
+        body = status_page.render(backend.status(), backend.health(), backend.ready(), links)
         headers = {**_FRESH, **status_page.SECURITY_HEADERS}
         return HTMLResponse(body, headers=headers)
 
@@ -103,13 +103,13 @@ def _verdict(ask: Callable[[], Health], word: str) -> Endpoint:
     return verdict
 
 
-def _reload(site: Site, enabled: bool, timeout: float) -> Endpoint:
+def _reload(backend: Backend, enabled: bool, timeout: float) -> Endpoint:
     async def reload(request: Request) -> Response:
         if not enabled:
             return _text("Reloading over HTTP is off; --web.enable-lifecycle turns it on.\n", 403)
         try:
             async with asyncio.timeout(timeout):
-                await site.reload()
+                await backend.reload()
         except ReloadError as error:
             return _text(f"The settings were not reloaded: {error}\n", 500)
         except TimeoutError:

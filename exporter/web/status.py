@@ -5,7 +5,7 @@ from exporter.clock import Clock
 from exporter.pipeline import Pipeline
 from exporter.pipelines import Pipelines
 from exporter.polling.frame import Poller
-from exporter.web.site import (
+from exporter.web.backend import (
     Health,
     IntegrationStatus,
     KeyState,

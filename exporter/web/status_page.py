@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from html import escape
 
-from exporter.web.site import Health, IntegrationStatus, KeyState, Link, ResourceStatus, Status
+from exporter.web.backend import Health, IntegrationStatus, KeyState, Link, ResourceStatus, Status
 
 _STYLE = """
 :root { color-scheme: light dark; --ink: #1c2330; --soft: #5b6577; --line: #dde2ea;

@@ -14,7 +14,7 @@ from exporter.commands.healthcheck import Target, problem_at, target_of
 from exporter.settings.model import WebSettings
 from exporter.web import webconfig
 from exporter.web.app import create_app
-from exporter.web.site import Health
+from exporter.web.backend import Health
 from tests.web.conftest import FakeSite, serving
 
 PASSWORD_HASH = "$2b$04$" + "x" * 53

@@ -14,8 +14,8 @@ from exporter.metrics.snapshot import Group, build
 from exporter.publish.exposition import Exposition, Renderer
 from exporter.web.address import bind
 from exporter.web.app import create_app
+from exporter.web.backend import Health, ReloadError, Status
 from exporter.web.server import Server
-from exporter.web.site import Health, ReloadError, Status
 from exporter.web.webconfig import WebConfig
 
 NOW = 1_790_000_000.0

@@ -15,7 +15,7 @@ from prometheus_client.openmetrics import parser as openmetrics_parser
 from starlette.types import ASGIApp
 
 from exporter.web.app import create_app
-from exporter.web.site import Health
+from exporter.web.backend import Health
 from tests.web.conftest import FakeSite, serving
 
 # prometheus-client leaves this one untyped.

@@ -8,7 +8,7 @@ from html.parser import HTMLParser
 import pytest
 
 from exporter.web import status_page
-from exporter.web.site import Health, IntegrationStatus, Link, ResourceStatus, Status
+from exporter.web.backend import Health, IntegrationStatus, Link, ResourceStatus, Status
 
 NOW = 1_790_000_000.0
 LINKS = (("Metrics", "/metrics"),)

@@ -84,7 +84,7 @@ class Status:
     series: int | None = None
 
 
-class Site(Protocol):
+class Backend(Protocol):
     """The daemon, as the HTTP side sees it."""
 
     @property
