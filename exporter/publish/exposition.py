@@ -2,7 +2,7 @@
 
 Four bodies are made once a snapshot: the text format 0.0.4 and OpenMetrics 1.0.0, each plain and
 gzipped, written by prometheus-client's own code, with its `process_*` and `python_*` added. The
-two faces hold the same samples; only OpenMetrics carries `_created` and exemplars. Nothing here
+two formats hold the same samples; only OpenMetrics carries `_created` and exemplars. Nothing here
 knows HTTP, and nothing is rendered while a scrape waits.
 """
 
@@ -26,9 +26,9 @@ from exporter.metrics.model import Exemplar, Histogram, Metric
 from exporter.metrics.snapshot import Family, Point, Snapshot
 from exporter.publish.text import utf8
 
-Face = Literal["text", "openmetrics"]
+Format = Literal["text", "openmetrics"]
 
-CONTENT_TYPES: dict[Face, str] = {
+CONTENT_TYPES: dict[Format, str] = {
     "text": "text/plain; version=0.0.4; charset=utf-8",
     "openmetrics": "application/openmetrics-text; version=1.0.0; charset=utf-8",
 }
@@ -61,8 +61,8 @@ class Exposition:
     openmetrics_gzip: bytes
     taken: float
 
-    def body(self, face: Face, gzipped: bool) -> bytes:
-        if face == "openmetrics":
+    def body(self, form: Format, gzipped: bool) -> bytes:
+        if form == "openmetrics":
             return self.openmetrics_gzip if gzipped else self.openmetrics
         return self.text_gzip if gzipped else self.text
 

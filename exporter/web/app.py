@@ -63,13 +63,13 @@ def _telemetry(backend: Backend) -> Endpoint:
         exposition = backend.exposition
         if exposition is None:
             return _text("There is no snapshot yet; ask again in a second.\n", 503)
-        face, gzipped = negotiation.choose(
+        form, gzipped = negotiation.choose(
             _header(request, "accept"), _header(request, "accept-encoding")
         )
-        headers = {"Content-Type": CONTENT_TYPES[face], "Vary": "Accept, Accept-Encoding"}
+        headers = {"Content-Type": CONTENT_TYPES[form], "Vary": "Accept, Accept-Encoding"}
         if gzipped:
             headers["Content-Encoding"] = "gzip"
-        return Response(exposition.body(face, gzipped), headers={**headers, **_FRESH})
+        return Response(exposition.body(form, gzipped), headers={**headers, **_FRESH})
 
     return telemetry
 

@@ -1,4 +1,4 @@
-"""Content negotiation: which face of /metrics a request gets, and whether gzipped.
+"""Content negotiation: which form of /metrics a request gets, and whether gzipped.
 
 As much of RFC 9110, 12.5 as the two media types need. It never refuses: whoever asks for something
 else, or in a way that cannot be read, gets the text format uncompressed.
@@ -7,16 +7,16 @@ else, or in a way that cannot be read, gets the text format uncompressed.
 import re
 from collections.abc import Iterator
 
-from exporter.publish.exposition import Face
+from exporter.publish.exposition import Format
 
 # A header longer than this is nobody's honest Accept (Prometheus sends some 300 characters).
 _LONGEST = 4096
 
 _QUALITY = re.compile(r"0(\.[0-9]*)?|1(\.0*)?", re.ASCII)
 
-# What asks for which face, and in which version. OpenMetrics wants to be named: wildcards are what
+# What asks for which form, and in which version. OpenMetrics wants to be named: wildcards are what
 # curl and browsers send, who want text. Its draft 0.0.1 is not spoken.
-_FACES: dict[str, tuple[Face, str]] = {
+_FORMATS: dict[str, tuple[Format, str]] = {
     "application/openmetrics-text": ("openmetrics", "1.0.0"),
     "text/plain": ("text", "0.0.4"),
     "text/*": ("text", "0.0.4"),
@@ -24,16 +24,16 @@ _FACES: dict[str, tuple[Face, str]] = {
 }
 
 
-def choose(accept: str | None, accept_encoding: str | None) -> tuple[Face, bool]:
-    """The face to serve, and True where it is to be gzipped. Never raises.
+def choose(accept: str | None, accept_encoding: str | None) -> tuple[Format, bool]:
+    """The form to serve, and True where it is to be gzipped. Never raises.
 
     Of what is wanted equally, a type that is named beats a wildcard, and the first beats the rest.
     gzip is used where it is named, or let in by `*`, and as welcome as the bytes as they are.
     """
-    wanted: list[tuple[float, bool, Face]] = [(0.0, True, "text")]
+    wanted: list[tuple[float, bool, Format]] = [(0.0, True, "text")]
     for name, version, quality in _elements(accept):
-        if (face := _FACES.get(name)) and version in ("", face[1]):
-            wanted.append((quality, "*" not in name, face[0]))
+        if (form := _FORMATS.get(name)) and version in ("", form[1]):
+            wanted.append((quality, "*" not in name, form[0]))
     codings = {name: quality for name, _, quality in _elements(accept_encoding)}
     gzip = codings.get("gzip", codings.get("x-gzip", codings.get("*", 0.0)))
     gzipped = gzip > 0 and gzip >= codings.get("identity", 0.0)

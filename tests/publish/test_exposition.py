@@ -1,4 +1,4 @@
-"""What the exposition promises: two faces with the same samples, in formats that parsers read."""
+"""What the exposition promises: two formats with the same samples, in formats that parsers read."""
 
 import gzip
 import math
@@ -270,12 +270,12 @@ def test_any_label_value_survives_and_both_faces_agree(flags: list[str]) -> None
     exposition = render(
         *(Reading(catalogue.SESSION_FLAGS, 1.0, (flag,), CREATED) for flag in flags)
     )
-    faces = (
+    formats = (
         parse_text(exposition.text.decode("utf-8")),
         parse_openmetrics(exposition.openmetrics.decode("utf-8")),
     )
     expected = sorted(flag.encode("utf-8", "backslashreplace").decode() for flag in flags)
-    for families in faces:
+    for families in formats:
         values = [
             dict(labels)["flag"]
             for name, labels, _ in samples(families)

@@ -24,7 +24,7 @@ BARE = Status("1.2.3", "abc1234", NOW - 3600, NOW, ())
 
 
 def exposition() -> Exposition:
-    """A small exposition whose faces differ."""
+    """A small exposition whose formats differ."""
     readings = [
         Reading(catalogue.SESSIONS, 7.0, created=NOW - 60),
         Reading(

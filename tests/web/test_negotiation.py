@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exporter.publish.exposition import Face
+from exporter.publish.exposition import Format
 from exporter.web.negotiation import choose
 
 PROMETHEUS_3 = (
@@ -23,7 +23,7 @@ PROMETHEUS_2 = (
 PROMETHEUS_TEXT_ONLY = "text/plain;version=0.0.4;q=0.3,*/*;q=0.2"
 BROWSER = "text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,*/*;q=0.8"
 
-FACES: list[tuple[str | None, Face]] = [
+FORMATS: list[tuple[str | None, Format]] = [
     # who scrapes
     (PROMETHEUS_3, "openmetrics"),
     (PROMETHEUS_3_NATIVE_HISTOGRAMS, "openmetrics"),
@@ -128,9 +128,9 @@ CODINGS = [
 ]
 
 
-@pytest.mark.parametrize(("accept", "face"), FACES)
-def test_an_accept_header_gets_the_face_it_asks_for(accept: str | None, face: Face) -> None:
-    assert choose(accept, None) == (face, False)
+@pytest.mark.parametrize(("accept", "form"), FORMATS)
+def test_an_accept_header_gets_the_face_it_asks_for(accept: str | None, form: Format) -> None:
+    assert choose(accept, None) == (form, False)
 
 
 @pytest.mark.parametrize(("accept_encoding", "gzipped"), CODINGS)
@@ -172,8 +172,8 @@ pieces = st.lists(
 
 @given(header_text | pieces, header_text | pieces)
 def test_no_header_raises(accept: str, accept_encoding: str) -> None:
-    face, gzipped = choose(accept, accept_encoding)
-    assert face in ("text", "openmetrics")
+    form, gzipped = choose(accept, accept_encoding)
+    assert form in ("text", "openmetrics")
     assert gzipped in (True, False)
 
 
@@ -183,9 +183,9 @@ qualities = st.integers(0, 1000).map(lambda thousandths: thousandths / 1000)
 @given(qualities, qualities, st.booleans())
 def test_the_better_liked_face_is_served(text: float, openmetrics: float, swap: bool) -> None:
     elements = [f"text/plain;q={text:.3f}", f"application/openmetrics-text;q={openmetrics:.3f}"]
-    face, _ = choose(",".join(reversed(elements) if swap else elements), None)
+    form, _ = choose(",".join(reversed(elements) if swap else elements), None)
     if text != openmetrics:
-        assert face == ("text" if text > openmetrics else "openmetrics")
+        assert form == ("text" if text > openmetrics else "openmetrics")
 
 
 @given(pieces, pieces)
@@ -193,8 +193,8 @@ def test_upper_and_lower_case_are_the_same(accept: str, accept_encoding: str) ->
     assert choose(accept, accept_encoding) == choose(accept.upper(), accept_encoding.upper())
 
 
-@pytest.mark.parametrize(("accept", "face"), FACES)
-def test_spaces_round_the_marks_change_nothing(accept: str | None, face: Face) -> None:
+@pytest.mark.parametrize(("accept", "form"), FORMATS)
+def test_spaces_round_the_marks_change_nothing(accept: str | None, form: Format) -> None:
     if accept is not None:
         spaced = accept[:4000].replace(",", " , ").replace(";", "  ; ")
         assert choose(spaced[:4096], None)[0] == choose(accept[:4000], None)[0]
