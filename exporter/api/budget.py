@@ -132,13 +132,13 @@ class Budget:
 
     def _next(self, now: float) -> _Waiting:
         """Whose turn it is, of those who wait."""
-        firsts = [it for it in self._waiting if it.resource == FIRST]
+        sessions = [it for it in self._waiting if it.resource == FIRST]
         others = [it for it in self._waiting if it.resource != FIRST]
-        tired = [it for it in others if now - it.since >= PATIENCE_SECONDS]
-        if firsts and (self._overtaken or not tired):
-            return firsts[0]
-        # Of those who are tired, the one whose resource has gone without for longest.
-        return min(tired or others, key=lambda it: self._turns.get(it.resource, 0))
+        long_waiting = [it for it in others if now - it.since >= PATIENCE_SECONDS]
+        if sessions and (self._overtaken or not long_waiting):
+            return sessions[0]
+        # Of those who have waited long, the one whose resource has gone without for longest.
+        return min(long_waiting or others, key=lambda it: self._turns.get(it.resource, 0))
 
     def _size(self) -> tuple[int, float]:
         """So many requests, in so many seconds."""
