@@ -144,9 +144,9 @@ class Poller:
         Where values are to go before the next poll can renew them, they stay until that is late.
         """
         age = self._clock.monotonic() - read_at
-        hasty = self.stale_after < self.interval
+        stale_before_next = self.stale_after < self.interval
         in_time = self.state.up and age <= self.interval + STUCK_GRACE_SECONDS
-        return age <= self.stale_after or (hasty and in_time)
+        return age <= self.stale_after or (stale_before_next and in_time)
 
     def fresh_part(self, name: str) -> bool:
         """Whether that part was read, and may still be shown."""
