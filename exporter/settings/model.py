@@ -18,6 +18,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 from exporter.settings.values import (
     Address,
     BaseUrl,
+    Count,
     Duration,
     FilePath,
     Globs,
@@ -31,10 +32,9 @@ from exporter.settings.values import (
     PositiveDuration,
     Scale,
     Share,
+    Switch,
     VariableName,
-    Whole,
     Windows,
-    YesNo,
     split_address,
 )
 
@@ -80,7 +80,7 @@ class WebSettings(Section):
     config_file: Annotated[FilePath | None, Doc(aliases=("web.config.file",))] = Field(
         default=None, description="TLS and basic auth, in the Prometheus web-config file format"
     )
-    enable_lifecycle: YesNo = Field(default=False, description="allow POST /-/reload")
+    enable_lifecycle: Switch = Field(default=False, description="allow POST /-/reload")
 
     @property
     def host(self) -> str:
@@ -174,7 +174,9 @@ class SessionsSettings(Section):
     settle_after: PositiveDuration = Field(
         default=900.0, description="a session is settled by this age at the latest"
     )
-    exemplars: YesNo = Field(default=False, description="session ids as exemplars of the bot score")
+    exemplars: Switch = Field(
+        default=False, description="session ids as exemplars of the bot score"
+    )
     bot_threshold: Share = Field(
         default=0.7, description="from this bot score on, a session is a bot"
     )
@@ -183,7 +185,7 @@ class SessionsSettings(Section):
         description="what a certain bot's botScore is, 1 as documented, or 100; "
         "`bot_threshold` is a part of it",
     )
-    max_flags: Whole = Field(
+    max_flags: Count = Field(
         default=100, description='further detection flags count as flag="other"'
     )
 
@@ -193,7 +195,7 @@ class BudgetSettings(Section):
         default=0.25,
         description="part of the tier's requests/minute that all replicas together may spend",
     )
-    replicas: Whole = Field(
+    replicas: Count = Field(
         default=1, description="how many exporters share the key; each spends share / replicas"
     )
 

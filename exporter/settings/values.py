@@ -237,16 +237,16 @@ PositiveDuration = Annotated[_Seconds, Field(gt=0)]
 Interval = Annotated[_Seconds, _checked(_interval)]
 Overlap = Annotated[_Seconds, _checked(_overlap)]
 Share = Annotated[_Number, _checked(_share)]
-Whole = Annotated[int, Field(ge=1), BeforeValidator(_not_bool)]
+Count = Annotated[int, Field(ge=1), BeforeValidator(_not_bool)]
 Scale = Annotated[int, _checked(_scale), BeforeValidator(_not_bool)]
-YesNo = bool
+Switch = bool
 Level = Annotated[Literal["debug", "info", "warning", "error"], BeforeValidator(_lower)]
 # NoDecode: split here, at commas; pydantic-settings would want JSON in the variable.
 Windows = Annotated[
     tuple[str, ...], NoDecode, BeforeValidator(_comma_separated), _checked(_windows)
 ]
 Globs = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_comma_separated), _checked(_globs)]
-Limits = Annotated[dict[str, Whole], NoDecode, BeforeValidator(_limits), _checked(_limit_names)]
+Limits = Annotated[dict[str, Count], NoDecode, BeforeValidator(_limits), _checked(_limit_names)]
 BaseUrl = Annotated[str, _checked(_base_url)]
 Address = Annotated[str, _checked(_address)]
 MetricsPath = Annotated[str, _checked(_metrics_path)]
