@@ -150,14 +150,19 @@ class Client:
         while True:
             try:
                 return await self._try(path, params or {}, resource)
-            except (StatusError, RequestTimeoutError, UnreachableError, UnreadableBodyError) as no:
-                if isinstance(no, StatusError) and not self._retry.retryable(no.status):
+            except (
+                StatusError,
+                RequestTimeoutError,
+                UnreachableError,
+                UnreadableBodyError,
+            ) as error:
+                if isinstance(error, StatusError) and not self._retry.retryable(error.status):
                     raise
                 if retry + 1 >= self._retry.attempts:
                     raise
                 if self.budget.held_for > self._retry.patience:
                     pause = self.budget.held_for
-                    raise ThrottledError(f"the API asked for a pause of {pause:.0f} s") from no
+                    raise ThrottledError(f"the API asked for a pause of {pause:.0f} s") from error
                 await self._clock.sleep(self._retry.backoff(retry))
                 retry += 1
 
