@@ -211,7 +211,7 @@ class Client:
                 return await self._try(path, params, resource)
             raise KeyRefusedError("the API refused the key")
         if key is not None and (200 <= reply.status <= 299 or _tier(reply.headers)):
-            self.gate.taken()
+            self.gate.accepted()
         if not 200 <= reply.status <= 299:
             raise StatusError(reply.status, _error_code(reply.body))
         if reply.status == 204:

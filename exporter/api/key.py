@@ -1,7 +1,7 @@
 """The API key: a given value, or a file that is read again when it changes and after a 401.
 
 The gate keeps a refused key from hammering the API: after a 401 one request may try, at growing
-intervals, until the key changes or is taken again. No text here ever holds the key.
+intervals, until the key changes or is accepted again. No text here ever holds the key.
 """
 
 import re
@@ -81,14 +81,14 @@ class KeyGate:
         self._refusal: _Refusal | None = None
         self.missing = False
         """Whether there was no key when it was last asked for."""
-        self._taken = False
+        self._accepted = False
 
     @property
     def valid(self) -> bool | None:
-        """Whether the API takes the key; None before its first answer about it."""
+        """Whether the API accepts the key; None before its first answer about it."""
         if self.missing or self._refusal:
             return False
-        return True if self._taken else None
+        return True if self._accepted else None
 
     def check(self) -> None:
         """Raises what `key` would raise now, and takes no one's turn."""
@@ -133,10 +133,10 @@ class KeyGate:
         self._refusal = _Refusal(key, self._clock.monotonic() + wait, interval)
         return changed
 
-    def taken(self) -> None:
+    def accepted(self) -> None:
         """The API answered something other than 401 to an authenticated request."""
         self._refusal = None
-        self._taken = True
+        self._accepted = True
 
     def _reread(self) -> str | None:
         try:

@@ -31,7 +31,7 @@ LONGEST_SECONDS = 60.0
 """The bound on all requests to one integration."""
 
 _SAID_OF_KEY = {
-    True: "taken",
+    True: "accepted",
     False: "refused: missing, mistyped, revoked, or of the other region; the API does not tell",
     None: "unknown: no authenticated answer",
 }

@@ -18,15 +18,15 @@ class Turns:
     """
 
     def __init__(self) -> None:
-        self._taken = False
+        self._accepted = False
         # A client is at the end of its queue after each turn; a dict keeps that order.
         self._first: dict[str, deque[asyncio.Future[None]]] = {}
         self._others: dict[str, deque[asyncio.Future[None]]] = {}
 
     async def take(self, client: str, *, first: bool) -> None:
         """Wait for a turn, which lasts until `end`. Raises TooManyWaitingError."""
-        if not self._taken:
-            self._taken = True
+        if not self._accepted:
+            self._accepted = True
             return
         queue = self._first if first else self._others
         waiting = queue.setdefault(client, deque())
@@ -55,4 +55,4 @@ class Turns:
                         queue[client] = waiting
                     turn.set_result(None)
                     return
-        self._taken = False
+        self._accepted = False

@@ -239,7 +239,7 @@ STORIES = (
                 },
             ),
             Case("boundary", "for less than 5 min", {KEY: "0x30"}, {4: []}),
-            Case("silent", "the key is taken", {KEY: "1x30"}, {20: []}),
+            Case("silent", "the key is accepted", {KEY: "1x30"}, {20: []}),
         ),
     ),
     Story(

@@ -134,7 +134,7 @@ def test_a_key_that_is_taken_again_is_free_at_once() -> None:
     gate = KeyGate(FixedKey(KEY), FakeClock(), lambda: 0.5)
     gate.refused(gate.key())
 
-    gate.taken()
+    gate.accepted()
 
     assert gate.key() == KEY
     assert gate.valid is True

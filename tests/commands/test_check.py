@@ -37,7 +37,7 @@ async def test_a_good_check_tells_tier_cost_capacity_and_series(
 
         assert code == 0
         assert lines["verdict"] == "all is well"
-        assert lines["key"] == "taken"
+        assert lines["key"] == "accepted"
         assert lines["tier"].startswith("free: 60 requests/minute, 50 items a page, 7 days")
         assert all(lines[resource].startswith("answered in") for resource in RESOURCES)
         assert "an hour (health 60, integration 4, stats 12, analytics 24" in lines["requests"]
