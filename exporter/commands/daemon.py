@@ -59,7 +59,7 @@ def push_settings(environ: Mapping[str, str]) -> OtlpSettings | None:
         otlp_client.require(settings)
     except otlp_client.GrpcMissingError as error:
         raise SettingsError(str(error)) from None
-    otlp_client.withhold()
+    otlp_client.remove_own_variables()
     return settings
 
 

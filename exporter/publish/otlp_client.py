@@ -68,7 +68,7 @@ def connect(settings: OtlpSettings, timeout: float) -> Client:
     return _grpc(settings, timeout) if settings.protocol == "grpc" else _http(settings, timeout)
 
 
-def withhold() -> None:
+def remove_own_variables() -> None:
     """Take the variables that we read ourselves out of this process's environment, for good.
 
     The SDK reads them again, in other units, and logs headers that it cannot parse. Called before

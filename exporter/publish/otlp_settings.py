@@ -81,7 +81,7 @@ def _read(variables: "_Variables") -> OtlpSettings | None:
     # Complaints about the rest would be noise while nobody asked for a push.
     if endpoint is None or variables.disabled() or not variables.otlp_chosen():
         return None
-    variables.complain_of_refused()
+    variables.warn_of_refused()
     headers = variables.headers()
     target, shown, secrets, secure = _target(endpoint, protocol)
     return OtlpSettings(
@@ -229,7 +229,7 @@ class _Variables:
         name = self.get("OTEL_SERVICE_NAME") or attributes.get("service.name") or SERVICE_NAME
         return {**attributes, "service.name": name}
 
-    def complain_of_refused(self) -> None:
+    def warn_of_refused(self) -> None:
         """Warn of variables that ask for what is not done."""
         variable = "OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE"
         value = self.get(variable)

@@ -20,7 +20,7 @@ from opentelemetry.proto.collector.metrics.v1 import metrics_service_pb2, metric
 from opentelemetry.sdk.metrics.export import MetricExportResult
 
 from exporter.publish import otlp_client
-from exporter.publish.otlp_client import GrpcMissingError, connect, require, withhold
+from exporter.publish.otlp_client import GrpcMissingError, connect, remove_own_variables, require
 from exporter.publish.otlp_data import metrics_data
 from exporter.publish.otlp_settings import OtlpSettings, read_otlp
 from tests.publish.test_otlp_data import RESOURCE, STARTED, whole_catalogue
@@ -296,7 +296,7 @@ def test_variables_that_we_read_are_kept_from_the_sdk(monkeypatch: pytest.Monkey
     monkeypatch.setenv("OTEL_EXPORTER_OTLP_METRICS_TIMEOUT", "not a number")
     monkeypatch.setenv("OTEL_EXPORTER_OTLP_HEADERS", "secrettoken")
     monkeypatch.setenv("OTEL_SERVICE_NAME", "kept")
-    withhold()
+    remove_own_variables()
     assert "OTEL_EXPORTER_OTLP_METRICS_TIMEOUT" not in os.environ
     assert "OTEL_EXPORTER_OTLP_HEADERS" not in os.environ
     assert os.environ["OTEL_SERVICE_NAME"] == "kept"
