@@ -39,7 +39,7 @@ def parse_http_date(text: str) -> int | None:
         micros = int(moment.timestamp()) * MICROSECONDS
     except (ValueError, TypeError, OverflowError):
         return None
-    # What lies beyond is no clock, and no days can be reckoned from it.
+    # What lies beyond is not a clock, and no days can be reckoned from it.
     return micros if 0 <= micros < LATEST else None
 
 
@@ -114,7 +114,7 @@ class ServerClock:
     def _follow(self, anchor: _Anchor, seen: _Anchor) -> None:
         expected = anchor.at(seen.monotonic)
         if not _is_off(seen, expected, expected + anchor.spread):
-            # Both are no more than the truth, so the higher is nearer to it.
+            # Both are at most the truth, so the higher is nearer to it.
             self._set(seen if seen.server >= expected else anchor)
         elif self._suspects and _agree(self._suspects[0], seen):
             lowest = _lowest([*self._suspects, seen])

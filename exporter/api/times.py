@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 MICROSECONDS = 1_000_000
 DAY = 86_400 * MICROSECONDS
 EARLIEST, LATEST = -62_135_596_800 * MICROSECONDS, 253_339_228_800 * MICROSECONDS
-"""The years 1 and 9998: with what is beyond, a month more or less is no date any more."""
+"""The years 1 and 9998: with what is beyond, a month more or less is not a date any more."""
 
 LONGEST_TEXT = 64
 """No time is longer, in ISO 8601 or in HTTP."""
@@ -20,7 +20,7 @@ def parse_time(text: str) -> int:
     """Microseconds since 1970 of an ISO 8601 time; one without a zone is taken as UTC.
 
     Digits past the sixth of a fraction are cut, and what lies beyond EARLIEST or LATEST becomes
-    that. Raises ValueError where `text` is no such time.
+    that. Raises ValueError where `text` is not such a time.
     """
     if len(text) > LONGEST_TEXT:
         raise ValueError(f"no time in {len(text)} characters")

@@ -19,7 +19,7 @@ LONGEST_CURSOR = 16 * 1024
 """Bytes; more fits no request line that servers take."""
 
 MOST_PAGES = 100_000
-"""More than an hour of the largest default budget; what is longer is no list."""
+"""More than an hour of the largest default budget; what is longer is not a list."""
 
 _REFUSALS = frozenset({400, 404, 409, 410, 422})
 
@@ -40,7 +40,7 @@ async def walk(
     """The pages of a list, in the order in which they come.
 
     Raises CursorRefusedError where the API does not take back its own cursor,
-    InvalidResponseError where a page is no page, or after the first MOST_ITEMS of one that is
+    InvalidResponseError where a page is not a page, or after the first MOST_ITEMS of one that is
     longer, and what `Api.get` raises.
     """
     cursor: str | None = None

@@ -19,7 +19,7 @@ _LONGEST = 300
 
 
 def origin_label(text: str | None) -> str:
-    """`HTTPS://LMS.Example:443` gives `https://lms.example`; what is no http(s) origin, `other`.
+    """`HTTPS://LMS.Example:443` gives `https://lms.example`; what is not an origin, `other`.
 
     Default ports go, case is lowered, an international name is written in its ASCII form
     (`xn--…`), an IPv6 address in its short one.
@@ -39,7 +39,7 @@ def origin_label(text: str | None) -> str:
 
 
 def _host(text: str) -> str | None:
-    """The host in its one spelling, or None where it is no name or address."""
+    """The host in its one spelling, or None where it is not a name or address."""
     try:
         if text.startswith("["):
             return f"[{IPv6Address(text[1:-1]).compressed}]"

@@ -269,7 +269,7 @@ def _target(endpoint: str, protocol: Protocol) -> tuple[str, str, tuple[str, ...
     url = urllib.parse.urlsplit(endpoint)
     bare = url.netloc.rpartition("@")[2]
     shown = url._replace(netloc=bare, query="", fragment="").geturl()
-    # A user without a password is a token; beside one it is no more than a name.
+    # A user without a password is a token; beside one it is only a name.
     found = {part for part in (url.password or url.username, url.query) if part}
     found |= {urllib.parse.unquote(part) for part in found}
     found |= {value for _, value in urllib.parse.parse_qsl(url.query)}

@@ -3,7 +3,7 @@
 Unknown variables are pointed out, their values never shown; it would take them for bad keys.
 
 Kubernetes adds variables to every pod for each Service in its namespace, and a Service called
-`isnotai-web` makes `ISNOTAI_WEB_PORT`. Those are no settings and are passed over in silence.
+`isnotai-web` makes `ISNOTAI_WEB_PORT`. Those are not settings and are passed over in silence.
 Source: https://kubernetes.io/docs/concepts/services-networking/service/#environment-variables
 """
 

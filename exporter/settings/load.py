@@ -221,7 +221,7 @@ def _warnings(
     for variable, near in unknown_variables(environ):
         if variable not in named:
             hint = f", did you mean {near}?" if near else ""
-            yield SettingsWarning(variable, f"{variable} is no setting and is ignored{hint}")
+            yield SettingsWarning(variable, f"{variable} is not a setting and is ignored{hint}")
     keys = {"api_key": settings.api_key} | {
         f"integrations[{index}].api_key": entry.api_key
         for index, entry in enumerate(settings.integrations)

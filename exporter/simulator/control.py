@@ -1,6 +1,6 @@
 """The simulator's own endpoints under /_simulator/, for tests: truth, faults, time and the log.
 
-They need no key, suffer no fault and are not logged. They are no part of the simulated API.
+They need no key, suffer no fault and are not logged. They are not part of the simulated API.
 """
 
 from collections.abc import Awaitable, Callable

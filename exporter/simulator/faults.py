@@ -41,7 +41,7 @@ class Faults:
     edge_5xx: bool = False
     """Every 5xx comes from the edge: HTML and no tier header."""
     no_content: float = 0.0
-    """Answer 204 without a body, to what is no list."""
+    """Answer 204 without a body, to what is not a list."""
     slow: float = 0.0
     """Answer after `slow_seconds` (real ones)."""
     slow_seconds: float = 1.0

@@ -221,7 +221,7 @@ def read_page(
     keep: int | None = None,
     endless: str = "",
 ) -> Page:
-    """One page, as the world stands. Raises BadParameterError for a cursor that is no good.
+    """One page, as the world stands. Raises BadParameterError for a cursor that it did not give.
 
     `repeat_last` makes the following page begin with this page's last item, `keep` cuts the page
     to so many items without losing any. After the last page `endless` goes on for ever: with

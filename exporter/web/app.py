@@ -41,7 +41,7 @@ def create_app(
     telemetry_path: where the metrics are; `/` takes the place of the status page.
     enable_lifecycle: whether `POST /-/reload` is obeyed.
     reload_timeout: in seconds.
-    Raises ValueError where `telemetry_path` is no path, or one that is taken.
+    Raises ValueError where `telemetry_path` is not a path, or one that is taken.
     """
     if not telemetry_path.startswith("/") or telemetry_path.startswith("/-/"):
         raise ValueError(f"the telemetry path {telemetry_path!r} is not a free path from /")

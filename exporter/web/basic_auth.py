@@ -122,7 +122,7 @@ class BasicAuth:
             matches = known is not None and self._check(password, known.encode())
             for cost in dummies:
                 self._check(password, f"$2b${cost:02}${'.' * 53}".encode())
-        except ValueError:  # what bcrypt refuses to hash is no password of anybody
+        except ValueError:  # what bcrypt refuses to hash is not a password of anybody
             return False
         return matches
 

@@ -7,7 +7,7 @@ def peer_of(host: str | None) -> str:
     """One name for all that one client can easily call itself.
 
     An IPv4 address stands for itself, also where a socket for both families shows it as IPv6; an
-    IPv6 address for its /64 network, all of which one machine may use. What is no address is "".
+    IPv6 address for its /64 network, all of which one machine may use. Anything else is "".
     """
     try:
         address = ip_address((host or "").partition("%")[0])

@@ -377,7 +377,7 @@ NEW_FLAG = Story(
         ),
         Case(
             "silent",
-            "what is over the bound of flags is no flag",
+            "what is over the bound of flags is not a flag",
             {
                 SESSIONS: quarters((120, 210)),
                 FLAG.replace("webdriver", "other"): f"_x{EIGHT_DAYS} {steady(3, 48)}",

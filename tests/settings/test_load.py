@@ -306,11 +306,11 @@ def test_a_key_file_that_is_not_there_yet_is_no_error(tmp_path: Path) -> None:
 
 def test_an_unknown_variable_is_pointed_out_with_the_nearest_name_and_no_value() -> None:
     assert _messages({"ISNOTAI_REGOIN": "hunter22", "ISNOTAI_ZZZ": "hunter22"}) == [
-        "ISNOTAI_REGOIN is no setting and is ignored, did you mean ISNOTAI_REGION?",
-        "ISNOTAI_ZZZ is no setting and is ignored",
+        "ISNOTAI_REGOIN is not a setting and is ignored, did you mean ISNOTAI_REGION?",
+        "ISNOTAI_ZZZ is not a setting and is ignored",
     ]
     assert _messages({"isnotai_region": "eu"}) == [
-        "isnotai_region is no setting and is ignored, did you mean ISNOTAI_REGION?"
+        "isnotai_region is not a setting and is ignored, did you mean ISNOTAI_REGION?"
     ]
     assert _messages({"ISNOTAI_REGOIN": "", "PATH": "/bin"}) == []
 

@@ -1,6 +1,6 @@
 """Trouble with the state's disk for one life of the exporter: full, filling up, or read-only.
 
-It damages nothing: a state that is lost begins anew, which is no part of what soaks show.
+It damages nothing: a state that is lost begins anew, which is not part of what soaks show.
 """
 
 import random

@@ -47,7 +47,7 @@ FORMATS: list[tuple[str | None, Format]] = [
     ("application/*", "text"),
     ("application/openmetrics-text;q=0.001", "openmetrics"),
     ("application/openmetrics-text;escaping=underscores", "openmetrics"),
-    # a version that is not spoken is no request for ours
+    # a version that is not spoken is not a request for ours
     ("application/openmetrics-text;version=0.0.1", "text"),
     ("application/openmetrics-text;version=2.0.0", "text"),
     ("application/openmetrics-text;version=abc", "text"),

@@ -73,7 +73,7 @@ class Bucket(Shape):
 
 
 class TopOrigin(Shape):
-    """One origin; `origin` may be anything, so it is no label yet."""
+    """One origin; `origin` may be anything, so it is not a label yet."""
 
     origin: str | None = None
     session_count: Count

@@ -19,7 +19,7 @@ LARGEST = 2.0**63
 """No number of the API is larger than an int64, whichever its sign."""
 
 MOST_ITEMS = 1_000
-"""So many items of one list are read; what is beyond is no page, and no breakdown to show."""
+"""So many items of one list are read; what is beyond is neither a page nor a breakdown to show."""
 
 
 def _micros(value: object) -> int:
@@ -32,14 +32,14 @@ Count = Annotated[int, Field(strict=True, ge=0, le=INT64_MAX)]
 """A number of things: an integer, not a boolean, from 0 to the largest int64."""
 
 Number = Annotated[float, Field(strict=True, allow_inf_nan=False, ge=-LARGEST, le=LARGEST)]
-"""A number that is no larger than an int64."""
+"""A number that is not larger than an int64."""
 
 Micros = Annotated[int, BeforeValidator(_micros)]
 """A time as the API writes it, held as microseconds since 1970."""
 
 
 def number_or_none(value: object, least: float, most: float) -> float | None:
-    """`value` as a float; None where it is no number, or lies outside of [least, most]."""
+    """`value` as a float; None where it is not a number, or lies outside of [least, most]."""
     if isinstance(value, bool) or not isinstance(value, int | float):
         return None
     # Compared before it is converted: an integer may be more than a float can hold.

@@ -29,5 +29,5 @@ class HealthReport(Shape):
 
 
 def read_health(body: object) -> HealthReport:
-    """Raises InvalidResponseError where `body` is no such object."""
+    """Raises InvalidResponseError where `body` is not such an object."""
     return decoded(HealthReport, body, "health")

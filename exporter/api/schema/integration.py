@@ -4,5 +4,5 @@ from exporter.api.schema.decode import object_with_or_without_envelope
 
 
 def check_integration(body: object) -> None:
-    """Raises InvalidResponseError where `body` is no object, with or without `data` round it."""
+    """Raises InvalidResponseError where `body`, or `data` in it, is not an object."""
     object_with_or_without_envelope(body, "integration")

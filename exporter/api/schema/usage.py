@@ -73,7 +73,7 @@ def metric_name(metric_type: str) -> str:
 def read_usage(body: object, first: date, last: date) -> Consumption:
     """What was consumed from one day to another, both included.
 
-    None and `data: null` are no rows. Raises InvalidResponseError where `body` holds no list of
+    None and `data: null` are not rows. Raises InvalidResponseError where `body` holds no list of
     rows, or more than there can be.
     """
     listed = [] if body is None else decoded(_Body, body, "usage").data or []

@@ -94,7 +94,7 @@ class Served:
     async def surely_lost(self, now: int, reached: int) -> int:
         """As `lost`, where that may lie past `reached`.
 
-        What is given up is lost, and one answer without the tier is no reason for that; so a few
+        What is given up is lost, and one answer without the tier is not a reason for that; so a few
         more are asked for. Raises ApiError.
         """
         for _ in range(TIER_PROBES):
