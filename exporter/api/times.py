@@ -17,7 +17,7 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def parse_time(text: str) -> int:
-    """Microseconds since 1970 of an ISO 8601 time; one without a zone is taken as UTC.
+    """Microseconds since 1970 of an ISO 8601 time; one without a zone is read as UTC.
 
     Digits past the sixth of a fraction are cut, and what lies beyond EARLIEST or LATEST becomes
     that. Raises ValueError where `text` is not such a time.

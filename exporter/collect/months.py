@@ -37,7 +37,7 @@ def day_of(now: int) -> date:
 def first_readable(now: int, history_days: int | None) -> date:
     """The first day that lies whole within a history of that many days.
 
-    None: an unknown tier, which is taken for the one with the shortest history, free.
+    None: an unknown tier, which counts as the one with the shortest history, free.
     """
     days = FREE_HISTORY_DAYS if history_days is None else history_days
     edge = _moment(now) + _MARGIN - timedelta(days=days)

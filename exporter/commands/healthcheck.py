@@ -68,7 +68,7 @@ def problem_at(target: Target, timeout: float = TIMEOUT_SECONDS) -> str | None:
     """Why the exporter there is not healthy, in a line; None where it is.
 
     One that turns us away for want of a client certificate has answered, so its event loop turns:
-    it is taken for healthy, although a stuck poll then goes unseen.
+    it counts as healthy, although a stuck poll then goes unseen.
     timeout: seconds for each of connecting and reading.
     """
     try:

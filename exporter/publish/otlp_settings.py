@@ -1,6 +1,6 @@
 """What the standard `OTEL_*` variables ask for, read from the environment that is passed in.
 
-A bad value is warned about and its default taken, never a reason to end: the OpenTelemetry
+A bad value is warned about and its default used, never a reason to end: the OpenTelemetry
 specification asks for that ("Environment Variable Specification", Parsing empty value, Enum,
 Numeric). An empty variable is unset. Values are read here and handed to the SDK's exporter
 explicitly, because the SDK reads time-outs as seconds where the specification has milliseconds.
@@ -131,7 +131,7 @@ class _Variables:
         """Only `true`, in any case, is true."""
         value = (self.get(variable) or "false").lower()
         if value not in ("true", "false"):
-            self._warn(variable, f"must be true or false, not {value!r}; taken as false")
+            self._warn(variable, f"must be true or false, not {value!r}; read as false")
         return value == "true"
 
     def otlp_chosen(self) -> bool:

@@ -60,7 +60,7 @@ class InvalidSession:
 def is_under_way(status: str) -> bool:
     """Whether a status says that the session still goes on, in whatever spelling.
 
-    `active` is documented; the others are words for the same, taken for it since they only make
+    `active` is documented; the others are words for the same, and count as it, since they only make
     a session settle later.
     """
     return "".join(filter(str.isalpha, status.lower())) in _UNDER_WAY
