@@ -94,7 +94,7 @@ test-tools: $(VENV)/.dev debian-tools tools grafana-code ## the tests that need 
 .PHONY: test-cluster
 test-cluster: $(VENV)/.dev tools ## install the chart into a real API server, built here (not part of CI)
 	@$(MAKE) --no-print-directory -f tools/build.mk cluster
-	$(PYTEST) tests/tools/cluster.py $(ARGS)
+	$(PYTEST) tests/tools/cluster.py tests/tools/cluster_upgrades.py $(ARGS)
 
 .PHONY: soak
 soak: $(VENV)/.dev ## about an hour of trouble, kills at every point, many more histories

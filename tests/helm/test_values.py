@@ -15,6 +15,9 @@ from scripts.sync_chart import CHART, copies, described_values, present, readme
 VALUES: dict[str, Any] = yaml.safe_load((CHART / "values.yaml").read_text("utf-8"))
 SCHEMA: dict[str, Any] = json.loads((CHART / "values.schema.json").read_text("utf-8"))
 METADATA: dict[str, Any] = yaml.safe_load((CHART / "Chart.yaml").read_text("utf-8"))
+VALUE_SETS: dict[str, dict[str, Any]] = {
+    path.stem: yaml.safe_load(path.read_text("utf-8")) for path in sorted(CHART.glob("ci/*.yaml"))
+}
 
 #: Settings that the chart does not pass on from `config`, and by which value they are set.
 ELSEWHERE = {
@@ -31,6 +34,7 @@ ELSEWHERE = {
     "web.config_file": "webConfig",
     "web.enable_lifecycle": "web",
     "state.path": "state",
+    "tls.ca_file": "tls",
 }
 
 
@@ -54,6 +58,16 @@ def sections(schema: dict[str, Any], path: str = "") -> Iterator[tuple[str, dict
         yield path, schema
         for name, inner in schema["properties"].items():
             yield from sections(inner, f"{path}.{name}".lstrip("."))
+
+
+def below_an_empty_default(name: str) -> bool:
+    """Whether a name lies in a value that is `{}` unless the user fills it."""
+    values: Any = VALUES
+    for part in name.split("."):
+        if values == {}:
+            return True
+        values = values.get(part)
+    return False
 
 
 def test_schema_is_a_schema() -> None:
@@ -100,12 +114,11 @@ def test_values_and_schema_know_the_same_names() -> None:
         for name in names(VALUES)
         if name.rpartition(".")[0] in {p for p, _ in sections(SCHEMA)}
     }
-    optional = {name for name in known if name.startswith("config.") and name.count(".") == 2}
-    optional |= {"enabled", "strategy.type", "strategy.rollingUpdate", "resources.claims"}
-    optional |= {name for name in known if ".basicAuth." in name}
+    optional = {name for name in known if below_an_empty_default(name)}
+    optional |= {"enabled", "resources.claims"}
     optional |= {
         f"{probe}.{name}"
-        for probe in ("livenessProbe", "readinessProbe")
+        for probe in ("livenessProbe", "readinessProbe", "startupProbe")
         for name in ("successThreshold", "terminationGracePeriodSeconds")
     }
 
@@ -129,6 +142,25 @@ def test_every_value_is_described() -> None:
     assert set(leaves(VALUES)) - described == set()
 
 
+@pytest.mark.parametrize("path", [path for path, _, _ in described_values()])
+def test_every_value_is_set_by_some_value_set(path: str) -> None:
+    """What tests/tools renders, has judged and installs is all of values.yaml, not a part of it."""
+
+    def at(values: Any) -> Any:
+        for key in path.split("."):
+            values = values.get(key) if isinstance(values, dict) else None
+        return values
+
+    default = at(VALUES)
+
+    assert any(at(values) not in (None, default) for values in VALUE_SETS.values())
+
+
+@pytest.mark.parametrize("name", VALUE_SETS)
+def test_value_sets_fit_the_schema(name: str) -> None:
+    Draft202012Validator(SCHEMA).validate(VALUE_SETS[name])
+
+
 def test_commented_settings_show_the_exporters_defaults() -> None:
     text = (CHART / "values.yaml").read_text("utf-8")
     config = text.partition("\nconfig:")[2].partition("\nglobal:")[0]
@@ -145,14 +177,8 @@ def test_commented_settings_show_the_exporters_defaults() -> None:
         name, _, value = entry.partition(": ")
         if name not in plain:
             assert value == defaults[name], name
-    assert names == set(defaults) - {
-        "file",
-        "listenAddress",
-        "telemetryPath",
-        "configFile",
-        "enableLifecycle",
-        "path",
-    }
+    elsewhere = {camel(name.rpartition(".")[2]) for name in ELSEWHERE if "." in name}
+    assert names == set(defaults) - elsewhere
 
 
 def test_chart_is_of_this_version_of_the_exporter() -> None:
@@ -168,6 +194,7 @@ def test_no_value_takes_a_key() -> None:
     assert set(SCHEMA["properties"]["apiKey"]["properties"]) == {
         "existingSecret",
         "existingSecretKey",
+        "file",
         "optional",
     }
 

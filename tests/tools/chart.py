@@ -2,7 +2,7 @@
 
 import shutil
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -19,6 +19,7 @@ VALUE_SETS = sorted((CHART / "ci").glob("*-values.yaml"))
 #: The least that the chart asks for.
 MINIMUM = ("--set", "integration=team-a,apiKey.existingSecret=isnotai")
 SECONDS = 60
+WORKLOADS = ("DaemonSet", "Deployment", "StatefulSet")
 
 
 class ChartRefusedError(Exception):
@@ -47,14 +48,12 @@ class Helm:
             raise ChartRefusedError(answer.stdout + answer.stderr)
         return answer.stdout
 
-    def template(self, *arguments: str, chart: Path = CHART) -> list[Manifest]:
+    def template(
+        self, *arguments: str, chart: Path = CHART, release: str = "notai"
+    ) -> list[Manifest]:
         """The manifests that the chart makes with these arguments."""
-        printed = self.run("template", "notai", str(chart), "--namespace", "bots", *arguments)
-        return [manifest for manifest in yaml.safe_load_all(printed) if manifest]
-
-
-def helm_from(tool: Callable[[str], Path], home: Path) -> Helm:
-    return Helm(tool("helm"), home)
+        printed = self.run("template", release, str(chart), "--namespace", "bots", *arguments)
+        return [manifest for manifest in yaml.load_all(printed, yaml.CSafeLoader) if manifest]
 
 
 def example_with_its_dependency(helm: Helm, folder: Path) -> Path:
@@ -71,9 +70,15 @@ def of_kind(manifests: list[Manifest], kind: str) -> Manifest:
     return manifest
 
 
+def workload_of(manifests: list[Manifest]) -> Manifest:
+    """The only Deployment, StatefulSet or DaemonSet."""
+    (manifest,) = [manifest for manifest in manifests if manifest["kind"] in WORKLOADS]
+    return manifest
+
+
 def pod_of(manifests: list[Manifest]) -> Manifest:
-    """The pod template of the only Deployment."""
-    template: Manifest = of_kind(manifests, "Deployment")["spec"]["template"]
+    """The pod template of the only workload."""
+    template: Manifest = workload_of(manifests)["spec"]["template"]
     return template
 
 
@@ -83,6 +88,6 @@ def containers_of(pod: Manifest) -> Iterator[Manifest]:
 
 
 def exporter_in(pod: Manifest) -> Manifest:
-    """The exporter's container of a pod template."""
+    """The exporter's container of a pod template, unless it was given another name."""
     (found,) = [one for one in containers_of(pod) if one["name"] == "isnotai-exporter"]
     return found

@@ -8,6 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.tools.api_server import cluster as cluster
+from tests.tools.chart import Helm
+
 TOOLS = Path(__file__).resolve().parents[2] / ".tools"
 
 
@@ -35,3 +38,9 @@ def shared_file() -> Callable[[str], Path]:
         return path
 
     return path_of
+
+
+@pytest.fixture(scope="session")
+def helm(tool: Callable[[str], Path], tmp_path_factory: pytest.TempPathFactory) -> Helm:
+    """The real Helm."""
+    return Helm(tool("helm"), tmp_path_factory.mktemp("helm"))

@@ -1,11 +1,13 @@
 """Kubernetes' judgement of a manifest without a cluster: schemas, and pod security `restricted`.
 
-Core kinds are judged by kubernetes-validate's schemas, monitoring kinds by prometheus-operator's
-own definitions, both strictly: an unknown field is a fault. The rules of `restricted` are those of
+Kubernetes' own kinds are judged by kubernetes-validate's schemas of a version, the others by the
+definitions of those who made them, both strictly: an unknown field is a fault. The rules of
+`restricted` are those of
 https://kubernetes.io/docs/concepts/security/pod-security-standards/#restricted.
 """
 
 from collections.abc import Callable, Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -15,12 +17,28 @@ from jsonschema import Draft202012Validator
 
 from tests.tools.chart import Manifest, containers_of
 
-MONITORING = "monitoring.coreos.com"
-PLURALS = {
-    "PodMonitor": "podmonitors",
-    "PrometheusRule": "prometheusrules",
-    "ServiceMonitor": "servicemonitors",
+#: The oldest Kubernetes that the chart supports (`kubeVersion` of Chart.yaml), and the newest that
+#: there are schemas of.
+OLDEST = "1.26.0"
+NEWEST = kubernetes_validate.latest_version()
+
+#: Definitions of the kinds that are not Kubernetes' own, by API group: files under `.tools/share`.
+DEFINITIONS = {
+    "monitoring.coreos.com": tuple(
+        f"prometheus-operator-crd/monitoring.coreos.com_{plural}.yaml"
+        for plural in ("podmonitors", "prometheusrules", "servicemonitors")
+    ),
+    "gateway.networking.k8s.io": ("gateway-api-crd/gateway.networking.k8s.io_httproutes.yaml",),
+    "monitoring.googleapis.com": (
+        "google-prometheus-crd/monitoring.googleapis.com_podmonitorings.yaml",
+    ),
+    "grafana.integreatly.org": (
+        "grafana-operator-crd/grafana.integreatly.org_grafanadashboards.yaml",
+    ),
+    "autoscaling.k8s.io": ("vertical-pod-autoscaler-crd/vpa-v1-crd-gen.yaml",),
 }
+#: Azure's managed Prometheus has prometheus-operator's kinds under a group of its own.
+SAME_AS = {"azmonitoring.coreos.com": "monitoring.coreos.com"}
 SAFE_VOLUMES = {
     "configMap",
     "csi",
@@ -33,16 +51,59 @@ SAFE_VOLUMES = {
 }
 
 
-def check(manifest: Manifest, shared_file: Callable[[str], Path]) -> None:
-    """Raise jsonschema's or kubernetes-validate's ValidationError where a manifest is wrong."""
-    if manifest["apiVersion"].startswith(MONITORING):
-        name = f"prometheus-operator-crd/{MONITORING}_{PLURALS[manifest['kind']]}.yaml"
-        definition = yaml.safe_load(shared_file(name).read_text())
-        schema = definition["spec"]["versions"][0]["schema"]["openAPIV3Schema"]
-        Draft202012Validator(_strict(schema)).validate(manifest)
+def definitions(shared_file: Callable[[str], Path]) -> Iterator[Manifest]:
+    """Each CustomResourceDefinition that the chart's kinds need."""
+    for files in DEFINITIONS.values():
+        for name in files:
+            yield from _parsed(shared_file(name))
+
+
+@cache
+def _parsed(path: Path) -> tuple[Manifest, ...]:
+    return tuple(filter(None, yaml.load_all(path.read_text(), yaml.CSafeLoader)))
+
+
+@cache
+def _validator(path: Path, kind: str, version: str) -> Draft202012Validator:
+    """What judges one version of a kind that the file defines."""
+    (schema,) = [
+        served["schema"]["openAPIV3Schema"]
+        for definition in _parsed(path)
+        if definition["spec"]["names"]["kind"] == kind
+        for served in definition["spec"]["versions"]
+        if served["name"] == version
+    ]
+    return Draft202012Validator(_strict(schema))
+
+
+def check(manifest: Manifest, shared_file: Callable[[str], Path], version: str = NEWEST) -> None:
+    """Raise jsonschema's or kubernetes-validate's ValidationError where a manifest is wrong.
+
+    version: the Kubernetes that judges its own kinds.
+    """
+    group, _, name = manifest["apiVersion"].rpartition("/")
+    group = SAME_AS.get(group, group)
+    if group not in DEFINITIONS:
+        kubernetes_validate.validate(_without_nulls(manifest), version, strict=True)
         return
-    version = kubernetes_validate.latest_version()
-    kubernetes_validate.validate(manifest, version, strict=True)
+    (path,) = [
+        shared_file(file)
+        for file in DEFINITIONS[group]
+        if any(
+            definition["spec"]["names"]["kind"] == manifest["kind"]
+            for definition in _parsed(shared_file(file))
+        )
+    ]
+    _validator(path, manifest["kind"], name).validate(manifest)
+
+
+def _without_nulls(value: Any) -> Any:
+    """A manifest as the API server stores it: a null means that the field is not there."""
+    if isinstance(value, dict):
+        return {key: _without_nulls(inner) for key, inner in value.items() if inner is not None}
+    if isinstance(value, list):
+        return [_without_nulls(item) for item in value]
+    return value
 
 
 def _strict(schema: Any, inside: bool = False) -> Any:

@@ -11,7 +11,6 @@ from tests.tools.chart import (
     Manifest,
     example_with_its_dependency,
     exporter_in,
-    helm_from,
     of_kind,
     pod_of,
 )
@@ -24,22 +23,19 @@ each_way = pytest.mark.parametrize("way", WAYS)
 
 
 @pytest.fixture(scope="module")
-def helm(tool: Callable[[str], Path], tmp_path_factory: pytest.TempPathFactory) -> Helm:
-    return helm_from(tool, tmp_path_factory.mktemp("helm"))
-
-
-@pytest.fixture(scope="module")
 def example(helm: Helm, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return example_with_its_dependency(helm, tmp_path_factory.mktemp("example"))
 
 
 def secrets_of(pod: Manifest) -> Iterator[tuple[str, Manifest]]:
-    """The name of each Secret that the exporter wants, with what wants it."""
+    """The name of each Secret and ConfigMap that the exporter wants, with what wants it."""
     for volume in pod["spec"]["volumes"]:
         for source in volume.get("projected", {}).get("sources", []):
             yield source["secret"]["name"], source["secret"]
         if "secret" in volume:
             yield volume["secret"]["secretName"], volume["secret"]
+        if "configMap" in volume:
+            yield volume["configMap"]["name"], volume["configMap"]
     for variable in exporter_in(pod)["env"]:
         if "secretKeyRef" in variable.get("valueFrom", {}):
             secret = variable["valueFrom"]["secretKeyRef"]
@@ -64,6 +60,19 @@ def test_example_application_renders_valid_restricted_pods(
 
 
 @each_way
+def test_an_image_that_wants_pull_secrets_can_be_pulled(
+    helm: Helm, example: Path, way: str
+) -> None:
+    settings = (
+        f"sidecar={way},global.imagePullSecrets={{shared}},"
+        "isnotai-exporter.imagePullSecrets={own}"
+    )
+    pod = pod_of(helm.template("--set", settings, chart=example))
+
+    assert pod["spec"]["imagePullSecrets"] == [{"name": "shared"}, {"name": "own"}]
+
+
+@each_way
 def test_a_sidecar_never_holds_its_host_back(helm: Helm, example: Path, way: str) -> None:
     settings = {
         "webConfig.existingSecret": "isnotai-web",
@@ -81,6 +90,30 @@ def test_a_sidecar_never_holds_its_host_back(helm: Helm, example: Path, way: str
     assert "startupProbe" not in exporter
     secrets = {name: secret.get("optional") for name, secret in secrets_of(pod)}
     assert secrets == {"isnotai": True, "isnotai-web": True, "isnotai-otlp": True}
+
+
+def test_a_sidecar_of_several_integrations_never_holds_its_host_back(
+    helm: Helm, example: Path
+) -> None:
+    values = (
+        "isnotai-exporter.integration=,isnotai-exporter.apiKey.existingSecret=,"
+        "isnotai-exporter.integrations[0].name=a,isnotai-exporter.integrations[0].existingSecret=a"
+    )
+    pod = pod_of(helm.template("--set", values, chart=example))
+
+    wanted = {
+        volume["configMap"]["name"]: volume["configMap"].get("optional")
+        for volume in pod["spec"]["volumes"]
+        if "configMap" in volume
+    }
+    assert wanted == {"notai-isnotai-exporter": True}
+
+
+def test_a_sidecars_startup_counts_where_that_is_asked_for(helm: Helm, example: Path) -> None:
+    wanted = "isnotai-exporter.sidecar.startupProbe.enabled=true"
+    exporter = exporter_in(pod_of(helm.template("--set", wanted, chart=example)))
+
+    assert exporter["startupProbe"]["httpGet"]["path"] == "/-/healthy"
 
 
 def test_a_sidecars_readiness_counts_where_that_is_asked_for(helm: Helm, example: Path) -> None:
@@ -111,6 +144,17 @@ def test_pod_monitor_selects_the_pods_that_have_the_sidecar(helm: Helm, example:
     assert monitor["podMetricsEndpoints"][0]["port"] in {
         port["name"] for port in exporter_in(pod)["ports"]
     }
+
+
+def test_labels_reach_the_hosts_pod_and_the_monitor_selects_by_its_own(
+    helm: Helm, example: Path
+) -> None:
+    settings = "isnotai-exporter.podLabels.tier=web,isnotai-exporter.podMonitor.enabled=true"
+    manifests = helm.template("--set", settings, chart=example)
+
+    assert pod_of(manifests)["metadata"]["labels"]["tier"] == "web"
+    selector = of_kind(manifests, "PodMonitor")["spec"]["selector"]["matchLabels"]
+    assert set(selector) == {"isnotai-exporter"}
 
 
 def test_annotations_reach_the_hosts_pod(helm: Helm, example: Path) -> None:

@@ -8,13 +8,19 @@ from pathlib import Path
 import pytest
 import yaml
 
+from tests.tools.kubernetes_schemas import definitions
+
 pytestmark = pytest.mark.tools
 
 ROOT = Path(__file__).resolve().parents[2]
-CRD_KINDS = {
-    "podmonitors": "PodMonitor",
-    "prometheusrules": "PrometheusRule",
-    "servicemonitors": "ServiceMonitor",
+KINDS = {
+    "GrafanaDashboard",
+    "HTTPRoute",
+    "PodMonitor",
+    "PodMonitoring",
+    "PrometheusRule",
+    "ServiceMonitor",
+    "VerticalPodAutoscaler",
 }
 
 
@@ -108,11 +114,12 @@ def test_collector_has_the_components_that_the_tests_use(tool: Callable[[str], P
     }
 
 
-@pytest.mark.parametrize("plural", CRD_KINDS)
-def test_monitoring_schemas_are_there(shared_file: Callable[[str], Path], plural: str) -> None:
-    path = shared_file(f"prometheus-operator-crd/monitoring.coreos.com_{plural}.yaml")
+def test_schemas_of_kinds_that_are_not_kubernetes_own_are_there(
+    shared_file: Callable[[str], Path],
+) -> None:
+    found = list(definitions(shared_file))
 
-    definition = yaml.safe_load(path.read_text())
-
-    assert definition["spec"]["names"]["kind"] == CRD_KINDS[plural]
-    assert "openAPIV3Schema" in definition["spec"]["versions"][0]["schema"]
+    assert {definition["spec"]["names"]["kind"] for definition in found} >= KINDS
+    for definition in found:
+        for version in definition["spec"]["versions"]:
+            assert "openAPIV3Schema" in version["schema"]

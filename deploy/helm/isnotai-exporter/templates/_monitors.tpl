@@ -1,15 +1,28 @@
+{{/* http or https, for a monitor. Takes a dict: root, monitor. */}}
+{{- define "isnotai-exporter.monitorScheme" -}}
+{{- default (include "isnotai-exporter.scheme" .root) .monitor.scheme }}
+{{- end }}
+
 {{/* What a ServiceMonitor's and a PodMonitor's endpoint have in common. Takes a dict: root, monitor. */}}
 {{- define "isnotai-exporter.endpoint" -}}
 path: {{ .root.Values.web.telemetryPath }}
-scheme: {{ .root.Values.webConfig.tls | ternary "https" "http" }}
+scheme: {{ include "isnotai-exporter.monitorScheme" . }}
 honorLabels: {{ .monitor.honorLabels }}
-{{- with .monitor.interval }}
-interval: {{ . }}
+honorTimestamps: {{ .monitor.honorTimestamps }}
+{{- range $key := list "interval" "scrapeTimeout" "proxyUrl" }}
+{{- with get $.monitor $key }}
+{{ $key }}: {{ . }}
 {{- end }}
-{{- with .monitor.scrapeTimeout }}
-scrapeTimeout: {{ . }}
 {{- end }}
-{{- range $key := list "tlsConfig" "basicAuth" "relabelings" "metricRelabelings" }}
+{{- $relabelings := list }}
+{{- if .monitor.stableInstance }}
+{{- $relabelings = list (dict "action" "replace" "targetLabel" "instance" "replacement" (printf "%s/%s" (include "isnotai-exporter.namespace" .root) (include "isnotai-exporter.fullname" .root))) (dict "action" "labeldrop" "regex" "pod") }}
+{{- end }}
+{{- with concat $relabelings .monitor.relabelings }}
+relabelings:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- range $key := list "tlsConfig" "basicAuth" "authorization" "oauth2" "metricRelabelings" }}
 {{- with get $.monitor $key }}
 {{ $key }}:
   {{- toYaml . | nindent 2 }}
@@ -19,17 +32,21 @@ scrapeTimeout: {{ . }}
 
 {{/* What their specs have in common. Takes a dict: root, monitor. */}}
 {{- define "isnotai-exporter.monitorSpec" -}}
-{{- with .monitor.jobLabel }}
-jobLabel: {{ . }}
+{{- range $key := list "jobLabel" "bodySizeLimit" }}
+{{- with get $.monitor $key }}
+{{ $key }}: {{ . }}
 {{- end }}
-{{- range $key := list "podTargetLabels" "scrapeProtocols" }}
+{{- end }}
+{{- range $key := list "podTargetLabels" "scrapeProtocols" "attachMetadata" }}
 {{- with get $.monitor $key }}
 {{ $key }}:
   {{- toYaml . | nindent 2 }}
 {{- end }}
 {{- end }}
-{{- with .monitor.sampleLimit }}
-sampleLimit: {{ int64 . }}
+{{- range $key := list "sampleLimit" "targetLimit" "labelLimit" "labelNameLengthLimit" "labelValueLengthLimit" }}
+{{- with get $.monitor $key }}
+{{ $key }}: {{ int64 . }}
+{{- end }}
 {{- end }}
 namespaceSelector:
   matchNames:

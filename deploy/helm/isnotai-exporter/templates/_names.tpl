@@ -1,16 +1,17 @@
 {{/* Names, labels and the image. */}}
 
 {{- define "isnotai-exporter.name" -}}
-{{- default .Chart.Name .Values.nameOverride | trunc 63 | trimSuffix "-" }}
+{{- default .Chart.Name .Values.nameOverride }}
 {{- end }}
 
+{{/* At most 63 characters, for Services; what is no name for one, `validate` refuses. */}}
 {{- define "isnotai-exporter.fullname" -}}
 {{- if .Values.fullnameOverride }}
-{{- .Values.fullnameOverride | trunc 63 | trimSuffix "-" }}
+{{- .Values.fullnameOverride }}
 {{- else }}
 {{- $name := default .Chart.Name .Values.nameOverride }}
 {{- if contains $name .Release.Name }}
-{{- .Release.Name | trunc 63 | trimSuffix "-" }}
+{{- .Release.Name }}
 {{- else }}
 {{- printf "%s-%s" .Release.Name $name | trunc 63 | trimSuffix "-" }}
 {{- end }}
@@ -21,21 +22,24 @@
 {{- default .Release.Namespace .Values.namespaceOverride }}
 {{- end }}
 
+{{- define "isnotai-exporter.kubeVersion" -}}
+{{- default .Capabilities.KubeVersion.Version .Values.kubeVersionOverride }}
+{{- end }}
+
+{{/* What Services, monitors and policies find the pods by; no value may change one of them. */}}
 {{- define "isnotai-exporter.selectorLabels" -}}
 app.kubernetes.io/name: {{ include "isnotai-exporter.name" . }}
 app.kubernetes.io/instance: {{ .Release.Name }}
 {{- end }}
 
 {{- define "isnotai-exporter.labels" -}}
-helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" | trunc 63 | trimSuffix "-" }}
-{{ include "isnotai-exporter.selectorLabels" . }}
-app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
-app.kubernetes.io/component: metrics
-app.kubernetes.io/part-of: {{ include "isnotai-exporter.name" . }}
-app.kubernetes.io/managed-by: {{ .Release.Service }}
-{{- with .Values.commonLabels }}
-{{ toYaml . }}
-{{- end }}
+{{- $own := include "isnotai-exporter.selectorLabels" . | fromYaml -}}
+{{- $_ := set $own "helm.sh/chart" (printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" | trunc 63 | trimSuffix "-") -}}
+{{- $_ := set $own "app.kubernetes.io/version" .Chart.AppVersion -}}
+{{- $_ := set $own "app.kubernetes.io/component" "metrics" -}}
+{{- $_ := set $own "app.kubernetes.io/part-of" (include "isnotai-exporter.name" .) -}}
+{{- $_ := set $own "app.kubernetes.io/managed-by" .Release.Service -}}
+{{- merge (dict) .Values.commonLabels $own | toYaml }}
 {{- end }}
 
 {{/*
@@ -74,16 +78,35 @@ annotations:
 {{- end -}}
 {{- end }}
 
-{{/* imagePullSecrets of the chart and of `global`, or nothing. */}}
-{{- define "isnotai-exporter.imagePullSecrets" -}}
-{{- $names := list -}}
+{{/* The pull secrets of the chart and of `global`, as a list, or nothing. */}}
+{{- define "isnotai-exporter.pullSecrets" -}}
+{{- $secrets := list -}}
 {{- range concat ((.Values.global).imagePullSecrets | default list) .Values.imagePullSecrets -}}
-{{- $names = append $names (kindIs "map" . | ternary (get (kindIs "map" . | ternary . dict) "name") .) -}}
+{{- $name := kindIs "map" . | ternary (get (kindIs "map" . | ternary . dict) "name") . -}}
+{{- $secrets = append $secrets (dict "name" (tpl $name $)) -}}
 {{- end -}}
-{{- with $names | uniq }}
-imagePullSecrets:
-  {{- range . }}
-  - name: {{ . }}
-  {{- end }}
+{{- with $secrets | uniq }}
+{{- toYaml . }}
 {{- end }}
+{{- end }}
+
+{{- define "isnotai-exporter.imagePullSecrets" -}}
+{{- with include "isnotai-exporter.pullSecrets" . }}
+imagePullSecrets:
+  {{- . | nindent 2 }}
+{{- end }}
+{{- end }}
+
+{{/* A list as it is, or text through `tpl`. Takes a dict: root, value. */}}
+{{- define "isnotai-exporter.listOrText" -}}
+{{- if kindIs "string" .value }}
+{{- tpl .value .root | trim }}
+{{- else if .value }}
+{{- toYaml .value }}
+{{- end }}
+{{- end }}
+
+{{/* http or https, as the exporter serves it. */}}
+{{- define "isnotai-exporter.scheme" -}}
+{{- .Values.webConfig.tls | ternary "https" "http" }}
 {{- end }}

@@ -1,154 +1,115 @@
-{{/* The container, its volumes and the pod's annotations: alike in a Deployment and as a sidecar. */}}
+{{/* The pod of a Deployment, StatefulSet or DaemonSet. */}}
 
-{{/*
-A probe. Takes a dict: root, probe (its values), path.
-A probe brings no client certificate, so where one is wanted it only opens a connection.
-*/}}
-{{- define "isnotai-exporter.probe" -}}
-{{- if .root.Values.webConfig.clientCertificates }}
-tcpSocket:
-  port: {{ .port }}
-{{- else }}
-httpGet:
-  path: {{ .path }}
-  port: {{ .port }}
-  scheme: {{ .root.Values.webConfig.tls | ternary "HTTPS" "HTTP" }}
-{{- end }}
-{{ toYaml (omit .probe "enabled") }}
-{{- end }}
-
-{{/*
-The container. Takes a dict: root, name, port (its name), ready (whether it has that probe),
-optional (whether it starts without the Secrets that its variables name).
-*/}}
-{{- define "isnotai-exporter.container" -}}
-{{- $env := include "isnotai-exporter.env" (dict "root" .root "optional" .optional) | trim -}}
-name: {{ .name }}
-image: {{ include "isnotai-exporter.image" .root | quote }}
-imagePullPolicy: {{ .root.Values.image.pullPolicy }}
-args:
-  {{- include "isnotai-exporter.args" .root | trim | nindent 2 }}
-{{- if $env }}
-env:
-  {{- $env | nindent 2 }}
-{{- end }}
-{{- with .root.Values.extraEnvFrom }}
-envFrom:
-  {{- toYaml . | nindent 2 }}
-{{- end }}
-ports:
-  - name: {{ .port }}
-    containerPort: {{ .root.Values.web.port }}
-    protocol: TCP
-{{- if .root.Values.livenessProbe.enabled }}
-livenessProbe:
-  {{- include "isnotai-exporter.probe" (dict "root" .root "probe" .root.Values.livenessProbe "port" .port "path" "/-/healthy") | trim | nindent 2 }}
-{{- end }}
-{{- if .ready }}
-readinessProbe:
-  {{- include "isnotai-exporter.probe" (dict "root" .root "probe" .root.Values.readinessProbe "port" .port "path" "/-/ready") | trim | nindent 2 }}
-{{- end }}
-{{- with .root.Values.resources }}
-resources:
-  {{- toYaml . | nindent 2 }}
-{{- end }}
-{{- with .root.Values.securityContext }}
-securityContext:
-  {{- toYaml . | nindent 2 }}
-{{- end }}
-volumeMounts:
-  - name: isnotai-key
-    mountPath: /etc/isnotai/key
-    readOnly: true
-{{- if .root.Values.integrations }}
-  - name: isnotai-config
-    mountPath: /etc/isnotai/config
-    readOnly: true
-{{- end }}
-{{- if .root.Values.webConfig.existingSecret }}
-  - name: isnotai-web
-    mountPath: /etc/isnotai/web
-    readOnly: true
-{{- end }}
-{{- if .root.Values.state.enabled }}
-  - name: isnotai-state
-    mountPath: /var/lib/isnotai
-{{- end }}
-  - name: isnotai-tmp
-    mountPath: /tmp
-{{- with .root.Values.extraVolumeMounts }}
-  {{- toYaml . | nindent 2 }}
-{{- end }}
-{{- end }}
-
-{{/*
-The volumes. Takes a dict: root, mode (of files with secrets), optional (whether the pod starts
-without them).
-*/}}
-{{- define "isnotai-exporter.volumes" -}}
-{{- $here := . -}}
-- name: isnotai-key
-  projected:
-    defaultMode: {{ .mode }}
-    sources:
-{{- if .root.Values.integrations }}
-{{- range $index, $integration := .root.Values.integrations }}
-      - secret:
-          name: {{ .existingSecret }}
-          optional: {{ $here.optional }}
-          items:
-            - key: {{ default "api-key" .existingSecretKey }}
-              path: {{ $index | quote }}
-{{- end }}
-- name: isnotai-config
-  configMap:
-    name: {{ include "isnotai-exporter.fullname" .root }}
-{{- else }}
-      - secret:
-          name: {{ .root.Values.apiKey.existingSecret }}
-          optional: {{ .optional }}
-          items:
-            - key: {{ .root.Values.apiKey.existingSecretKey }}
-              path: api-key
-{{- end }}
-{{- if .root.Values.webConfig.existingSecret }}
-- name: isnotai-web
-  secret:
-    secretName: {{ .root.Values.webConfig.existingSecret }}
-    optional: {{ .optional }}
-    defaultMode: {{ .mode }}
-{{- end }}
-{{- if .root.Values.state.enabled }}
-- name: isnotai-state
-{{- if .root.Values.persistence.enabled }}
-  persistentVolumeClaim:
-    claimName: {{ default (include "isnotai-exporter.fullname" .root) .root.Values.persistence.existingClaim }}
-{{- else if .root.Values.state.sizeLimit }}
-  emptyDir:
-    sizeLimit: {{ .root.Values.state.sizeLimit }}
-{{- else }}
-  emptyDir: {}
-{{- end }}
-{{- end }}
-- name: isnotai-tmp
-  emptyDir: {}
-{{- with .root.Values.extraVolumes }}
-{{ toYaml . }}
-{{- end }}
-{{- end }}
-
-{{/* The pod's annotations, or nothing. */}}
+{{/* The pod's annotations, or nothing; the user's win. */}}
 {{- define "isnotai-exporter.podAnnotations" -}}
-{{- if .Values.integrations }}
-checksum/isnotai-config: {{ include "isnotai-exporter.configFile" . | sha256sum }}
+{{- $own := dict -}}
+{{- with include "isnotai-exporter.configFile" . }}
+{{- $_ := set $own "checksum/isnotai-config" (sha256sum .) -}}
 {{- end }}
 {{- if .Values.scrapeAnnotations.enabled }}
-prometheus.io/scrape: "true"
-prometheus.io/port: {{ .Values.web.port | quote }}
-prometheus.io/path: {{ .Values.web.telemetryPath }}
-prometheus.io/scheme: {{ .Values.webConfig.tls | ternary "https" "http" }}
+{{- $_ := set $own "prometheus.io/scrape" "true" -}}
+{{- $_ := set $own "prometheus.io/port" (toString .Values.web.port) -}}
+{{- $_ := set $own "prometheus.io/path" .Values.web.telemetryPath -}}
+{{- $_ := set $own "prometheus.io/scheme" (include "isnotai-exporter.scheme" .) -}}
 {{- end }}
-{{- with .Values.podAnnotations }}
-{{ toYaml . }}
+{{- with merge (dict) .Values.podAnnotations $own }}
+{{- toYaml . }}
 {{- end }}
+{{- end }}
+
+{{/*
+How pods are replaced, in full: a field that a release leaves out is filled in by the API server, has
+no owner, and stands in the way of a release that wants another type. `null` takes such a one away.
+*/}}
+{{- define "isnotai-exporter.strategy" -}}
+{{- $type := include "isnotai-exporter.strategyType" . -}}
+type: {{ $type }}
+{{- if ne $type "RollingUpdate" }}
+rollingUpdate: null
+{{- else }}
+{{- $defaults := dict "Deployment" (dict "maxSurge" "25%" "maxUnavailable" "25%") "DaemonSet" (dict "maxSurge" 0 "maxUnavailable" 1) "StatefulSet" (dict "partition" 0) }}
+rollingUpdate:
+  {{- $given := .Values.strategy.rollingUpdate | default dict }}
+  {{- range $key, $value := get $defaults .Values.kind }}
+  {{ $key }}: {{ hasKey $given $key | ternary (get $given $key) $value }}
+  {{- end }}
+  {{- with omit $given "maxSurge" "maxUnavailable" "partition" }}
+  {{- toYaml . | nindent 2 }}
+  {{- end }}
+{{- end }}
+{{- end }}
+
+{{- define "isnotai-exporter.strategyType" -}}
+{{- $one := and (eq .Values.kind "Deployment") .Values.persistence.enabled (not .Values.strategy.rollingUpdate) -}}
+{{- default ($one | ternary "Recreate" "RollingUpdate") .Values.strategy.type -}}
+{{- end }}
+
+{{- define "isnotai-exporter.podTemplate" -}}
+metadata:
+  labels:
+    {{- toYaml (merge (dict) .Values.podLabels (include "isnotai-exporter.labels" . | fromYaml)) | nindent 4 }}
+  {{- with include "isnotai-exporter.podAnnotations" . }}
+  annotations:
+    {{- . | nindent 4 }}
+  {{- end }}
+spec:
+  serviceAccountName: {{ include "isnotai-exporter.serviceAccountName" . }}
+  automountServiceAccountToken: {{ .Values.serviceAccount.automountServiceAccountToken }}
+  enableServiceLinks: {{ .Values.enableServiceLinks }}
+  terminationGracePeriodSeconds: {{ .Values.terminationGracePeriodSeconds }}
+  {{- with include "isnotai-exporter.imagePullSecrets" . | trim }}
+  {{- . | nindent 2 }}
+  {{- end }}
+  {{- if .Values.hostNetwork }}
+  hostNetwork: true
+  {{- end }}
+  {{- with default (.Values.hostNetwork | ternary "ClusterFirstWithHostNet" "") .Values.dnsPolicy }}
+  dnsPolicy: {{ . }}
+  {{- end }}
+  {{- range $key := list "priorityClassName" "runtimeClassName" "schedulerName" }}
+  {{- with get $.Values $key }}
+  {{ $key }}: {{ . }}
+  {{- end }}
+  {{- end }}
+  {{- with .Values.podSecurityContext }}
+  securityContext:
+    {{- toYaml . | nindent 4 }}
+  {{- end }}
+  {{- range $key := list "dnsConfig" "hostAliases" "nodeSelector" "tolerations" }}
+  {{- with get $.Values $key }}
+  {{ $key }}:
+    {{- toYaml . | nindent 4 }}
+  {{- end }}
+  {{- end }}
+  {{- $own := dict "matchLabels" (include "isnotai-exporter.selectorLabels" . | fromYaml) }}
+  {{- with .Values.topologySpreadConstraints }}
+  topologySpreadConstraints:
+    {{- range . }}
+    - {{ hasKey . "labelSelector" | ternary . (merge (dict "labelSelector" $own) .) | toYaml | nindent 6 | trim }}
+    {{- end }}
+  {{- end }}
+  {{- if .Values.affinity }}
+  affinity:
+    {{- toYaml .Values.affinity | nindent 4 }}
+  {{- else if and (ne .Values.kind "DaemonSet") (gt (int .Values.replicaCount) 1) }}
+  affinity:
+    podAntiAffinity:
+      preferredDuringSchedulingIgnoredDuringExecution:
+        - weight: 100
+          podAffinityTerm:
+            topologyKey: kubernetes.io/hostname
+            labelSelector:
+              {{- toYaml $own | nindent 14 }}
+  {{- end }}
+  {{- with include "isnotai-exporter.listOrText" (dict "root" . "value" .Values.extraInitContainers) }}
+  initContainers:
+    {{- . | nindent 4 }}
+  {{- end }}
+  containers:
+    - {{ include "isnotai-exporter.container" (dict "root" . "name" "isnotai-exporter" "port" .Values.web.portName "ready" .Values.readinessProbe.enabled "startup" .Values.startupProbe.enabled "optional" false) | nindent 6 | trim }}
+    {{- with include "isnotai-exporter.listOrText" (dict "root" . "value" .Values.extraContainers) }}
+    {{- . | nindent 4 }}
+    {{- end }}
+  volumes:
+    {{- include "isnotai-exporter.volumes" (dict "root" . "mode" 288 "optional" .Values.apiKey.optional) | trim | nindent 4 }}
 {{- end }}

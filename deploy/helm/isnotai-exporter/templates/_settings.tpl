@@ -37,11 +37,12 @@ begin the next one. `$(NAME)` is left for the kubelet to fill in.
 {{- end }}
 
 {{- define "isnotai-exporter.args" -}}
-{{- if .Values.integrations }}
+{{- if include "isnotai-exporter.configFile" . }}
 - --config.file=/etc/isnotai/config/config.yaml
-{{- else }}
+{{- end }}
+{{- if not .Values.integrations }}
 - {{ printf "--integration=%s" .Values.integration | quote }}
-- --api-key-file=/etc/isnotai/key/api-key
+- {{ printf "--api-key-file=%s" (default "/etc/isnotai/key/api-key" .Values.apiKey.file) | quote }}
 {{- end }}
 - --region={{ .Values.region }}
 {{- with .Values.baseUrl }}
@@ -56,6 +57,9 @@ begin the next one. `$(NAME)` is left for the kubelet to fill in.
 {{- if .Values.webConfig.existingSecret }}
 - --web.config-file=/etc/isnotai/web/{{ .Values.webConfig.existingSecretKey }}
 {{- end }}
+{{- if include "isnotai-exporter.caBundle" . }}
+- --tls.ca-file=/etc/isnotai/ca/{{ .Values.tls.caBundle.key }}
+{{- end }}
 {{- if .Values.state.enabled }}
 - --state.path=/var/lib/isnotai/state.db
 {{- end }}
@@ -63,7 +67,7 @@ begin the next one. `$(NAME)` is left for the kubelet to fill in.
 {{- $_ := set $config.budget "replicas" (include "isnotai-exporter.budgetReplicas" .) }}
 {{- range $section, $settings := $config }}
 {{- range $name, $value := $settings }}
-{{- if not (kindIs "invalid" $value) }}
+{{- if not (or (kindIs "invalid" $value) (include "isnotai-exporter.fileOnly" $value)) }}
 {{- $flag := printf "%s.%s" $section (kebabcase $name) }}
 {{- if kindIs "bool" $value }}
 - --{{ $value | ternary "" "no-" }}{{ $flag }}
@@ -83,6 +87,14 @@ The variables of the container, or nothing. Takes a dict: root, optional (whethe
 starts without the Secrets that they name).
 */}}
 {{- define "isnotai-exporter.env" -}}
+{{- include "isnotai-exporter.ownEnv" . }}
+{{- with .root.Values.extraEnv }}
+{{ toYaml . }}
+{{- end }}
+{{- end }}
+
+{{/* Those that the chart sets itself. Takes what `env` takes. */}}
+{{- define "isnotai-exporter.ownEnv" -}}
 {{- $optional := .optional -}}
 {{- with .root }}
 {{- if .Values.otlp.enabled }}
@@ -128,23 +140,57 @@ starts without the Secrets that they name).
       {{- end }}
 {{- end }}
 {{- end }}
-{{- with .Values.extraEnv }}
-{{ toYaml . }}
-{{- end }}
 {{- end }}
 {{- end }}
 
-{{/* The YAML file for several integrations; file names are places in the list, see `volumes`. */}}
-{{- define "isnotai-exporter.configFile" -}}
-integrations:
-{{- range $index, $integration := .Values.integrations }}
-  - name: {{ .name | quote }}
-    api_key_file: /etc/isnotai/key/{{ $index }}
-    {{- with .region }}
-    region: {{ . }}
-    {{- end }}
-    {{- with .baseUrl }}
-    base_url: {{ . | quote }}
-    {{- end }}
+{{/* Whether a setting is a list of objects, which no flag can hold; or nothing. */}}
+{{- define "isnotai-exporter.fileOnly" -}}
+{{- if and (kindIs "slice" .) . }}
+{{- if kindIs "map" (first .) }}true{{ end }}
 {{- end }}
+{{- end }}
+
+{{/*
+The YAML file with what flags cannot hold, or nothing: several integrations, whose key files are named
+by their place in the list as in `volumes`, and settings that are lists of objects.
+*/}}
+{{- define "isnotai-exporter.configFile" -}}
+{{- $file := dict -}}
+{{- $integrations := list -}}
+{{- range $index, $integration := .Values.integrations -}}
+{{- $one := dict "name" .name "api_key_file" (default (printf "/etc/isnotai/key/%d" $index) .file) -}}
+{{- with .region }}{{ $_ := set $one "region" . }}{{ end -}}
+{{- with .baseUrl }}{{ $_ := set $one "base_url" . }}{{ end -}}
+{{- $integrations = append $integrations $one -}}
+{{- end -}}
+{{- with $integrations }}{{ $_ := set $file "integrations" . }}{{ end -}}
+{{- range $section, $settings := .Values.config -}}
+{{- range $name, $value := $settings -}}
+{{- if include "isnotai-exporter.fileOnly" $value -}}
+{{- $_ := set $file $section (merge (dict (snakecase $name) $value) (get $file $section | default dict)) -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+{{- with $file }}
+{{- toYaml . }}
+{{- end }}
+{{- end }}
+
+{{/*
+Which value of the chart sets a flag, as a dict of flags: extraArgs and extraEnv may not set it too.
+*/}}
+{{- define "isnotai-exporter.managedFlags" -}}
+{{- $managed := dict "api-key-file" "apiKey" "auth-header" "authHeader" "base-url" "baseUrl" "budget.replicas" "config.budget.replicas" "integration" "integration" "region" "region" "state.path" "state" "web.config-file" "webConfig" "web.config.file" "webConfig" "web.enable-lifecycle" "web.enableLifecycle" "web.listen-address" "web.port" "web.telemetry-path" "web.telemetryPath" -}}
+{{- if include "isnotai-exporter.configFile" . -}}
+{{- $_ := set $managed "config.file" "integrations" -}}
+{{- end -}}
+{{- if include "isnotai-exporter.caBundle" . -}}
+{{- $_ := set $managed "tls.ca-file" "tls.caBundle" -}}
+{{- end -}}
+{{- range $section, $settings := .Values.config -}}
+{{- range $name, $_ := $settings -}}
+{{- $_ := set $managed (printf "%s.%s" $section (kebabcase $name)) (printf "config.%s.%s" $section $name) -}}
+{{- end -}}
+{{- end -}}
+{{- toYaml $managed -}}
 {{- end }}

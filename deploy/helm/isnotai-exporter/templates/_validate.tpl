@@ -1,118 +1,190 @@
-{{/* Values that contradict each other: each is refused with what to do about it. */}}
+{{/*
+Values that contradict each other, or that Kubernetes would refuse or pass over in silence: each is
+refused with what to do about it. Each part prints its problems, one a line.
+*/}}
 {{- define "isnotai-exporter.validate" -}}
-{{- $v := .Values -}}
 {{- $problems := list -}}
+{{- range $part := list "names" "key" "labels" "workload" "pod" "network" "monitors" "rules" -}}
+{{- range splitList "\n" (include (printf "isnotai-exporter.validate.%s" $part) $) -}}
+{{- with trim . -}}
+{{- $problems = append $problems . -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+{{- with $problems -}}
+{{- fail (printf "\n\nisnotai-exporter:\n  - %s\n" (join "\n  - " .)) -}}
+{{- end -}}
+{{- end }}
 
-{{- if $v.integrations -}}
-{{- if $v.integration -}}
-{{- $problems = append $problems "integration and integrations contradict each other: keep one of them" -}}
-{{- end -}}
-{{- if $v.apiKey.existingSecret -}}
-{{- $problems = append $problems "apiKey.existingSecret and integrations contradict each other: each integration names its own Secret" -}}
-{{- end -}}
-{{- $names := list -}}
-{{- range $v.integrations -}}
-{{- $names = append $names .name -}}
-{{- end -}}
-{{- if ne (len $names) (len (uniq $names)) -}}
-{{- $problems = append $problems "integrations: each name must be there once, or their series would merge" -}}
-{{- end -}}
-{{- else -}}
-{{- if not $v.integration -}}
-{{- $problems = append $problems "integration is required: the value of the integration label, such as your team or site; it must be unique among all exporters of one Prometheus" -}}
-{{- end -}}
-{{- if not $v.apiKey.existingSecret -}}
-{{- $problems = append $problems "apiKey.existingSecret is required: make one with `kubectl create secret generic isnotai --from-file=api-key=FILE` and set it to isnotai" -}}
-{{- end -}}
-{{- end -}}
+{{/* Names of resources. */}}
+{{- define "isnotai-exporter.validate.names" -}}
+{{- $name := include "isnotai-exporter.fullname" . }}
+{{- if not (regexMatch "^[a-z]([-a-z0-9]{0,61}[a-z0-9])?$" $name) }}
+{{ printf "%q is no name for a Service: set fullnameOverride to at most 63 lower-case letters, digits and -, a letter first" $name }}
+{{- end }}
+{{- if and .Values.kubeVersionOverride (semverCompare "<1.26.0-0" .Values.kubeVersionOverride) }}
+{{ printf "kubeVersionOverride is %s: Kubernetes 1.26 or later is needed" .Values.kubeVersionOverride }}
+{{- end }}
+{{- end }}
+
+{{/* The integration, its key, and the budget. */}}
+{{- define "isnotai-exporter.validate.key" -}}
+{{- $v := .Values -}}
 {{- $labels := list $v.integration -}}
 {{- range $v.integrations -}}
 {{- $labels = append $labels .name -}}
 {{- end -}}
-{{- if has "default" $labels -}}
-{{- $problems = append $problems "integration must not be default: two teams' default would merge on one Prometheus" -}}
-{{- end -}}
+{{- if $v.integrations }}
+{{- if $v.integration }}
+integration and integrations contradict each other: keep one of them
+{{- end }}
+{{- if $v.apiKey.existingSecret }}
+apiKey.existingSecret and integrations contradict each other: each integration names its own Secret
+{{- end }}
+{{- if $v.apiKey.file }}
+apiKey.file and integrations contradict each other: each integration names its own file
+{{- end }}
+{{- if ne (len $labels) (len (uniq $labels)) }}
+integrations: each name must be there once, or their series would merge
+{{- end }}
+{{- else }}
+{{- if not $v.integration }}
+integration is required: the value of the integration label, such as your team or site; it must be unique among all exporters of one Prometheus
+{{- end }}
+{{- if not (or $v.apiKey.existingSecret $v.apiKey.file) }}
+apiKey.existingSecret is required: make one with `kubectl create secret generic isnotai --from-file=api-key=FILE` and set it to isnotai; or apiKey.file, the path of a file that is mounted otherwise
+{{- end }}
+{{- if and $v.apiKey.existingSecret $v.apiKey.file }}
+apiKey.existingSecret and apiKey.file contradict each other: keep one of them
+{{- end }}
+{{- end }}
+{{- if has "default" $labels }}
+integration must not be default: two teams' default would merge on one Prometheus
+{{- end }}
+{{- if and $v.tls.caBundle.existingConfigMap $v.tls.caBundle.existingSecret }}
+tls.caBundle.existingConfigMap and .existingSecret contradict each other: keep one of them
+{{- end }}
+{{- $budget := $v.config.budget.replicas }}
+{{- if and (eq $v.mode "sidecar") (not $budget) }}
+config.budget.replicas is required with mode sidecar: how many pods run the sidecar with this key; each of them polls, and they share one budget
+{{- else if and (eq $v.kind "DaemonSet") (not $budget) }}
+config.budget.replicas is required with kind DaemonSet: how many nodes run the exporter with this key; each of them polls, and they share one budget
+{{- else if and (eq $v.mode "standalone") $budget (lt (int $budget) (int $v.replicaCount)) }}
+{{ printf "config.budget.replicas is %v and replicaCount %v: together they would spend more than config.budget.share; leave config.budget.replicas out" $budget $v.replicaCount }}
+{{- end }}
+{{- end }}
 
-{{- $budget := $v.config.budget.replicas -}}
-{{- if eq $v.mode "standalone" -}}
-{{- if and $v.persistence.enabled (gt (int $v.replicaCount) 1) -}}
-{{- $problems = append $problems "persistence.enabled and replicaCount above 1 contradict each other: the state has one writer" -}}
+{{/* Labels that the chart selects by, or that Helm knows its resources by. */}}
+{{- define "isnotai-exporter.validate.labels" -}}
+{{- $fixed := list "app.kubernetes.io/name" "app.kubernetes.io/instance" "app.kubernetes.io/managed-by" -}}
+{{- $v := .Values -}}
+{{- $given := dict "commonLabels" $v.commonLabels "deploymentLabels" $v.deploymentLabels "podLabels" $v.podLabels -}}
+{{- range $section := list "configMap" "dashboards" "grafanaAlerts" "httpRoute" "ingress" "networkPolicy" "persistence" "podDisruptionBudget" "podMonitor" "podMonitoring" "prometheusRule" "service" "serviceAccount" "serviceMonitor" "verticalPodAutoscaler" -}}
+{{- $_ := set $given (printf "%s.labels" $section) (get $v $section).labels -}}
 {{- end -}}
-{{- if and $budget (lt (int $budget) (int $v.replicaCount)) -}}
-{{- $problems = append $problems (printf "config.budget.replicas is %v and replicaCount %v: together they would spend more than config.budget.share; leave config.budget.replicas out" $budget $v.replicaCount) -}}
-{{- end -}}
-{{- if and $v.persistence.enabled (eq (get $v.strategy "type" | default "Recreate") "RollingUpdate") -}}
-{{- $problems = append $problems "persistence.enabled and strategy.type RollingUpdate contradict each other: the new pod would wait for a state that the old one holds" -}}
-{{- end -}}
-{{- if and $v.serviceMonitor.enabled (not $v.service.enabled) -}}
-{{- $problems = append $problems "serviceMonitor.enabled needs service.enabled; or take podMonitor.enabled" -}}
-{{- end -}}
-{{- else -}}
-{{- if not $budget -}}
-{{- $problems = append $problems "config.budget.replicas is required with mode sidecar: how many pods run the sidecar with this key; each of them polls, and they share one budget" -}}
-{{- end -}}
-{{- if $v.persistence.enabled -}}
-{{- $problems = append $problems "persistence.enabled and mode sidecar contradict each other: the state has one writer; take mode standalone for counts that survive the pod" -}}
-{{- end -}}
-{{- if $v.serviceMonitor.enabled -}}
-{{- $problems = append $problems "serviceMonitor.enabled and mode sidecar contradict each other: there is no Service; take podMonitor.enabled" -}}
-{{- end -}}
-{{- if $v.networkPolicy.enabled -}}
-{{- $problems = append $problems "networkPolicy.enabled and mode sidecar contradict each other: the pod's policy is its host application's" -}}
-{{- end -}}
-{{- if $v.podDisruptionBudget.enabled -}}
-{{- $problems = append $problems "podDisruptionBudget.enabled and mode sidecar contradict each other: the budget is the host application's" -}}
-{{- end -}}
-{{- end -}}
+{{- range $value, $labels := $given }}
+{{- range $fixed }}
+{{- if hasKey $labels . }}
+{{ $value }}: {{ . }} is what the chart, its monitors and Helm find resources by, and not to be changed; nameOverride changes app.kubernetes.io/name everywhere
+{{- end }}
+{{- end }}
+{{- end }}
+{{- end }}
 
-{{- if and $v.persistence.enabled (not $v.state.enabled) -}}
-{{- $problems = append $problems "persistence.enabled needs state.enabled" -}}
-{{- end -}}
-{{- $scrapers := list -}}
-{{- range list "serviceMonitor" "podMonitor" "scrapeAnnotations" -}}
-{{- if (get $v .).enabled -}}
-{{- $scrapers = append $scrapers (printf "%s.enabled" .) -}}
-{{- end -}}
-{{- end -}}
-{{- if gt (len $scrapers) 1 -}}
-{{- $problems = append $problems (printf "%s would scrape the same target twice: keep one of them" (join " and " $scrapers)) -}}
-{{- end -}}
-{{- if and (ne (toString $v.podDisruptionBudget.minAvailable) "") (ne (toString $v.podDisruptionBudget.maxUnavailable) "") -}}
-{{- $problems = append $problems "podDisruptionBudget.minAvailable and .maxUnavailable contradict each other: keep one of them" -}}
-{{- end -}}
-{{- if and $v.otlp.enabled (not $v.otlp.endpoint) -}}
-{{- $problems = append $problems "otlp.enabled needs otlp.endpoint, such as http://otel-collector:4318" -}}
-{{- end -}}
-{{- if and (or $v.webConfig.tls $v.webConfig.clientCertificates) (not $v.webConfig.existingSecret) -}}
-{{- $problems = append $problems "webConfig.tls and .clientCertificates need webConfig.existingSecret, which holds the web-config file" -}}
-{{- end -}}
-{{- if and $v.webConfig.clientCertificates (not $v.webConfig.tls) -}}
-{{- $problems = append $problems "webConfig.clientCertificates needs webConfig.tls" -}}
-{{- end -}}
-{{- range $v.extraEnv -}}
-{{- if has .name (list "ISNOTAI_API_KEY" "ISNOTAI_API_KEY_FILE") -}}
-{{- $problems = append $problems (printf "extraEnv: %s is not for variables, which everybody who may read the pod sees: use apiKey.existingSecret" .name) -}}
-{{- end -}}
-{{- end -}}
-{{- $managed := dict "api-key-file" "apiKey" "auth-header" "authHeader" "base-url" "baseUrl" "budget.replicas" "config.budget.replicas" "integration" "integration" "region" "region" "state.path" "state" "web.config-file" "webConfig" "web.config.file" "webConfig" "web.enable-lifecycle" "web.enableLifecycle" "web.listen-address" "web.port" "web.telemetry-path" "web.telemetryPath" -}}
-{{- if $v.integrations -}}
-{{- $_ := set $managed "config.file" "integrations" -}}
-{{- end -}}
-{{- range $v.extraArgs -}}
-{{- $flag := regexFind "^--[a-z._-]+" . | trimPrefix "--" -}}
-{{- $name := trimPrefix "no-" $flag | replace "_" "-" -}}
-{{- if hasKey $managed $name -}}
-{{- $problems = append $problems (printf "extraArgs: --%s is set by the value %s" $flag (get $managed $name)) -}}
-{{- end -}}
-{{- end -}}
-{{- if and $v.dashboards.enabled (not (.Files.Glob "files/dashboards/*.json")) -}}
-{{- $problems = append $problems "dashboards.enabled: this copy of the chart has no dashboards" -}}
-{{- end -}}
-{{- if and $v.grafanaAlerts.enabled (not (.Files.Glob "files/grafana-alerts/*")) -}}
-{{- $problems = append $problems "grafanaAlerts.enabled: this copy of the chart has no alerts in Grafana's format" -}}
-{{- end -}}
+{{/* The Deployment, StatefulSet or DaemonSet, its state, and what stands beside it. */}}
+{{- define "isnotai-exporter.validate.workload" -}}
+{{- $v := .Values -}}
+{{- if eq $v.mode "sidecar" }}
+{{- range $switch, $advice := dict "persistence" "the state has one writer; take mode standalone for counts that survive the pod" "serviceMonitor" "there is no Service; take podMonitor.enabled" "networkPolicy" "the pod's policy is its host application's" "podDisruptionBudget" "the budget is the host application's" "ingress" "there is no Service" "httpRoute" "there is no Service" "verticalPodAutoscaler" "the workload is the host application's" }}
+{{- if (get $v $switch).enabled }}
+{{ $switch }}.enabled and mode sidecar contradict each other: {{ $advice }}
+{{- end }}
+{{- end }}
+{{- range list "affinity" "deploymentAnnotations" "deploymentLabels" "dnsConfig" "dnsPolicy" "extraContainers" "extraInitContainers" "hostAliases" "hostNetwork" "hostPort" "minReadySeconds" "nodeSelector" "priorityClassName" "runtimeClassName" "schedulerName" "strategy" "tolerations" "topologySpreadConstraints" }}
+{{- if get $v . }}
+{{ . }} and mode sidecar contradict each other: the pod is the host application's, so set it there
+{{- end }}
+{{- end }}
+{{- else }}
+{{- $type := include "isnotai-exporter.strategyType" . }}
+{{- if and $v.persistence.enabled (eq $v.kind "DaemonSet") }}
+persistence.enabled and kind DaemonSet contradict each other: the state has one writer
+{{- else if and $v.persistence.enabled (gt (int $v.replicaCount) 1) }}
+persistence.enabled and replicaCount above 1 contradict each other: the state has one writer
+{{- end }}
+{{- if and (eq $v.kind "DaemonSet") (ne (int $v.replicaCount) 1) }}
+replicaCount and kind DaemonSet contradict each other: there is a pod on each node
+{{- end }}
+{{- if and $v.persistence.enabled (eq $v.kind "Deployment") (eq $type "RollingUpdate") }}
+persistence.enabled and strategy.type RollingUpdate contradict each other: the new pod would wait for a state that the old one holds; leave strategy out, or take kind StatefulSet
+{{- end }}
+{{- if and $v.strategy.rollingUpdate (ne $type "RollingUpdate") }}
+strategy.rollingUpdate and strategy.type {{ $type }} contradict each other: keep one of them
+{{- end }}
+{{- if and (eq $type "Recreate") (ne $v.kind "Deployment") }}
+strategy.type Recreate is not known to a {{ $v.kind }}: leave strategy out; it never runs two pods in one place
+{{- end }}
+{{- if and (eq $type "OnDelete") (eq $v.kind "Deployment") }}
+strategy.type OnDelete is not known to a Deployment: take Recreate or RollingUpdate
+{{- end }}
+{{- range list "serviceMonitor" "ingress" "httpRoute" }}
+{{- if and (get $v .).enabled (not $v.service.enabled) }}
+{{ . }}.enabled needs service.enabled{{ if eq . "serviceMonitor" }}; or take podMonitor.enabled{{ end }}
+{{- end }}
+{{- end }}
+{{- if and $v.ingress.enabled (not $v.ingress.hosts) }}
+ingress.enabled needs ingress.hosts, such as [{host: notai.example.com, paths: [{path: /}]}]
+{{- end }}
+{{- if and $v.httpRoute.enabled (not $v.httpRoute.parentRefs) }}
+httpRoute.enabled needs httpRoute.parentRefs, the Gateway to attach to
+{{- end }}
+{{- include "isnotai-exporter.validate.budget" . }}
+{{- end }}
+{{- if and $v.persistence.enabled (not $v.state.enabled) }}
+persistence.enabled needs state.enabled
+{{- end }}
+{{- if and $v.persistence.existingClaim (not $v.persistence.enabled) }}
+persistence.existingClaim needs persistence.enabled, or the state would not be kept in it
+{{- end }}
+{{- if and $v.state.sizeLimit $v.persistence.enabled }}
+state.sizeLimit and persistence.enabled contradict each other: the limit is for an emptyDir; set persistence.size
+{{- end }}
+{{- if and $v.serviceAccount.annotations (not $v.serviceAccount.create) }}
+serviceAccount.annotations needs serviceAccount.create: annotate the account that is there already
+{{- end }}
+{{- if and $v.service.nodePort (eq $v.service.type "ClusterIP") }}
+service.nodePort needs service.type NodePort or LoadBalancer
+{{- end }}
+{{- if and (or $v.service.loadBalancerClass $v.service.loadBalancerSourceRanges) (ne $v.service.type "LoadBalancer") }}
+service.loadBalancerClass and .loadBalancerSourceRanges need service.type LoadBalancer
+{{- end }}
+{{- if and (eq $v.service.clusterIP "None") (ne $v.service.type "ClusterIP") }}
+service.clusterIP None needs service.type ClusterIP
+{{- end }}
+{{- end }}
 
-{{- if $problems -}}
-{{- fail (printf "\n\nisnotai-exporter:\n  - %s\n" (join "\n  - " $problems)) -}}
-{{- end -}}
+{{/* A PodDisruptionBudget that lets no pod go would hold up every drain of its node. */}}
+{{- define "isnotai-exporter.validate.budget" -}}
+{{- $budget := .Values.podDisruptionBudget -}}
+{{- $replicas := int .Values.replicaCount -}}
+{{- $least := toString $budget.minAvailable -}}
+{{- $most := toString $budget.maxUnavailable -}}
+{{- if $budget.enabled }}
+{{- if eq .Values.kind "DaemonSet" }}
+podDisruptionBudget.enabled and kind DaemonSet contradict each other: a drain leaves its pods alone
+{{- end }}
+{{- if and (ne $least "") (ne $most "") }}
+podDisruptionBudget.minAvailable and .maxUnavailable contradict each other: keep one of them
+{{- end }}
+{{- $stay := int (trimSuffix "%" $least) }}
+{{- if hasSuffix "%" $least }}
+{{- $stay = div (add (mul $stay $replicas) 99) 100 }}
+{{- end }}
+{{- if and (ne $least "") (gt $replicas 0) (ge (int $stay) $replicas) }}
+podDisruptionBudget.minAvailable {{ $least }} of {{ $replicas }} lets no pod go, so that its node could not be drained: set maxUnavailable, or more replicas
+{{- end }}
+{{- if and (ne $most "") (eq (int (trimSuffix "%" $most)) 0) }}
+podDisruptionBudget.maxUnavailable {{ $most }} lets no pod go, so that its node could not be drained: set 1
+{{- end }}
+{{- end }}
 {{- end }}

@@ -1,0 +1,256 @@
+"""Single features of the chart, by the real Helm; and that each value does something."""
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from copy import deepcopy
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from tests.tools.chart import (
+    CHART,
+    MINIMUM,
+    VALUE_SETS,
+    ChartRefusedError,
+    Helm,
+    Manifest,
+    exporter_in,
+    of_kind,
+    pod_of,
+    workload_of,
+)
+
+pytestmark = pytest.mark.tools
+
+
+def value_set(name: str) -> tuple[str, str]:
+    return "--values", str(CHART / "ci" / f"{name}-values.yaml")
+
+
+def volumes_of(manifests: list[Manifest]) -> dict[str, Manifest]:
+    return {volume["name"]: volume for volume in pod_of(manifests)["spec"]["volumes"]}
+
+
+def mounts_of(manifests: list[Manifest]) -> dict[str, Manifest]:
+    return {mount["name"]: mount for mount in exporter_in(pod_of(manifests))["volumeMounts"]}
+
+
+def leaves(values: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
+    """The path of each value that is no map itself."""
+    if isinstance(values, dict) and values:
+        for key, inner in values.items():
+            yield from leaves(inner, (*path, key))
+    else:
+        yield path
+
+
+def without(values: dict[str, Any], path: tuple[str, ...]) -> dict[str, Any]:
+    less = deepcopy(values)
+    place = less
+    for key in path[:-1]:
+        place = place[key]
+    del place[path[-1]]
+    return less
+
+
+#: Values that a manifest need not show: what they say is already so, or it is about Helm itself.
+SILENT = {
+    ("kubeVersionOverride",),  # only sidecars ask for the version
+    ("prometheusRule", "recordingRules", "elsewhere"),
+}
+
+
+def test_every_value_of_every_value_set_does_something(helm: Helm, tmp_path: Path) -> None:
+    """Left out of the first value set that has it, it gives other manifests or a refusal."""
+    seen: set[tuple[str, ...]] = set(SILENT)
+    trials: list[tuple[Path, tuple[str, ...]]] = []
+    for values in VALUE_SETS:
+        for path in leaves(yaml.safe_load(values.read_text("utf-8"))):
+            if path not in seen:
+                seen.add(path)
+                trials.append((values, path))
+    whole = {values: helm.template("--values", str(values)) for values in VALUE_SETS}
+
+    def does_something(number: int) -> bool:
+        values, path = trials[number]
+        less = tmp_path / f"{number}.yaml"
+        less.write_text(yaml.safe_dump(without(yaml.safe_load(values.read_text("utf-8")), path)))
+        try:
+            return helm.template("--values", str(less)) != whole[values]
+        except ChartRefusedError:
+            return True
+
+    with ThreadPoolExecutor(2) as pool:
+        idle = [
+            f"{values.stem}: {'.'.join(path)}"
+            for (values, path), did in zip(
+                trials, pool.map(does_something, range(len(trials))), strict=True
+            )
+            if not did
+        ]
+
+    assert trials
+    assert not idle
+
+
+def test_a_key_can_come_from_a_file_that_is_there_otherwise(helm: Helm) -> None:
+    manifests = helm.template(*value_set("injected-key"))
+
+    assert "--api-key-file=/vault/secrets/isnotai" in exporter_in(pod_of(manifests))["args"]
+    assert "isnotai-key" not in volumes_of(manifests)
+    assert "isnotai-key" not in mounts_of(manifests)
+
+
+def test_integrations_can_mix_files_and_secrets(helm: Helm) -> None:
+    manifests = helm.template(*value_set("key-file"))
+    config = next(one for one in manifests if "config.yaml" in one.get("data", {}))
+    entries = yaml.safe_load(config["data"]["config.yaml"])["integrations"]
+    (source,) = volumes_of(manifests)["isnotai-key"]["projected"]["sources"]
+
+    assert entries == [
+        {"name": "school", "api_key_file": "/mnt/keys/school"},
+        {"name": "college", "api_key_file": "/etc/isnotai/key/1"},
+    ]
+    assert source["secret"]["name"] == "isnotai-college"
+    assert source["secret"]["items"] == [{"key": "api-key", "path": "1"}]
+
+
+def test_annotations_of_the_user_win_and_none_is_there_twice(helm: Helm) -> None:
+    printed = helm.run(
+        *("template", "notai", str(CHART), *MINIMUM),
+        *("--set", "scrapeAnnotations.enabled=true"),
+        *("--set-string", r"podAnnotations.prometheus\.io/port=9999"),
+    )
+
+    assert printed.count("prometheus.io/port") == 1
+    deployment = workload_of([one for one in yaml.safe_load_all(printed) if one])
+    annotations = deployment["spec"]["template"]["metadata"]["annotations"]
+    assert annotations["prometheus.io/port"] == "9999"
+    assert annotations["prometheus.io/scrape"] == "true"
+
+
+@pytest.mark.parametrize(
+    ("values", "key"), [("commonLabels.x", "x"), (r"commonLabels.helm\.sh/chart", "helm.sh/chart")]
+)
+def test_no_label_is_there_twice(helm: Helm, values: str, key: str) -> None:
+    printed = helm.run("template", "notai", str(CHART), *MINIMUM, "--set-string", f"{values}=mine")
+
+    deployment = workload_of([one for one in yaml.safe_load_all(printed) if one])
+    assert deployment["metadata"]["labels"][key] == "mine"
+    text = next(part for part in printed.split("---") if "kind: Service\n" in part)
+    assert text.count(f"{key}: ") == 1
+
+
+def test_a_stateful_set_keeps_its_state_in_the_same_claim_as_a_deployment(helm: Helm) -> None:
+    claims = [
+        volumes_of(helm.template(*MINIMUM, "--set", f"persistence.enabled=true,kind={kind}"))[
+            "isnotai-state"
+        ]["persistentVolumeClaim"]["claimName"]
+        for kind in ("Deployment", "StatefulSet")
+    ]
+
+    assert claims == ["notai-isnotai-exporter"] * 2
+
+
+def test_a_daemon_set_has_no_number_of_replicas(helm: Helm) -> None:
+    spec = of_kind(helm.template(*value_set("daemon-set")), "DaemonSet")["spec"]
+
+    assert "replicas" not in spec
+    assert spec["updateStrategy"]["rollingUpdate"] == {"maxSurge": 0, "maxUnavailable": "25%"}
+
+
+def test_on_the_nodes_network_the_clusters_names_resolve_still(helm: Helm) -> None:
+    spec = pod_of(helm.template(*value_set("host-network")))["spec"]
+
+    assert spec["hostNetwork"] is True
+    assert spec["dnsPolicy"] == "ClusterFirstWithHostNet"
+
+
+@pytest.mark.parametrize(
+    ("name", "kind", "endpoints"),
+    [
+        ("stateful-set", "ServiceMonitor", "endpoints"),
+        ("mesh", "PodMonitor", "podMetricsEndpoints"),
+    ],
+)
+def test_series_stay_one_over_pods_where_that_is_asked_for(
+    helm: Helm, name: str, kind: str, endpoints: str
+) -> None:
+    manifests = helm.template(*value_set(name))
+    (endpoint,) = of_kind(manifests, kind)["spec"][endpoints]
+
+    assert endpoint["relabelings"][:2] == [
+        {
+            "action": "replace",
+            "targetLabel": "instance",
+            "replacement": f"bots/{workload_of(manifests)['metadata']['name']}",
+        },
+        {"action": "labeldrop", "regex": "pod"},
+    ]
+
+
+def test_monitors_leave_the_target_alone_unless_asked(helm: Helm) -> None:
+    manifests = helm.template(*MINIMUM, "--set", "serviceMonitor.enabled=true")
+
+    (endpoint,) = of_kind(manifests, "ServiceMonitor")["spec"]["endpoints"]
+    assert "relabelings" not in endpoint
+
+
+def test_ingress_and_route_lead_to_the_service(helm: Helm) -> None:
+    manifests = helm.template(*value_set("exposure"))
+    service = of_kind(manifests, "Service")
+    (port,) = service["spec"]["ports"]
+    ingress = of_kind(manifests, "Ingress")["spec"]
+    route = of_kind(manifests, "HTTPRoute")["spec"]
+
+    backends = [
+        path["backend"]["service"] for rule in ingress["rules"] for path in rule["http"]["paths"]
+    ]
+    assert backends == [{"name": service["metadata"]["name"], "port": {"name": port["name"]}}] * 2
+    assert [rule["host"] for rule in ingress["rules"]] == ["notai.example.com", "notai.example.com"]
+    assert ingress["tls"][0]["hosts"] == ["notai.example.com", "notai.example.com"]
+    assert route["hostnames"] == ["notai.example.com"]
+    assert route["rules"][-1]["backendRefs"] == [
+        {"name": service["metadata"]["name"], "port": port["port"]}
+    ]
+
+
+def test_a_scaler_and_a_test_are_about_what_is_made(helm: Helm) -> None:
+    manifests = helm.template(*value_set("exposure"))
+    workload = workload_of(manifests)
+    scaler = of_kind(manifests, "VerticalPodAutoscaler")["spec"]
+    (container,) = of_kind(manifests, "Pod")["spec"]["containers"]
+
+    assert scaler["targetRef"] == {
+        "apiVersion": workload["apiVersion"],
+        "kind": workload["kind"],
+        "name": workload["metadata"]["name"],
+    }
+    assert container["image"] == exporter_in(pod_of(manifests))["image"]
+    assert container["args"] == [
+        "healthcheck",
+        "--url=http://notai-isnotai-exporter.bots.svc:80/-/healthy",
+    ]
+
+
+@pytest.mark.parametrize("name", ["redirect", "client-certificates"])
+def test_a_test_that_could_not_pass_is_not_made(helm: Helm, name: str) -> None:
+    assert not [one for one in helm.template(*value_set(name)) if one["kind"] == "Pod"]
+
+
+def test_text_goes_through_tpl_where_lists_may_be_text(helm: Helm) -> None:
+    containers = pod_of(helm.template(*value_set("mirror")))["spec"]["containers"]
+    groups = of_kind(
+        helm.template(
+            *(*MINIMUM, "--set", "prometheusRule.enabled=true", "--set-string"),
+            "prometheusRule.additionalGroups=- {name: {{ .Release.Name }}\\, rules: []}",
+        ),
+        "PrometheusRule",
+    )["spec"]["groups"]
+    accounts = of_kind(helm.template(*value_set("injected-key")), "ServiceAccount")
+
+    assert containers[1]["image"] == "registry.example.com/beside:1"
+    assert groups[-1] == {"name": "notai", "rules": []}
+    assert accounts["metadata"]["annotations"] == {"example.com/notai": "team-a"}
