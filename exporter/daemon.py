@@ -165,8 +165,13 @@ class Daemon:
 
     async def _close(self) -> None:
         await self._pipelines.close()
-        async with asyncio.timeout(CLOSE_SECONDS):
-            await self._store.close()
+        try:
+            async with asyncio.timeout(CLOSE_SECONDS):
+                await self._store.close()
+        except TimeoutError:
+            # The disk hangs, or another process holds the database. What is not committed was not
+            # published either, and the next process reads it anew.
+            _log.warning("state_not_closed", seconds=CLOSE_SECONDS)
 
     def _groups(self) -> Iterator[Group]:
         for pipeline in self._pipelines:

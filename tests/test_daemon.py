@@ -10,9 +10,10 @@ from typing import Any, NoReturn
 
 import httpx
 import pytest
+import structlog
 import trustme
 
-from exporter import cli, pipeline
+from exporter import cli, daemon, pipeline
 from exporter.api import client
 from exporter.clock import SystemClock
 from exporter.daemon import Daemon
@@ -319,21 +320,21 @@ async def test_a_reload_survives_whatever_the_files_hold(tmp_path: Path) -> None
         (web, "http_server_config: {http2: false}"),
     ]
 
-    daemon = Daemon(load([], variables).settings, lambda: load([], variables).settings)
+    running = Daemon(load([], variables).settings, lambda: load([], variables).settings)
     serving: asyncio.Future[str] = asyncio.get_running_loop().create_future()
-    task = asyncio.create_task(daemon.run(serving.set_result))
+    task = asyncio.create_task(running.run(serving.set_result))
     async with httpx.AsyncClient(base_url=(await serving), timeout=10) as exporter:
         for file, text in bad:
             before = file.read_text()
             file.write_text(text)
             with pytest.raises(ReloadError) as refused:
-                await daemon.reload()
+                await running.reload()
             assert "\n" not in str(refused.value)
             assert (await exporter.get("/metrics")).status_code == 401
             assert (await exporter.get("/-/healthy")).status_code == 200
             file.write_text(before)
-            await daemon.reload()
-    daemon.stop()
+            await running.reload()
+    running.stop()
     await asyncio.wait_for(task, 10)
 
 
@@ -353,6 +354,36 @@ async def test_a_hangup_that_would_change_tls_leaves_the_daemon_running(tmp_path
         assert "restart" in failed["error"]
         running.process.terminate()
         assert await running.ended() == 0
+
+
+async def test_it_ends_in_time_while_a_commit_waits_for_another_process(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    transact, entered = store.Store._transact, asyncio.Event()
+    loop = asyncio.get_running_loop()
+    held = [False]
+
+    def watched(self: store.Store, work: Callable[..., Any], then: Callable[..., Any]) -> Any:
+        if held[0]:
+            loop.call_soon_threadsafe(entered.set)
+        return transact(self, work, then)
+
+    monkeypatch.setattr(store.Store, "_transact", watched)
+    monkeypatch.setattr(daemon, "CLOSE_SECONDS", 0.05)
+    path = tmp_path / "state.db"
+    async with simulated(rate=20.0) as api:
+        variables = {**api.variables, "ISNOTAI_STATE_PATH": str(path)}
+        with structlog.testing.capture_logs() as lines:
+            async with in_process(variables) as exporter:
+                await exporter.until(counted)
+                other = sqlite3.connect(path, isolation_level=None)
+                other.execute("BEGIN IMMEDIATE")
+                held[0] = True
+                async with asyncio.timeout(30):
+                    await entered.wait()
+            other.close()
+    assert "state_not_closed" in [line["event"] for line in lines]
+    assert lines[-1]["event"] == "stopped"
 
 
 async def test_damage_that_is_met_at_a_reload_lets_no_counter_fall(

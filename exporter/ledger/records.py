@@ -1,4 +1,7 @@
-"""How what is known of sessions lies in the state: rows in, rows out, ids as hashes only."""
+"""How what is known of sessions lies in the state: rows in, rows out, ids as hashes only.
+
+A row that cannot be what we wrote raises DamagedRowError, by which the store sets the file aside.
+"""
 
 import json
 import sqlite3
@@ -7,9 +10,11 @@ from dataclasses import replace
 from datetime import date
 from hashlib import blake2b
 from itertools import islice
+from math import inf, isfinite
 
 from exporter.ledger.rules import MINUTE, Known
 from exporter.ledger.state import LedgerState
+from exporter.ledger.statefile import SALT_BYTES, DamagedRowError
 
 _CHUNK = 500
 _COLUMNS = "id, created, settled, bot, active, score, flags"
@@ -28,6 +33,8 @@ def hash_flag(flag: str, salt: bytes) -> str:
 def salt(connection: sqlite3.Connection) -> bytes:
     """The state file's own secret for hashing ids."""
     row = connection.execute("SELECT value FROM meta WHERE key = 'salt'").fetchone()
+    if row is None or len(bytes(row[0])) != SALT_BYTES:
+        raise DamagedRowError("no salt")
     return bytes(row[0])
 
 
@@ -137,7 +144,7 @@ def read_state(connection: sqlite3.Connection, name: str) -> LedgerState | None:
         "SELECT name, label, value, created FROM counter WHERE integration = ?", (number,)
     )
     for counter, label, value, created in rows:
-        counts[counter, label] = value
+        counts[counter, label] = _counted(value)
         started[counter, label] = created
     minutes = connection.execute(
         "SELECT minute, sessions FROM minute WHERE integration = ?", (number,)
@@ -232,7 +239,7 @@ def usage_days(
     )
     days: dict[date, dict[str, int]] = {}
     for day, metric, value in rows:
-        values = days.setdefault(date.fromisoformat(day), {})
+        values = days.setdefault(_day(day), {})
         if metric:
             values[metric] = value
     return days
@@ -260,5 +267,42 @@ def _known(
     row: tuple[bytes, int, int, int, int, float | None, str | None],
 ) -> tuple[bytes, Known]:
     key, created, settled, bot, active, score, flags = row
-    names = frozenset(json.loads(flags)) if flags else frozenset[str]()
-    return key, Known(created, bool(settled), bool(bot), bool(active), score, names)
+    if not isinstance(key, bytes) or not isinstance(created, int):
+        raise DamagedRowError("a session without an id or a time")
+    return key, Known(
+        created, bool(settled), bool(bot), bool(active), _finite(score), _flags(flags)
+    )
+
+
+# What SQLite's own check of the file does not see: values that we never wrote.
+
+
+def _flags(written: str | None) -> frozenset[str]:
+    if written is None:
+        return frozenset()
+    try:
+        flags = json.loads(written)
+    except (ValueError, RecursionError):
+        raise DamagedRowError("flags that are not JSON") from None
+    if not isinstance(flags, list) or not all(isinstance(flag, str) for flag in flags):
+        raise DamagedRowError("flags that are not a list of texts")
+    return frozenset(flags)
+
+
+def _finite(score: float | None) -> float | None:
+    if score is not None and not isfinite(score):
+        raise DamagedRowError("a score that is not finite")
+    return score
+
+
+def _counted(value: float) -> float:
+    if not isinstance(value, float) or not 0 <= value < inf:
+        raise DamagedRowError("a counter that is not a number from 0")
+    return value
+
+
+def _day(written: str) -> date:
+    try:
+        return date.fromisoformat(written)
+    except ValueError:
+        raise DamagedRowError("a day that is not a date") from None

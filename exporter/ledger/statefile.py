@@ -12,6 +12,8 @@ import stat
 from pathlib import Path
 from typing import Literal
 
+from exporter.log import get_logger
+
 APPLICATION_ID = 0x4E414958
 """Marks a database as ours (bytes 68 to 71 of an SQLite file): NAIX."""
 
@@ -37,6 +39,11 @@ BESIDE = ("-wal", "-shm", "-journal")
 """What SQLite keeps beside a database, and would replay into another of the same name."""
 
 MOUNTS = Path("/proc/self/mountinfo")
+
+SALT_BYTES = 16
+"""Of the secret by which a state hashes ids."""
+
+_log = get_logger(__name__)
 
 _MAGIC = b"SQLite format 3\x00"
 
@@ -106,6 +113,13 @@ class StateLockedError(Exception):
     """Another exporter holds the state."""
 
 
+class DamagedRowError(sqlite3.DatabaseError):
+    """A row holds what was never written: damage that SQLite's own check does not see."""
+
+    sqlite_errorcode = sqlite3.SQLITE_CORRUPT
+    sqlite_errorname = "SQLITE_CORRUPT"
+
+
 Condition = Literal["absent", "ours", "damaged"]
 
 
@@ -166,13 +180,48 @@ def _application_id(head: bytes) -> int:
     return int.from_bytes(head[68:72], "big")
 
 
+def connect(path: Path) -> sqlite3.Connection:
+    """A connection to the state at `path`, whose files are for us alone from now on.
+
+    Text that is not UTF-8 raises DamagedRowError, wherever it is read.
+    """
+    for suffix in ("", *BESIDE):
+        keep_private(path.with_name(path.name + suffix))
+    connection = sqlite3.connect(path, isolation_level=None)
+    connection.text_factory = _text
+    return connection
+
+
+def _text(written: bytes) -> str:
+    try:
+        return written.decode()
+    except UnicodeDecodeError:
+        raise DamagedRowError("text that is not UTF-8") from None
+
+
+def keep_private(path: Path) -> None:
+    """Take the file from group and others, where it is there and is ours to change.
+
+    A backup that was put back, or a volume that Kubernetes handed over, may have left it readable.
+    """
+    try:
+        mode = stat.S_IMODE(path.stat().st_mode)
+        if mode & 0o077:
+            path.chmod(mode & 0o700)
+            _log.warning("state_was_readable", path=str(path), mode=f"{mode:04o}")
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        _log.warning("state_stays_readable", path=str(path), reason=error.strerror)
+
+
 def initialise(connection: sqlite3.Connection) -> None:
     """Lay the schema into an empty database."""
     connection.executescript(
         f"BEGIN; {SCHEMA} PRAGMA application_id = {APPLICATION_ID};"
         f" PRAGMA user_version = {VERSION}; COMMIT;"
     )
-    connection.execute("INSERT INTO meta VALUES ('salt', ?)", (os.urandom(16),))
+    connection.execute("INSERT INTO meta VALUES ('salt', ?)", (os.urandom(SALT_BYTES),))
 
 
 def upgrade(connection: sqlite3.Connection) -> None:
@@ -181,7 +230,13 @@ def upgrade(connection: sqlite3.Connection) -> None:
     if version == VERSION:
         return
     steps = "; ".join(UPGRADES[older] for older in range(version, VERSION))
-    connection.executescript(f"BEGIN; {steps}; PRAGMA user_version = {VERSION}; COMMIT;")
+    try:
+        connection.executescript(f"BEGIN; {steps}; PRAGMA user_version = {VERSION}; COMMIT;")
+    except sqlite3.Error as error:
+        # Our own statements are right; so it is the rows that are not, such as flags without form.
+        if getattr(error, "sqlite_errorcode", 0) == sqlite3.SQLITE_ERROR:
+            raise DamagedRowError("rows that cannot be upgraded") from None
+        raise
 
 
 def intact(connection: sqlite3.Connection) -> bool:
@@ -195,7 +250,7 @@ def intact(connection: sqlite3.Connection) -> bool:
         return False
     verdict = connection.execute("PRAGMA quick_check(1)").fetchone()
     salt = connection.execute("SELECT value FROM meta WHERE key = 'salt'").fetchone()
-    return verdict == ("ok",) and salt is not None
+    return verdict == ("ok",) and salt is not None and len(bytes(salt[0])) == SALT_BYTES
 
 
 def create(path: Path) -> None:
@@ -264,7 +319,9 @@ class FileLock:
     def _acquire(self) -> bool:
         if self._descriptor is not None:
             return True
-        descriptor = os.open(self._path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
+        # A link in its place would have us make, or open, a file of somebody else's choice.
+        flags = os.O_CREAT | os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW
+        descriptor = os.open(self._path, flags, 0o600)
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:

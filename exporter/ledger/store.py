@@ -6,16 +6,19 @@ justifies it are committed together or not at all. Knows nothing of what is coun
 
 import asyncio
 import sqlite3
+import threading
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Executor, Future
 from pathlib import Path
-from typing import TypeVar
+from queue import SimpleQueue
+from typing import ParamSpec, TypeVar
 
 from exporter.ledger import statefile
 from exporter.ledger.statefile import FileLock, ForeignStateError, StateLockedError
 from exporter.log import get_logger
 
 T = TypeVar("T")
+P = ParamSpec("P")
 
 LOCK_SECONDS = 30.0
 """How long a second process waits for the first to let go of the state."""
@@ -33,6 +36,38 @@ class DamagedStateError(StateError):
     """The state file is damaged; it was moved aside, and a new one is in its place."""
 
 
+class _Thread(Executor):
+    """One thread for all work, which a process that ends does not wait for.
+
+    A commit on a disk that hangs, or behind another process, would hold up the end; and SQLite
+    bears that it is cut off.
+    """
+
+    def __init__(self) -> None:
+        self._work: SimpleQueue[Callable[[], None] | None] = SimpleQueue()
+        threading.Thread(target=self._run, name="state", daemon=True).start()
+
+    def submit(self, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Future[T]:
+        future: Future[T] = Future()
+
+        def work() -> None:
+            if future.set_running_or_notify_cancel():
+                try:
+                    future.set_result(fn(*args, **kwargs))
+                except BaseException as error:  # noqa: BLE001 - carried to whoever waits
+                    future.set_exception(error)
+
+        self._work.put(work)
+        return future
+
+    def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
+        self._work.put(None)
+
+    def _run(self) -> None:
+        while (work := self._work.get()) is not None:
+            work()
+
+
 class Store:
     """The state of all integrations; in memory without a path.
 
@@ -48,7 +83,7 @@ class Store:
         self._now = now
         self._lock = FileLock(self._path) if self._path else None
         self._connection: sqlite3.Connection | None = None
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix="state")
+        self._thread = _Thread()
 
     def examine(self) -> None:
         """Raises ForeignStateError where the file is not ours; other trouble waits for later."""
@@ -176,7 +211,7 @@ class Store:
             statefile.create(path)
             if self._lock and not self._lock.hold():
                 raise StateError("another exporter holds the state")
-        connection = sqlite3.connect(path, isolation_level=None)
+        connection = statefile.connect(path)
         try:
             connection.execute("PRAGMA journal_mode = WAL")
             connection.execute("PRAGMA synchronous = FULL")

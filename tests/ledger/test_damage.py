@@ -144,6 +144,48 @@ def test_damage_while_a_sweep_is_stuck_loses_nothing_and_counts_nothing_twice(
     assert bench.state.bounds.frontier > bench.listing.now() - 300 * MICROSECONDS
 
 
+@pytest.mark.parametrize(
+    "harm",
+    [
+        "UPDATE session SET flags = '[1'",
+        "UPDATE session SET flags = '[1]'",
+        "UPDATE session SET flags = '{}'",
+        "UPDATE session SET flags = replace(hex(zeroblob(9999)), '0', '[')",
+        "UPDATE session SET flags = CAST(x'ff22' AS TEXT)",
+        "UPDATE session SET score = 9e999",
+        "UPDATE counter SET value = -1 WHERE name = 'sessions'",
+        "UPDATE counter SET value = 9e999 WHERE name = 'sessions'",
+        "UPDATE counter SET label = CAST(x'c3' AS TEXT) WHERE name = 'flag'",
+        "UPDATE meta SET value = x'00' WHERE key = 'salt'",
+        "UPDATE session SET flags = '[1'; PRAGMA user_version = 2",
+    ],
+)
+def test_rows_that_cannot_be_ours_are_damage_and_counting_goes_on(make: Make, harm: str) -> None:
+    bench = make(settle_after=3600.0)
+    polls(bench, 2)
+    add(bench, "before", status="active", flags=["webdriver"])
+    polls(bench, 2)
+    assert bench.path is not None
+    assert bench.store is not None
+    bench.run(bench.store.close())
+    connection = sqlite3.connect(bench.path)
+    connection.executescript(harm)
+    connection.close()
+    path = bench.path
+
+    with suppress(StateError):  # some damage is met at once, some by the first poll
+        bench.start()
+    bench.listing.sessions["before"].flags.append("headless")
+    for _ in range(3):
+        with suppress(StateError):
+            polls(bench, 1)
+    add(bench, "after")
+    polls(bench, 2)
+
+    assert bench.counts()["sessions"] >= 1
+    assert list(path.parent.glob("*.damaged-*"))
+
+
 def is_scored(it: Fake) -> bool:
     return it.score is not None
 

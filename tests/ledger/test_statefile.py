@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import structlog
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -240,6 +241,51 @@ def test_a_lock_is_for_one_and_free_after_it_is_let_go(tmp_path: Path) -> None:
     second.release()
 
     assert stat.S_IMODE((tmp_path / "state.db.lock").stat().st_mode) & 0o077 == 0
+
+
+def test_files_that_others_may_read_are_ours_alone_again(tmp_path: Path) -> None:
+    path = tmp_path / "state.db"
+    statefile.create(path)
+    first = statefile.connect(path)
+    first.execute("PRAGMA journal_mode = WAL")
+    first.execute("CREATE TABLE more (x)")
+    files = [path, *(tmp_path / f"state.db{suffix}" for suffix in ("-wal", "-shm"))]
+    for file in files:
+        file.chmod(0o664)
+
+    with structlog.testing.capture_logs() as lines:
+        second = statefile.connect(path)
+
+    assert [stat.S_IMODE(file.stat().st_mode) for file in files] == [0o600] * 3
+    assert [(line["event"], line["mode"]) for line in lines] == [("state_was_readable", "0664")] * 3
+    first.close()
+    second.close()
+
+
+def test_a_file_that_is_not_ours_to_change_is_said_and_used(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "state.db"
+    statefile.create(path)
+    path.chmod(0o660)
+
+    def refused(self: Path, mode: int) -> None:
+        raise PermissionError(1, "Operation not permitted")
+
+    monkeypatch.setattr(Path, "chmod", refused)
+    with structlog.testing.capture_logs() as lines:
+        statefile.connect(path).close()
+
+    assert [line["event"] for line in lines] == ["state_stays_readable"]
+
+
+def test_a_lock_that_is_a_link_is_not_followed(tmp_path: Path) -> None:
+    (tmp_path / "state.db.lock").symlink_to(tmp_path / "elsewhere")
+
+    with pytest.raises(OSError, match="symbolic links"):
+        FileLock(tmp_path / "state.db").acquire()
+
+    assert not (tmp_path / "elsewhere").exists()
 
 
 def test_a_lock_in_a_folder_that_is_not_there_is_an_os_error(tmp_path: Path) -> None:
