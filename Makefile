@@ -5,7 +5,7 @@ VENV := .venv$(if $(filter-out python3,$(PYTHON)),-$(notdir $(PYTHON)))
 BIN := $(VENV)/bin
 PYTEST := $(BIN)/python -m pytest
 # From a lock, never resolved: what was released since the lock was made can change nothing.
-INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps
+INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 STAGE := scripts/stage
 
 .PHONY: help
@@ -19,13 +19,13 @@ RUN_PYTHON = $(if $(shell $(PYTHON) --version 2>/dev/null),,PYENV_VERSION=$$(pye
 $(VENV)/.runtime: requirements/build.txt requirements/runtime.txt pyproject.toml
 	@echo "installing into $(VENV); the first time takes about a minute"
 	$(RUN_PYTHON) -m venv $(VENV)
-	$(INSTALL) --require-hashes -r requirements/build.txt -r requirements/runtime.txt
-	$(INSTALL) --no-build-isolation --editable .
+	$(INSTALL) --no-deps --require-hashes -r requirements/build.txt -r requirements/runtime.txt
+	$(INSTALL) --no-deps --no-build-isolation --editable .
 	$(BIN)/python -m pip check
 	@touch $@
 
 $(VENV)/.dev: requirements/dev.txt $(VENV)/.runtime
-	$(INSTALL) --require-hashes -r requirements/dev.txt
+	$(INSTALL) --no-deps --require-hashes -r requirements/dev.txt
 	$(BIN)/python -m pip check
 	@echo "installed: $$($(BIN)/python -m pip list --disable-pip-version-check --format=freeze | paste -sd' ')"
 	@touch $@
