@@ -25,7 +25,7 @@ Handler = Callable[[httpx.Request], httpx.Response]
 
 
 @dataclass
-class Trial:
+class ClientRig:
     """A client and what stands round it."""
 
     client: Client
@@ -73,7 +73,7 @@ async def trial(
     source: KeySource | None = None,
     auth_header: str = "authorization",
     network: Network | None = None,
-) -> AsyncIterator[Trial]:
+) -> AsyncIterator[ClientRig]:
     """A client of `url`; with a handler, that answers in place of a socket."""
     network = network or Network.read({})
     clock = FakeClock()
@@ -81,7 +81,7 @@ async def trial(
     async with http_client(url, network) as http:
         if handler is not None:
             http._transport = httpx.MockTransport(lambda request: unread(handler(request)))
-        yield Trial(make_client(http, clock, telemetry, source, auth_header), clock, telemetry)
+        yield ClientRig(make_client(http, clock, telemetry, source, auth_header), clock, telemetry)
 
 
 def unread(answer: httpx.Response) -> httpx.Response:

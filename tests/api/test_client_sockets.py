@@ -18,7 +18,7 @@ from exporter.api.errors import (
     UnreachableError,
     UnreadableBodyError,
 )
-from tests.api.clients import KEY, Trial, trial
+from tests.api.clients import KEY, ClientRig, trial
 from tests.api.tiny_server import (
     TIME_OUT,
     Connection,
@@ -29,7 +29,7 @@ from tests.api.tiny_server import (
 )
 
 
-async def ask(api: Trial) -> object:
+async def ask(api: ClientRig) -> object:
     async with asyncio.timeout(TIME_OUT):
         return (await api.client.get("/v1/stats", resource="stats")).body
 

@@ -32,7 +32,7 @@ class Memory:
 
 
 @dataclass
-class World:
+class UsageRig:
     """The API's truth and clock; `skew` is how far our own clock is ahead."""
 
     now: datetime
@@ -101,7 +101,7 @@ class World:
 
 
 class OurClock:
-    def __init__(self, world: World) -> None:
+    def __init__(self, world: UsageRig) -> None:
         self._world = world
 
     def now(self) -> float:
@@ -137,7 +137,7 @@ def at(text: str) -> datetime:
 
 
 async def test_today_and_the_month_are_read_and_what_is_not_listed_is_0() -> None:
-    world = World(at("2026-06-05T12:00:00"), ENTERPRISE)
+    world = UsageRig(at("2026-06-05T12:00:00"), ENTERPRISE)
     assert await world.poll() == [("06-05", "06-05"), ("06-01", "06-05")]
     today = sessions_on(date(2026, 6, 5))
     nothing = {"api_calls": 0, "bot_analyses": 0}
@@ -148,7 +148,7 @@ async def test_today_and_the_month_are_read_and_what_is_not_listed_is_0() -> Non
 
 
 async def test_on_the_first_of_a_month_one_request_is_enough() -> None:
-    world = World(at("2026-06-01T12:00:00"), FREE)
+    world = UsageRig(at("2026-06-01T12:00:00"), FREE)
     assert await world.poll() == [("06-01", "06-01")]
     assert world.period("month") == world.period("day")
 
@@ -172,7 +172,7 @@ async def test_on_the_first_of_a_month_one_request_is_enough() -> None:
 async def test_a_first_poll_asks_only_for_what_the_tier_can_read(
     now: str, history: int | None, asked: list[tuple[str, str]]
 ) -> None:
-    world = World(at(now), history)
+    world = UsageRig(at(now), history)
     assert await world.poll() == asked
     whole = any(first.endswith("-01") and first != last for first, last in asked)
     assert bool(world.period("month")) == whole
@@ -183,7 +183,7 @@ async def test_a_first_poll_asks_only_for_what_the_tier_can_read(
 async def test_polled_from_its_first_day_a_month_is_whole_until_its_last_minute(
     history: int | None, start: str
 ) -> None:
-    world = World(at(start), history)
+    world = UsageRig(at(start), history)
     month = world.now.month
     while world.now.month == month:
         asked = await world.poll()
@@ -196,7 +196,7 @@ async def test_polled_from_its_first_day_a_month_is_whole_until_its_last_minute(
 
 @pytest.mark.parametrize("history", [FREE, PRO])
 async def test_a_month_is_right_or_hidden_whenever_the_exporter_ran(history: int) -> None:
-    world = World(at("2026-06-28T12:00:00"), history)
+    world = UsageRig(at("2026-06-28T12:00:00"), history)
     shown = hidden = 0
     while world.now < at("2026-09-02T00:00:00"):
         await world.poll()
@@ -213,7 +213,7 @@ async def test_a_month_is_right_or_hidden_whenever_the_exporter_ran(history: int
 
 
 async def test_a_restart_with_its_state_keeps_the_month_and_without_it_hides_it() -> None:
-    world = World(at("2026-06-02T07:00:00"), FREE)
+    world = UsageRig(at("2026-06-02T07:00:00"), FREE)
     while world.now < at("2026-06-20T07:00:00"):
         await world.poll()
         world.now += timedelta(hours=6)
@@ -228,7 +228,7 @@ async def test_a_restart_with_its_state_keeps_the_month_and_without_it_hides_it(
 
 
 async def test_one_missing_day_hides_the_month() -> None:
-    world = World(at("2026-06-10T12:00:00"), FREE)
+    world = UsageRig(at("2026-06-10T12:00:00"), FREE)
     for n in range(1, 10):
         world.memory.days[date(2026, 6, n)] = {"sessions": 1}
     await world.poll()
@@ -239,7 +239,7 @@ async def test_one_missing_day_hides_the_month() -> None:
 
 
 async def test_a_day_that_consumed_nothing_is_remembered_too() -> None:
-    world = World(at("2026-06-10T12:00:00"), FREE)
+    world = UsageRig(at("2026-06-10T12:00:00"), FREE)
     for n in range(1, 10):
         world.memory.days[date(2026, 6, n)] = {}
     await world.poll()
@@ -248,7 +248,7 @@ async def test_a_day_that_consumed_nothing_is_remembered_too() -> None:
 
 
 async def test_a_day_is_remembered_six_hours_after_its_end_once_and_without_storage() -> None:
-    world = World(at("2026-06-02T05:59:00"), FREE)
+    world = UsageRig(at("2026-06-02T05:59:00"), FREE)
     world.more_rows = lambda day: [{"period": "p", "metricType": "StorageBytes", "value": 5}]
     await world.poll()
     assert world.memory.days == {}
@@ -261,7 +261,7 @@ async def test_a_day_is_remembered_six_hours_after_its_end_once_and_without_stor
 
 
 async def test_a_day_with_a_bad_row_is_not_final_and_waits_for_the_others() -> None:
-    world = World(at("2026-06-04T12:00:00"), FREE)
+    world = UsageRig(at("2026-06-04T12:00:00"), FREE)
     world.more_rows = lambda day: [{}] if day.day == 1 else []
     tried = [(await world.poll())[2:] for _ in range(4)]
     assert [days[0][0] for days in tried] == ["06-01", "06-02", "06-03", "06-01"]
@@ -272,7 +272,7 @@ async def test_a_day_with_a_bad_row_is_not_final_and_waits_for_the_others() -> N
 
 
 async def test_a_sum_that_no_state_can_hold_is_not_remembered() -> None:
-    world = World(at("2026-06-02T12:00:00"), FREE)
+    world = UsageRig(at("2026-06-02T12:00:00"), FREE)
     huge = {"period": "p", "metricType": "Exports", "value": 2**63 - 1}
     world.more_rows = lambda day: [huge, huge]
     await world.poll()
@@ -281,7 +281,7 @@ async def test_a_sum_that_no_state_can_hold_is_not_remembered() -> None:
 
 
 async def test_a_failing_first_request_publishes_nothing_and_asks_no_more() -> None:
-    world = World(at("2026-06-10T12:00:00"), FREE)
+    world = UsageRig(at("2026-06-10T12:00:00"), FREE)
     world.failing = lambda first, last: True
     with pytest.raises(StatusError):
         await world.poll()
@@ -290,7 +290,7 @@ async def test_a_failing_first_request_publishes_nothing_and_asks_no_more() -> N
 
 
 async def test_a_failing_month_leaves_the_day_published_and_a_day_remembered() -> None:
-    world = World(at("2026-06-05T12:00:00"), FREE)
+    world = UsageRig(at("2026-06-05T12:00:00"), FREE)
     world.failing = lambda first, last: first != last
     with pytest.raises(StatusError):
         await world.poll()
@@ -299,7 +299,7 @@ async def test_a_failing_month_leaves_the_day_published_and_a_day_remembered() -
 
 
 async def test_a_failing_finished_day_leaves_day_and_month_published() -> None:
-    world = World(at("2026-06-05T12:00:00"), FREE)
+    world = UsageRig(at("2026-06-05T12:00:00"), FREE)
     world.failing = lambda first, last: last.day != 5
     with pytest.raises(StatusError):
         await world.poll()
@@ -311,7 +311,7 @@ async def test_a_failing_finished_day_leaves_day_and_month_published() -> None:
 
 
 async def test_an_undecodable_month_is_invalid_and_keeps_the_day() -> None:
-    world = World(at("2026-06-05T12:00:00"), ENTERPRISE)
+    world = UsageRig(at("2026-06-05T12:00:00"), ENTERPRISE)
     answers = iter([{"data": []}, {"data": {}}])
     world.api.answers = {"/v1/usage": lambda params: next(answers)}
     with pytest.raises(InvalidResponseError):
@@ -320,7 +320,7 @@ async def test_an_undecodable_month_is_invalid_and_keeps_the_day() -> None:
 
 
 async def test_the_apis_day_counts_and_not_ours() -> None:
-    world = World(at("2026-06-05T23:50:00"), ENTERPRISE, skew=timedelta(minutes=20))
+    world = UsageRig(at("2026-06-05T23:50:00"), ENTERPRISE, skew=timedelta(minutes=20))
     assert (await world.poll())[:2] == [("06-06", "06-06"), ("06-05", "06-05")]
     assert world.period("day")["sessions"] == sessions_on(date(2026, 6, 5))
     assert (await world.poll())[:1] == [("06-05", "06-05")]
@@ -329,13 +329,13 @@ async def test_the_apis_day_counts_and_not_ours() -> None:
 
 
 async def test_without_the_apis_time_our_own_day_counts() -> None:
-    world = World(at("2026-06-05T23:50:00"), ENTERPRISE, skew=timedelta(minutes=20))
+    world = UsageRig(at("2026-06-05T23:50:00"), ENTERPRISE, skew=timedelta(minutes=20))
     world.says_time = False
     assert await world.poll() == [("06-06", "06-06"), ("06-01", "06-06")]
 
 
 async def test_at_midnight_a_poll_keeps_the_day_of_its_first_request() -> None:
-    world = World(at("2026-06-30T23:59:59"), ENTERPRISE)
+    world = UsageRig(at("2026-06-30T23:59:59"), ENTERPRISE)
 
     def midnight_passes() -> None:
         world.now = at("2026-07-01T00:00:01")
@@ -351,7 +351,7 @@ def storage_row(period: str, value: int) -> Rows:
 
 
 async def test_storage_is_the_newest_value_and_no_usage_series() -> None:
-    world = World(at("2026-06-05T12:00:00"), ENTERPRISE)
+    world = UsageRig(at("2026-06-05T12:00:00"), ENTERPRISE)
     world.more_rows = lambda day: storage_row(day.isoformat(), day.day * 100)
     await world.poll()
     assert world.storage == 500
@@ -359,14 +359,14 @@ async def test_storage_is_the_newest_value_and_no_usage_series() -> None:
 
 
 async def test_storage_of_the_month_stands_in_where_today_has_none() -> None:
-    world = World(at("2026-06-05T12:00:00"), ENTERPRISE)
+    world = UsageRig(at("2026-06-05T12:00:00"), ENTERPRISE)
     world.more_rows = lambda day: storage_row(day.isoformat(), day.day * 100) if day.day < 5 else []
     await world.poll()
     assert world.storage == 400
 
 
 async def test_yesterdays_storage_stays_until_today_has_one_but_no_longer_than_a_day() -> None:
-    world = World(at("2026-06-20T23:00:00"), FREE)
+    world = UsageRig(at("2026-06-20T23:00:00"), FREE)
     world.more_rows = lambda day: storage_row("p", 700) if day.day == 20 else []
     await world.poll()
     assert world.storage == 700
@@ -381,7 +381,7 @@ async def test_yesterdays_storage_stays_until_today_has_one_but_no_longer_than_a
 async def test_quota_is_the_month_over_the_limit_while_the_month_is_known() -> None:
     limits = {"sessions": 1000.0, "storage_bytes": 2000.0, "exports": 5.0, "events": 0.0}
     limits["api_calls"] = -1.0
-    world = World(at("2026-06-05T12:00:00"), FREE, limits=limits)
+    world = UsageRig(at("2026-06-05T12:00:00"), FREE, limits=limits)
     world.more_rows = lambda day: storage_row("p", 500)
     await world.poll()
     month = month_sessions(date(2026, 6, 5))
@@ -403,7 +403,7 @@ def test_limits_are_known_without_any_answer() -> None:
 async def test_unknown_metrics_are_bounded_and_the_known_never_make_room_for_them() -> None:
     bound = catalogue.USAGE.max_values
     assert bound is not None
-    world = World(at("2026-06-01T12:00:00"), ENTERPRISE)
+    world = UsageRig(at("2026-06-01T12:00:00"), ENTERPRISE)
     names = [f"A{chr(97 + n)}" for n in range(bound)]
     world.more_rows = lambda day: [{"metricType": name, "value": 1} for name in names]
     await world.poll()
@@ -415,7 +415,7 @@ async def test_unknown_metrics_are_bounded_and_the_known_never_make_room_for_the
 
 
 async def test_bad_rows_are_counted_and_a_metric_of_only_bad_rows_is_absent() -> None:
-    world = World(at("2026-06-10T12:00:00"), FREE)
+    world = UsageRig(at("2026-06-10T12:00:00"), FREE)
     for n in range(1, 10):
         world.memory.days[date(2026, 6, n)] = {"api_calls": 5}
     world.more_rows = lambda day: (
@@ -429,6 +429,6 @@ async def test_bad_rows_are_counted_and_a_metric_of_only_bad_rows_is_absent() ->
 
 
 async def test_where_not_even_today_is_readable_there_is_no_month() -> None:
-    world = World(at("2026-06-01T12:00:00"), 0)
+    world = UsageRig(at("2026-06-01T12:00:00"), 0)
     assert await world.poll() == [("06-01", "06-01")]
     assert world.board.parts["month"] == []

@@ -12,12 +12,12 @@ from hypothesis.stateful import rule, run_state_machine_as_test
 from exporter.api.errors import ApiError
 from exporter.ledger.store import StateError
 from tests.ledger.bench import KilledError
-from tests.ledger.world import FLAGS, OFF, SETTLE, World
+from tests.ledger.world import FLAGS, OFF, SETTLE, LedgerMachine
 
 TROUBLES = ["database or disk is full", "database is locked", "disk I/O error"]
 
 
-class Counting(World):
+class Counting(LedgerMachine):
     """Inserts, late arrivals, changes, faults, kills and restarts, in any order."""
 
     def begin(self, off: int) -> None:

@@ -28,7 +28,7 @@ ORDERS = ["newest", "oldest", "by_id", "updated", "updated_oldest", "random"]
 TIERS = ["free", "pro", "enterprise", None]
 
 
-class World(RuleBasedStateMachine):
+class LedgerMachine(RuleBasedStateMachine):
     """Sessions that begin, show up late, change and end, and an API with habits of its own."""
 
     @initialize(

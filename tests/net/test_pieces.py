@@ -13,7 +13,7 @@ from exporter.api.client import http_client
 from exporter.api.errors import UnreachableError
 from exporter.net import pieces
 from exporter.net.network import Network
-from tests.api.clients import Trial, trial
+from tests.api.clients import ClientRig, trial
 from tests.api.tiny_server import TIME_OUT, Connection, answering, reply, tiny_server
 
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
@@ -47,7 +47,7 @@ def longest_run(monkeypatch: pytest.MonkeyPatch) -> Callable[[], int]:
     return lambda: longest
 
 
-async def ask(api: Trial) -> object:
+async def ask(api: ClientRig) -> object:
     async with asyncio.timeout(TIME_OUT):
         return (await api.client.get("/v1/stats", resource="stats")).body
 

@@ -5,16 +5,16 @@ from typing import Any
 import pytest
 
 from exporter.simulator.service import ApiSettings, RequestLog
-from tests.simulator.worlds import START, Bench, served, world
+from tests.simulator.worlds import START, SimulatorRig, served, world
 
 
-async def post(bench: Bench, path: str, content: Any = None) -> Any:
+async def post(bench: SimulatorRig, path: str, content: Any = None) -> Any:
     response = await bench.client.post(f"/_simulator/{path}", json=content)
     assert response.status_code == 200, response.text
     return response.json()
 
 
-async def look(bench: Bench, path: str, **parameters: Any) -> Any:
+async def look(bench: SimulatorRig, path: str, **parameters: Any) -> Any:
     response = await bench.client.get(f"/_simulator/{path}", params=parameters)
     assert response.status_code == 200, response.text
     return response.json()

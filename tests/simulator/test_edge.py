@@ -13,7 +13,7 @@ from exporter.simulator.edge import path_template
 from exporter.simulator.faults import Faults
 from exporter.simulator.server import serve
 from exporter.simulator.service import DEFAULT_KEY, ApiSettings, SlidingWindow
-from tests.simulator.worlds import BEARER, HOUR, MINUTE, START, Bench, Hand, served, world
+from tests.simulator.worlds import BEARER, HOUR, MINUTE, START, Hand, SimulatorRig, served, world
 
 OTHER_KEY = "aik_v1_" + "y" * 40
 PATHS = ["/v1/integration", "/v1/stats", "/v1/analytics", "/v1/usage", "/v1/sessions", "/v1/users"]
@@ -340,7 +340,7 @@ async def test_hidden_sessions_count_in_analytics_alone() -> None:
     assert sum(user["sessionCount"] for user in users) <= len(shown)
 
 
-async def all_sessions(bench: Bench, **parameters: Any) -> list[dict[str, Any]]:
+async def all_sessions(bench: SimulatorRig, **parameters: Any) -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = []
     cursor: dict[str, str] = {}
     while True:

@@ -44,7 +44,7 @@ def items(of: World) -> list[dict[str, Any]]:
     return [json.loads(session.json()) for session in of.visible(of.now)]
 
 
-class Bench:
+class SimulatorRig:
     """A served application, its hand-driven clock and a client with the right key."""
 
     def __init__(self, app: Edge, hand: Hand, client: httpx.AsyncClient) -> None:
@@ -71,7 +71,7 @@ class Bench:
 @asynccontextmanager
 async def served(
     of: World | None = None, api: ApiSettings | None = None, start: datetime = START
-) -> AsyncIterator[Bench]:
+) -> AsyncIterator[SimulatorRig]:
     """The simulated API on a real socket."""
     hand = Hand()
     app = create_app(of or world(), SimClock(hand, start), api)
@@ -85,4 +85,4 @@ async def served(
             verify=False,  # noqa: S501
         ) as client,
     ):
-        yield Bench(app, hand, client)
+        yield SimulatorRig(app, hand, client)

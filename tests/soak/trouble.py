@@ -14,7 +14,7 @@ from time import monotonic
 from exporter.simulator.truth import Truth
 from tests.e2e.running import Exporter, Process, Scrape, client_of, process, rounded
 from tests.soak.disk import Disk, draw
-from tests.soak.watch import Life, Watch
+from tests.soak.watch import ProcessRun, Watch
 
 STARTING_SHARE = 0.25
 """Lives that are ended while they start."""
@@ -74,7 +74,7 @@ class Lives:
             async with asyncio.timeout(deadline - monotonic()), client_of(daemon) as exporter:
                 await self._watch.follow(exporter)
 
-    async def _end(self, daemon: Process, life: Life, chance: random.Random) -> None:
+    async def _end(self, daemon: Process, life: ProcessRun, chance: random.Random) -> None:
         """Kill it; or tell it to stop, and kill it at a random moment of that."""
         # Whatever happens, it stays up until then.
         assert daemon.process.returncode is None, daemon.output

@@ -54,7 +54,7 @@ def counters(text: str) -> Iterator[tuple[str, float, bool]]:
 
 
 @dataclass
-class Life:
+class ProcessRun:
     """One life of the exporter, as far as it was watched. Times are monotonic seconds."""
 
     served: float | None = None
@@ -78,13 +78,13 @@ class Life:
 class Watch:
     """All lives so far; `falls` says which counter fell or went, and in which."""
 
-    lives: list[Life] = field(default_factory=list)
+    lives: list[ProcessRun] = field(default_factory=list)
     highest: dict[str, float] = field(default_factory=dict)
     falls: list[str] = field(default_factory=list)
 
-    def born(self) -> Life:
+    def born(self) -> ProcessRun:
         """A new life, to be watched from now on."""
-        self.lives.append(Life())
+        self.lives.append(ProcessRun())
         return self.lives[-1]
 
     def look(self, text: str) -> None:
