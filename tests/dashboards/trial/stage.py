@@ -57,7 +57,9 @@ SETTINGS = {
     "ISNOTAI_SESSIONS_SETTLE_AFTER": "15s",
     "ISNOTAI_SESSIONS_MAX_FLAGS": "3",
     "ISNOTAI_BUDGET_SHARE": "1",
-    "ISNOTAI_QUOTA_LIMITS": "api_calls=100000,sessions=500000,events=90000000",
+    "ISNOTAI_QUOTA_LIMITS": (
+        "api_calls=100000,sessions=500000,events=90000000,storage_bytes=100000000000"
+    ),
 }
 
 Sample = tuple[str, Mapping[str, str]]
