@@ -128,7 +128,9 @@ lock: ## pin what pyproject.toml allows; the files name no package index (UPGRAD
 	$(COMPILE) pyproject.toml -o requirements/runtime.txt
 	$(COMPILE) requirements/build.in -o requirements/build.txt
 	$(COMPILE) --all-extras --group dev pyproject.toml -c requirements/runtime.txt -o requirements/dev.txt
+	$(COMPILE) --extra grpc pyproject.toml -c requirements/dev.txt -o requirements/grpc.txt
 	$(COMPILE) --group fuzz -o requirements/fuzz.txt
+	$(COMPILE) requirements/release.in -o requirements/release.txt
 
 .PHONY: base-image
 base-image: ## print the newest base image with its digest, for PYTHON_IMAGE in release.yaml (needs Docker)
