@@ -92,7 +92,7 @@ test-tools: $(VENV)/.dev debian-tools tools grafana-code ## the tests that need 
 	$(PYTEST) -m "tools and not soak" $(ARGS)
 
 .PHONY: test-cluster
-test-cluster: $(VENV)/.dev tools ## install the chart into a real API server, built here (not part of CI)
+test-cluster: $(VENV)/.dev tools ## install and upgrade the chart in a real API server, built here (not part of CI)
 	@$(MAKE) --no-print-directory -f tools/build.mk cluster
 	$(PYTEST) tests/tools/cluster.py tests/tools/cluster_upgrades.py $(ARGS)
 

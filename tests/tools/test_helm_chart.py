@@ -359,7 +359,7 @@ def test_otlp_headers_come_from_a_secret(helm: Helm) -> None:
 
     assert variables["OTEL_EXPORTER_OTLP_HEADERS"]["valueFrom"]["secretKeyRef"] == {
         "name": "otlp-headers",
-        "key": "headers",
+        "key": "otlp",
     }
     assert variables["OTEL_METRIC_EXPORT_INTERVAL"]["value"] == "60000"
 
@@ -395,6 +395,7 @@ def test_digest_wins_over_tag_and_global_registry_over_the_images(helm: Helm) ->
         {"name": "shared"},
         {"name": "other"},
         {"name": "own"},
+        {"name": "notai-pull"},
     ]
 
 
