@@ -11,6 +11,7 @@ import random
 import signal
 from collections.abc import Callable, Iterator
 from contextlib import AsyncExitStack
+from functools import partial
 from typing import TYPE_CHECKING
 
 from exporter import log
@@ -21,7 +22,7 @@ from exporter.ledger.store import StateError, Store
 from exporter.log import get_logger
 from exporter.metrics import catalogue
 from exporter.metrics.model import Reading
-from exporter.metrics.snapshot import Group
+from exporter.metrics.snapshot import Group, Snapshot
 from exporter.metrics.telemetry import dropped_counter
 from exporter.net.network import Network
 from exporter.pipeline import Shared
@@ -54,7 +55,7 @@ class Daemon:
     """The exporter as one process runs it.
 
     reload: reads the settings anew. Raises SettingsError where they are bad.
-    otlp: where to push, too; None: nowhere.
+    otlp: reads where to push, too; at the start and at each reload. Raises SettingsError.
     """
 
     def __init__(
@@ -62,7 +63,7 @@ class Daemon:
         settings: Settings,
         reload: Callable[[], Settings],
         clock: Clock | None = None,
-        otlp: OtlpSettings | None = None,
+        otlp: Callable[[], OtlpSettings | None] = lambda: None,
     ) -> None:
         self._settings = settings
         self._reload = reload
@@ -76,12 +77,16 @@ class Daemon:
         path = settings.state.path
         self._store = Store(path, self._clock.now)
         self._publisher = Publisher(self._groups, self._clock.now)
-        self._push = self._otlp_push(otlp) if otlp is not None else None
         shared = Shared(
             self._store, self._clock, self._publisher.changed, RetryPolicy(random.random)
         )
         self._pipelines = Pipelines(shared, self._started, self._dropped)
         self._network = Network.read(os.environ, settings.tls.ca_file)
+        self._read_otlp = otlp
+        self._push: OtlpPush | None = None
+        self._pushing: asyncio.Task[None] | None = None
+        self._otlp: OtlpSettings | None = None
+        self._adjust_push(otlp(), self._network)
         self._pipelines.begin(self._pipelines.plan(settings, self._network))
         self._status = StatusSource(self._pipelines, self._clock, self._started)
 
@@ -128,12 +133,11 @@ class Daemon:
                 group.create_task(self._publisher.run()),
                 group.create_task(self._open_state()),
             ]
-            if self._push is not None:
-                tasks.append(group.create_task(self._push.run()))
+            self._start_push()
             await self._stop.wait()
             _log.info("stopping")
             self._pipelines.cancel()
-            for task in tasks:
+            for task in (*tasks, *filter(None, [self._pushing])):
                 task.cancel()
 
     async def _open_state(self) -> None:
@@ -146,12 +150,35 @@ class Daemon:
         if self._group is not None and not self._stop.is_set():
             self._pipelines.start(self._group)
 
-    def _otlp_push(self, otlp: OtlpSettings) -> "OtlpPush":
-        # Imported only where it is used: OpenTelemetry costs memory.
-        from exporter.publish.otlp import OtlpPush, instance_id
+    def _adjust_push(self, otlp: OtlpSettings | None, network: Network) -> None:
+        """Push as these settings ask for, from now on."""
+        if otlp is None:
+            if self._pushing is not None:
+                self._pushing.cancel()
+            self._push = self._pushing = None
+        elif (otlp, network) != (self._otlp, self._network) or self._push is None:
+            # Imported only where it is used: OpenTelemetry costs memory.
+            from exporter.publish.otlp import OtlpPush, instance_id
+            from exporter.publish.otlp_client import connect
 
-        started = self._started[0]
-        return OtlpPush(otlp, lambda: self._publisher.snapshot, self._clock, started, instance_id())
+            reached = partial(connect, network=network)
+            if self._push is not None:
+                self._push.adjust(otlp, reached)
+            else:
+                started = self._started[0]
+                self._push = OtlpPush(
+                    otlp, self._snapshot, self._clock, started, instance_id(), reached
+                )
+                self._start_push()
+        self._otlp = otlp
+
+    def _snapshot(self) -> Snapshot:
+        return self._publisher.snapshot
+
+    def _start_push(self) -> None:
+        """Begin to push, once there is work at all."""
+        if self._group is not None and self._push is not None:
+            self._pushing = self._group.create_task(self._push.run())
 
     def _on_hangup(self) -> None:
         async def reload() -> None:
@@ -219,6 +246,7 @@ class Daemon:
                 network = self._network
                 if settings.tls != self._settings.tls:
                     network = Network.read(os.environ, settings.tls.ca_file)
+                otlp = self._read_otlp()
                 plan = self._pipelines.plan(settings, network)
             except SettingsError as error:
                 raise self._not_reloaded(str(error)) from None
@@ -231,6 +259,7 @@ class Daemon:
                 if getattr(read, section) != getattr(self._settings, section):
                     _log.warning("setting_wants_restart", setting=section)
             self._server.replace(guard)
+            self._adjust_push(otlp, network)
             self._settings, self._network = settings, network
             await self._pipelines.reconcile(plan)
             self._reload_ok = True

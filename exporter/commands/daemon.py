@@ -7,7 +7,7 @@ from exporter.commands.command import Line
 from exporter.daemon import Daemon
 from exporter.ledger.statefile import ForeignStateError, StateLockedError
 from exporter.log import configure, flush, get_logger, install_excepthook
-from exporter.publish.otlp_settings import OtlpSettings, read_otlp
+from exporter.publish.otlp_settings import OtlpSettings, UnreadConfigError, read_otlp
 from exporter.redaction import redact
 from exporter.settings.errors import SettingsError
 from exporter.settings.load import Loaded, load_parsed
@@ -37,15 +37,20 @@ def run(line: Line) -> int:
         return again.settings
 
     prepare(loaded)
-    return serve(Daemon(loaded.settings, reload, otlp=push_settings(line.environ)))
+    # A copy: what is read here is withheld from the SDK, and a reload reads it again.
+    environ = dict(line.environ)
+    return serve(Daemon(loaded.settings, reload, otlp=lambda: push_settings(environ)))
 
 
 def push_settings(environ: Mapping[str, str]) -> OtlpSettings | None:
     """What the OTEL variables ask for, after a log line for each that is not obeyed.
 
-    Raises SettingsError where the packages of the protocol are missing.
+    Raises SettingsError where the packages of the protocol are missing, or OTEL_CONFIG_FILE is set.
     """
-    settings, warnings = read_otlp(environ)
+    try:
+        settings, warnings = read_otlp(environ)
+    except UnreadConfigError as error:
+        raise SettingsError(str(error)) from None
     for warning in warnings:
         _log.warning("setting_warning", setting=warning.variable, message=warning.message)
     if settings is None:

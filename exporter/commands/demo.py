@@ -15,6 +15,7 @@ from contextlib import contextmanager
 from exporter.commands import daemon as daemon_command
 from exporter.commands.command import Line, make_command
 from exporter.daemon import Daemon
+from exporter.publish.otlp_settings import OtlpSettings
 from exporter.settings.errors import SettingsError
 from exporter.settings.load import load_parsed
 from exporter.settings.model import Settings
@@ -60,7 +61,9 @@ def run(line: Line) -> int:
         def reload() -> Settings:
             return load_parsed(line.flags, variables).settings
 
-        otlp = daemon_command.push_settings(variables)
+        def otlp() -> OtlpSettings | None:
+            return daemon_command.push_settings(variables)
+
         daemon = Daemon(loaded.settings, reload, otlp=otlp)
         reports: list[asyncio.Task[None]] = []
 

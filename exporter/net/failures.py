@@ -21,7 +21,7 @@ _WHY: Final = {
     9: "not valid yet; is a clock wrong?",
     10: "expired",
     18: "self-signed, and not among the trusted ones",
-    19: "its issuer is not trusted: unknown issuer",
+    19: "unknown issuer",
     20: "unknown issuer",
     21: "unknown issuer",
     62: "hostname mismatch",

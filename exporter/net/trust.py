@@ -10,7 +10,7 @@ import re
 import ssl
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from threading import Lock
 from typing import Any, Final
@@ -122,6 +122,10 @@ class Trust:
                 self._current = self._make()
                 self._seen = stamp
             return self._current
+
+    def with_client(self, client: ClientCertificate) -> "Trust":
+        """The same trust, for peers that want to see our own certificate."""
+        return Trust([replace(source) for source in self.sources], client)
 
     def pem(self) -> bytes | None:
         """All trusted certificates, for a library that wants them so; None: its own list."""

@@ -61,11 +61,20 @@ class OtlpPush:
         self._snapshot = snapshot
         self._clock = clock
         self._started = started
+        self._instance = instance
         self._resource = resource(settings.resource, instance)
         self._connect = connect
         self._client: Client | None = None
+        self._adjusted = False
         self._sending: asyncio.Future[bool] | None = None
         self._exports = Counter(catalogue.EXPORTER_OTLP_EXPORTS, started)
+
+    def adjust(self, settings: OtlpSettings, connect: Connect) -> None:
+        """Push so from the next push on; what was counted of exports goes on."""
+        self._settings = settings
+        self._resource = resource(settings.resource, self._instance)
+        self._connect = connect
+        self._adjusted = True
 
     def readings(self) -> Iterable[Reading]:
         """How the exports went."""
@@ -92,6 +101,7 @@ class OtlpPush:
             await self._clock.sleep(max(0.0, due - self._clock.monotonic()))
             await self._push()
             late = max(0.0, self._clock.monotonic() - due)
+            interval = self._settings.interval
             due += interval * (1 + late // interval)
 
     async def flush(self, seconds: float = FLUSH_SECONDS) -> None:
@@ -128,9 +138,16 @@ class OtlpPush:
             return f"no answer within {limit:g} s"
         except Exception as error:  # noqa: BLE001 - the SDK may raise anything; polls and scrapes go on
             return f"{type(error).__name__}: {error}"
-        return None if sent else "refused or not delivered; the line before this one says why"
+        if sent:
+            return None
+        known = None if self._client is None else self._client.reason
+        return known or "refused or not delivered; the line before this one says why"
 
     def _opened(self) -> Client:
+        if self._client is not None and (self._adjusted or self._client.outdated):
+            self._client.shutdown()
+            self._client = None
+        self._adjusted = False
         if self._client is None:
             limit = min(self._settings.timeout, self._settings.export_timeout)
             self._client = self._connect(self._settings, limit)

@@ -1,8 +1,10 @@
 """The SDK's OTLP exporters, made from our settings: HTTP/protobuf, and gRPC where it is installed.
 
 Everything that the SDK would read from the environment is handed over, since it reads some of it
-in units and with defaults of its own. It never decides when something is sent, nor whether a
-failure matters. It imports the OpenTelemetry SDK, so only a process that pushes may import it.
+in units and with defaults of its own. Proxies and certificates are the network's, as for the API:
+requests would let a .netrc replace the headers' Authorization, and gRPC has rules of its own. It
+never decides when something is sent, nor whether a failure matters. It imports the OpenTelemetry
+SDK, so only a process that pushes may import it.
 """
 
 import importlib.util
@@ -11,6 +13,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from exporter.log import get_logger
+from exporter.net.failures import Peer
+from exporter.net.network import Network
+from exporter.net.trust import ClientCertificate, Trust, only
 from exporter.publish.otlp_settings import OtlpSettings
 
 if TYPE_CHECKING:
@@ -33,7 +38,17 @@ class GrpcMissingError(Exception):
 
 
 class Client(Protocol):
-    """What sends: either of the SDK's exporters."""
+    """What sends: either of the SDK's exporters.
+
+    reason: why the last export failed, where that is known.
+    outdated: whether it goes by certificates that have changed since.
+    """
+
+    @property
+    def reason(self) -> str | None: ...
+
+    @property
+    def outdated(self) -> bool: ...
 
     def export(self, metrics_data: "MetricsData") -> "MetricExportResult":
         """Send, with retries; blocks for at most the client's time-out, as a rule."""
@@ -59,13 +74,37 @@ def _installed(name: str) -> bool:
         return False
 
 
-def connect(settings: OtlpSettings, timeout: float) -> Client:
+def connect(settings: OtlpSettings, timeout: float, network: Network | None = None) -> Client:
     """A client for the endpoint; it connects when it first sends.
 
-    timeout: seconds for one export, retries included. Raises OSError where a PEM file that gRPC
-    needs cannot be read. Blocks while it imports; not for the event loop.
+    timeout: seconds for one export, retries included.
+    network: how to get there; None: as the process's environment says.
+    Raises OSError where a PEM file that gRPC needs cannot be read, UnusableAddressError where the
+    proxy on the way cannot be used. Blocks while it imports; not for the event loop.
     """
-    return _grpc(settings, timeout) if settings.protocol == "grpc" else _http(settings, timeout)
+    network = network or Network.read(os.environ)
+    made = _grpc if settings.protocol == "grpc" else _http
+    return made(
+        settings, timeout, network.proxies.for_url(_url(settings)), _trust(settings, network)
+    )
+
+
+def _url(settings: OtlpSettings) -> str:
+    """The endpoint as a URL, for the choice of a proxy."""
+    if settings.protocol == "grpc":
+        return f"{'http' if settings.insecure else 'https'}://{settings.endpoint}"
+    return settings.endpoint
+
+
+def _trust(settings: OtlpSettings, network: Network) -> Trust:
+    """OTEL_EXPORTER_OTLP_CERTIFICATE takes the place of what is trusted otherwise."""
+    own = None
+    if settings.client_certificate is not None:
+        key = None if settings.client_key is None else Path(settings.client_key)
+        own = ClientCertificate(Path(settings.client_certificate), key)
+    if settings.certificate is not None:
+        return only("OTEL_EXPORTER_OTLP_CERTIFICATE", Path(settings.certificate), own)
+    return network.trust if own is None else network.trust.with_client(own)
 
 
 def remove_own_variables() -> None:
@@ -78,33 +117,29 @@ def remove_own_variables() -> None:
         del os.environ[name]
 
 
-def _http(settings: OtlpSettings, timeout: float) -> Client:
-    import requests
+def _http(settings: OtlpSettings, timeout: float, proxy: str | None, trust: Trust) -> Client:
     from opentelemetry.exporter.otlp.proto.http import Compression
     from opentelemetry.exporter.otlp.proto.http.metric_exporter import OTLPMetricExporter
 
-    class Session(requests.Session):
-        """A session whose own certificate wins over REQUESTS_CA_BUNDLE, as no plain one's does."""
+    from exporter.publish.otlp_session import ExplicitSession
 
-        def merge_environment_settings(
-            self, url: Any, proxies: Any, stream: Any, verify: Any, cert: Any
-        ) -> Any:
-            own = self.verify if verify is None and isinstance(self.verify, str) else verify
-            return super().merge_environment_settings(url, proxies, stream, own, cert)
-
-    session = Session()
+    session = ExplicitSession(Peer.of(settings.endpoint, proxy, trust), proxy, trust)
     session.hooks["response"].append(_examine)
-    exporter: Client = OTLPMetricExporter(
+
+    class HttpExporter(OTLPMetricExporter):
+        outdated = False  # each handshake goes by the files as they are
+
+        @property
+        def reason(self) -> str | None:
+            return session.failure
+
+    return HttpExporter(
         endpoint=settings.endpoint,
-        certificate_file=settings.certificate,
-        client_key_file=settings.client_key,
-        client_certificate_file=settings.client_certificate,
         headers=dict(settings.headers),
         timeout=timeout,
         compression=Compression.Gzip if settings.gzip else Compression.NoCompression,
         session=session,
     )
-    return exporter
 
 
 def _examine(response: "requests.Response", *_: Any, **__: Any) -> None:
@@ -136,25 +171,38 @@ def _examine(response: "requests.Response", *_: Any, **__: Any) -> None:
         )
 
 
-def _grpc(settings: OtlpSettings, timeout: float) -> Client:
+def _grpc(settings: OtlpSettings, timeout: float, proxy: str | None, trust: Trust) -> Client:
     import grpc  # type: ignore[import-untyped]
     from opentelemetry.exporter.otlp.proto.grpc.metric_exporter import OTLPMetricExporter
 
     credentials = None
     if not settings.insecure:
+        if settings.certificate is not None:
+            # So that a file that is missing is told as that, and not as an unknown issuer.
+            _content(settings.certificate)
         credentials = grpc.ssl_channel_credentials(
-            root_certificates=_content(settings.certificate),
+            root_certificates=trust.pem(),
             private_key=_content(settings.client_key),
             certificate_chain=_content(settings.client_certificate),
         )
-    exporter: Client = OTLPMetricExporter(
-        # A scheme of its own keeps the SDK from taking a bare host for one.
-        endpoint=f"{'http' if settings.insecure else 'https'}://{settings.endpoint}",
+    option: Any = ("grpc.enable_http_proxy", 0) if proxy is None else ("grpc.http_proxy", proxy)
+    known = trust.stamp()
+
+    class GrpcExporter(OTLPMetricExporter):
+        reason = None  # the SDK logs it, and tells nobody
+
+        @property
+        def outdated(self) -> bool:
+            return not settings.insecure and trust.changed(known)
+
+    exporter: Client = GrpcExporter(
+        endpoint=_url(settings),
         insecure=settings.insecure,
         credentials=credentials,
         headers=tuple(settings.headers.items()),
         timeout=timeout,
         compression=grpc.Compression.Gzip if settings.gzip else grpc.Compression.NoCompression,
+        channel_options=(option,),
     )
     return exporter
 

@@ -27,6 +27,16 @@ _HEADER_VALUE = re.compile(r"[\t\x20-\x7e]*")
 _BARE_TARGET = re.compile(r"[^\s/@]+:\d{1,5}")
 
 
+class UnreadConfigError(Exception):
+    """OTEL_CONFIG_FILE says how to push, and it is not read."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "OTEL_CONFIG_FILE: the declarative configuration is not read; unset it and set "
+            "OTEL_EXPORTER_OTLP_ENDPOINT and its like, or OTEL_SDK_DISABLED=true for no push"
+        )
+
+
 @dataclass(frozen=True, slots=True)
 class OtlpWarning:
     """A variable that is not obeyed, and why. `message` never holds a secret."""
@@ -70,8 +80,14 @@ def otlp_enabled(environ: Mapping[str, str]) -> bool:
 
 
 def read_otlp(environ: Mapping[str, str]) -> tuple[OtlpSettings | None, tuple[OtlpWarning, ...]]:
-    """The settings, or None where the push is off, and what is to be warned about."""
+    """The settings, or None where the push is off, and what is to be warned about.
+
+    Raises UnreadConfigError: the specification lets that file replace all other variables, so
+    that whatever they said would be half of what was meant.
+    """
     variables = _Variables(environ)
+    if variables.get("OTEL_CONFIG_FILE") is not None and not variables.disabled():
+        raise UnreadConfigError
     return _read(variables), tuple(variables.warnings)
 
 
@@ -242,8 +258,6 @@ class _Variables:
         value = self.get(variable)
         if value is not None and value.lower() != "explicit_bucket_histogram":
             self._warn(variable, f"{value!r} is refused: histograms keep their explicit buckets")
-        if self.get("OTEL_CONFIG_FILE") is not None:
-            self._warn("OTEL_CONFIG_FILE", "is not read; the other OTEL variables are")
 
 
 def _endpoint_problem(value: str, protocol: Protocol) -> str | None:

@@ -76,6 +76,8 @@ class FakeClient:
     during: Callable[[], MetricExportResult]
     sent: list[MetricsData] = field(default_factory=list)
     closed: bool = False
+    reason: str | None = None
+    outdated: bool = False
 
     def export(self, metrics_data: MetricsData) -> MetricExportResult:
         self.sent.append(metrics_data)

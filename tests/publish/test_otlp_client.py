@@ -2,6 +2,7 @@
 
 import gzip
 import os
+import socket
 import ssl
 import sys
 import threading
@@ -19,6 +20,7 @@ import trustme
 from opentelemetry.proto.collector.metrics.v1 import metrics_service_pb2, metrics_service_pb2_grpc
 from opentelemetry.sdk.metrics.export import MetricExportResult
 
+from exporter.net.network import Network
 from exporter.publish import otlp_client
 from exporter.publish.otlp_client import GrpcMissingError, connect, remove_own_variables, require
 from exporter.publish.otlp_data import metrics_data
@@ -264,6 +266,126 @@ def test_both_sides_certificates_are_checked_against_the_given_authority(
         assert receiver.requests == []
         assert export(good)
     assert len(receiver.requests) == 1
+
+
+def test_a_netrc_does_not_replace_the_authorization_that_was_given(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / ".netrc").write_text("machine 127.0.0.1 login mallory password else\n")
+    (tmp_path / ".netrc").chmod(0o600)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("NETRC", str(tmp_path / ".netrc"))
+    receiver = Receiver()
+    with http_receiver(receiver) as url:
+        assert export(settings(url, OTEL_EXPORTER_OTLP_HEADERS="authorization=Bearer%20mine"))
+
+    assert [headers["authorization"] for headers in receiver.headers] == ["Bearer mine"]
+
+
+@pytest.mark.parametrize("receiver_of", [http_receiver, grpc_receiver])
+def test_loopback_is_reached_directly_whatever_the_proxy(
+    receiver_of: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("http_proxy", "https_proxy", "grpc_proxy", "all_proxy"):
+        monkeypatch.setenv(name, "http://127.0.0.1:1")
+        monkeypatch.setenv(name.upper(), "http://127.0.0.1:1")
+    receiver = Receiver()
+    protocol = "grpc" if receiver_of is grpc_receiver else "http/protobuf"
+    with receiver_of(receiver) as url:
+        assert export(settings(url, OTEL_EXPORTER_OTLP_PROTOCOL=protocol))
+
+    assert len(receiver.requests) == 1
+
+
+@pytest.mark.parametrize("protocol", ["http/protobuf", "grpc"])
+def test_another_host_is_reached_through_the_proxy_unless_no_proxy_has_its_network(
+    protocol: str,
+) -> None:
+    seen: list[bytes] = []
+    with socket.create_server(("127.0.0.1", 0)) as proxy:
+        proxy.settimeout(SECONDS)
+        url = f"http://127.0.0.1:{proxy.getsockname()[1]}"
+        found = settings("http://192.0.2.1:4318", OTEL_EXPORTER_OTLP_PROTOCOL=protocol)
+
+        def answer() -> None:
+            connection, _ = proxy.accept()
+            with connection:
+                connection.settimeout(SECONDS)
+                seen.append(connection.recv(1000))
+                connection.sendall(b"HTTP/1.1 407 No\r\nContent-Length: 0\r\n\r\n")
+
+        thread = threading.Thread(target=answer)
+        thread.start()
+        client = connect(found, 2.0, Network.read({"http_proxy": url}))
+        try:
+            assert client.export(DATA) is not MetricExportResult.SUCCESS
+        finally:
+            client.shutdown()
+            thread.join(SECONDS)
+
+    assert b"192.0.2.1:4318" in seen[0].splitlines()[0]
+    assert (
+        Network.read({"http_proxy": url, "no_proxy": "192.0.2.0/24"}).proxies.for_url(
+            found.endpoint if protocol != "grpc" else f"http://{found.endpoint}"
+        )
+        is None
+    )
+
+
+@pytest.mark.parametrize(
+    "variable", ["SSL_CERT_FILE", "tls.ca_file", "OTEL_EXPORTER_OTLP_CERTIFICATE"]
+)
+def test_an_authority_is_trusted_from_each_place_and_read_again_when_it_changes(
+    tmp_path: Path, variable: str
+) -> None:
+    authority = trustme.CA()
+    bundle, own = tmp_path / "ca.pem", tmp_path / "own.pem"
+    bundle.write_bytes(trustme.CA().cert_pem.bytes())
+    authority.issue_cert("me").private_key_and_cert_chain_pem.write_to_path(own)
+    network = Network.read(
+        {"SSL_CERT_FILE": str(bundle)} if variable == "SSL_CERT_FILE" else {},
+        bundle if variable == "tls.ca_file" else None,
+    )
+    variables = {"OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE": str(own)}
+    if variable.startswith("OTEL"):
+        variables[variable] = str(bundle)
+    receiver = Receiver()
+    with http_receiver(receiver, authority) as url:
+        client = connect(settings(url, **variables), 2.0, network)
+        try:
+            assert client.export(DATA) is not MetricExportResult.SUCCESS
+            assert client.reason == "certificate of 127.0.0.1 not accepted: unknown issuer"
+            bundle.write_bytes(authority.cert_pem.bytes() + b"\n")
+            assert client.export(DATA) is MetricExportResult.SUCCESS
+            assert client.reason is None
+        finally:
+            client.shutdown()
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "reason"),
+    [
+        ("http://nowhere.invalid:4318", "cannot resolve nowhere.invalid"),
+        ("http://127.0.0.1:1", "connection refused by 127.0.0.1:1"),
+    ],
+)
+def test_a_failure_is_told_in_the_words_of_the_api(endpoint: str, reason: str) -> None:
+    client = connect(settings(endpoint), 1.0, Network.read({}))
+    try:
+        assert client.export(DATA) is not MetricExportResult.SUCCESS
+        assert client.reason == reason
+    finally:
+        client.shutdown()
+
+
+def test_a_refusal_names_its_status() -> None:
+    with http_receiver(Receiver(statuses=[403])) as url:
+        client = connect(settings(url), 1.0)
+        try:
+            assert client.export(DATA) is not MetricExportResult.SUCCESS
+            assert client.reason == f"{url.removeprefix('http://')} answered 403"
+        finally:
+            client.shutdown()
 
 
 def test_a_certificate_that_grpc_cannot_read_names_the_file(tmp_path: Path) -> None:

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 import pytest
 
-from exporter.publish.otlp_settings import OtlpSettings, otlp_enabled, read_otlp
+from exporter.publish.otlp_settings import OtlpSettings, UnreadConfigError, otlp_enabled, read_otlp
 
 ENDPOINT = "OTEL_EXPORTER_OTLP_ENDPOINT"
 METRICS_ENDPOINT = "OTEL_EXPORTER_OTLP_METRICS_ENDPOINT"
@@ -152,13 +152,21 @@ def test_a_bad_value_is_warned_about_and_the_default_taken(variable: str, value:
             "OTEL_EXPORTER_OTLP_METRICS_DEFAULT_HISTOGRAM_AGGREGATION",
             "base2_exponential_bucket_histogram",
         ),
-        ("OTEL_CONFIG_FILE", "otel.yaml"),
     ],
 )
 def test_what_is_refused_is_said(variable: str, value: str) -> None:
     found, names = warned({**ON, variable: value})
     assert names == {variable}
     assert found == settings(ON)
+
+
+def test_a_declarative_configuration_is_refused_as_long_as_the_push_is_not_off() -> None:
+    for variables in ({}, ON):
+        with pytest.raises(UnreadConfigError, match="OTEL_CONFIG_FILE"):
+            read_otlp({**variables, "OTEL_CONFIG_FILE": "otel.yaml"})
+
+    off = {"OTEL_CONFIG_FILE": "otel.yaml", "OTEL_SDK_DISABLED": "true"}
+    assert read_otlp({**ON, **off}) == (None, ())
 
 
 def test_cumulative_and_explicit_buckets_need_no_word() -> None:
