@@ -351,8 +351,8 @@ _TRAITS = Row(
             "One that jumps alone points to one tool.",
             "short",
             Query(
-                f"{gained(_BOT_FLAGS, ('flag',))} and on (flag) topk(10, "
-                + gained(_BOT_FLAGS, ("flag",), within="$__range", offset=" @ end()")
+                f"{gained(_BOT_FLAGS, ('flag',), step='5m')} and on (flag) topk(10, "
+                + gained(_BOT_FLAGS, ("flag",), within="$__range", offset=" @ end()", step="5m")
                 + ")",
                 "{{flag}}",
             ),
@@ -385,7 +385,7 @@ _TRAITS = Row(
     ),
 )
 
-_SCORES_IN_HOUR = gained("isnotai_session_bot_score_bucket", ("le",))
+_SCORES_IN_HOUR = gained("isnotai_session_bot_score_bucket", ("le",), step="5m")
 _SCORE_SUM = gained("isnotai_session_bot_score_sum")
 _SCORE_COUNT = gained("isnotai_session_bot_score_count")
 
