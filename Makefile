@@ -97,7 +97,7 @@ test-cluster: $(VENV)/.dev tools ## install and upgrade the chart in a real API 
 	$(PYTEST) tests/tools/cluster.py tests/tools/cluster_upgrades.py $(ARGS)
 
 .PHONY: soak
-soak: $(VENV)/.dev ## about an hour of trouble, kills at every point, many more histories
+soak: $(VENV)/.dev ## two hours: trouble and kills, hostile clients and reloads, many more histories
 	$(PYTEST) -m soak -s $(ARGS)
 
 # Atheris has no wheel for every Python and platform; hypothesis alone is half as good without it.
