@@ -17,7 +17,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))  # run as a script, from anywhere
 
-from tests.dashboards.trial import history, picture, stage, term  # noqa: E402 - after the path is set
+from tests.dashboards.trial import history, picture, ruled, stage, term  # noqa: E402 - after the path is set
 
 TOOLS = ROOT / ".tools" / "bin"
 PAGE = ROOT / "previews"
@@ -97,7 +97,8 @@ def main() -> int:
     parser.add_argument("--into", type=Path, default=IMAGES, help="the folder for the pictures")
     into: Path = parser.parse_args().into.resolve()
     chromium = shutil.which("chromium")
-    needed = [TOOLS / "prometheus", TOOLS / "promtool", UPLOT / "uPlot.iife.min.js", ESBUILD]
+    needed = [TOOLS / name for name in ("prometheus", "promtool", "rule-engine")]
+    needed += [UPLOT / "uPlot.iife.min.js", ESBUILD]
     missing = [str(path.relative_to(ROOT)) for path in needed if not path.exists()]
     if chromium is None or missing:
         what = ", ".join([*missing, *([] if chromium else ["chromium"])])
@@ -106,7 +107,10 @@ def main() -> int:
     formats = format_code()
     with tempfile.TemporaryDirectory() as folder:
         data = Path(folder) / "data"
-        for lines in term.simulate(term.Day(quota=term.QUOTA)):
+        files = [list(lines) for lines in term.simulate(term.Day(quota=term.QUOTA))]
+        since = term.END - term.DAY_SECONDS
+        made = ruled.lines(term.scraped(files), since, TOOLS / "rule-engine")
+        for lines in (*files, made):
             history.write_blocks(TOOLS / "promtool", lines, data)
         with stage.prometheus(TOOLS / "prometheus", data, "") as url:
             draw(url, Path(folder), into, chromium, formats)

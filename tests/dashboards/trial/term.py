@@ -26,6 +26,7 @@ from random import Random
 import httpx
 import structlog
 
+from benchmarks.alerts.exporter import Scrapes
 from exporter.api.retry import RetryPolicy
 from exporter.api.schema.session import Session, decode_session
 from exporter.api.times import MICROSECONDS
@@ -51,6 +52,7 @@ from exporter.simulator.lists import ListSettings
 from exporter.simulator.service import DEFAULT_KEY, ApiSettings
 from exporter.simulator.world import World, WorldSettings
 from tests.clocks import FakeClock
+from tests.dashboards.trial import ruled
 
 END = datetime(2026, 9, 22, 20, 0, tzinfo=UTC).timestamp()
 """A Tuesday evening. Fixed, so that each run gives the same numbers."""
@@ -375,6 +377,12 @@ def _week_before(api: _Api, until: float) -> Columns:
             note()
         rules.read(None, session, session.created, Bounds(0, 0), counting, tally)
     return columns
+
+
+def scraped(files: Iterable[Iterable[str]]) -> Scrapes:
+    """What the rules read of these files: the day, and the week before it as the same site's."""
+    first = int(END - 8.5 * DAY_SECONDS)
+    return ruled.scrapes(files, first, int(END), job=JOB, namespace=NAMESPACE, instance="past")
 
 
 def simulate(day: Day, sites: Sequence[Site] = SITES) -> Iterator[Iterable[str]]:
