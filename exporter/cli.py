@@ -29,6 +29,9 @@ class Entry:
 
 COMMANDS: Mapping[str, Entry] = {
     "backfill": Entry("exporter.commands.backfill", "write past sessions for Prometheus to a file"),
+    "backtest": Entry(
+        "exporter.commands.backtest", "when the shipped alerts would have fired in the past"
+    ),
     "check": Entry("exporter.commands.check", "test settings, key and endpoints; print the cost"),
     "demo": Entry(
         "exporter.commands.demo", "run the daemon against the built-in simulator", ends=False

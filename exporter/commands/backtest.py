@@ -1,0 +1,103 @@
+"""Tells when the shipped alerts would have fired on a site's own past, and how often.
+
+It reads a file of `isnotai-exporter backfill`, best made with `--step 1m`, or a Prometheus, and
+evaluates the alerts about sessions minute by minute. It changes nothing, and asks neither the API
+nor for a key. The first two weeks of a past are those in which the alerts still learn.
+"""
+
+import time
+from pathlib import Path
+
+import click
+import yaml
+
+from exporter.backtest import report
+from exporter.backtest.past import PastError, read_file, read_prometheus
+from exporter.backtest.promql import UnknownExpressionError
+from exporter.backtest.rules import read, shipped, thresholds
+from exporter.backtest.rules import run as run_rules
+from exporter.commands.command import Line, make_command
+from exporter.settings.durations import parse_duration
+from exporter.settings.errors import SettingsError
+from exporter.terminal import complain, note, say
+
+COMPARED = {"page_ratio": (1.0, 1.2, 1.5, 2.0)}
+"""What a second table varies, each as a multiple of the threshold in use."""
+
+
+def run(
+    line: Line,
+    *,
+    file: str | None,
+    prometheus_url: str | None,
+    since: str,
+    rules: tuple[str, ...],
+    threshold: tuple[str, ...],
+) -> int:
+    """Print the report; the exit code, 1 where the past could not be read. Raises SettingsError."""
+    if (file is None) is (prometheus_url is None):
+        raise SettingsError("--file or --prometheus-url: give one of them")
+    try:
+        span = parse_duration(since)
+    except ValueError as error:
+        raise SettingsError(f"--since: {error}") from None
+    try:
+        known = read([Path(path) for path in rules] or shipped())
+        changed = _changed(threshold, thresholds(known))
+        note("reading the past")
+        if file is not None:
+            past, start = read_file(Path(file))
+        else:
+            end = time.time() // 60 * 60
+            past, start = read_prometheus(str(prometheus_url), end - span, end)
+        note(f"evaluating {past.count} minutes")
+        fired = run_rules(past.fresh(), known, changed)
+        alerts = {rule["alert"]: rule["labels"]["severity"] for rule in known if "alert" in rule}
+        for text in report.table(fired, alerts, past.count):
+            say(text)
+        say()
+        ratio = changed.get("page_ratio", thresholds(known)["page_ratio"])
+        for factor in COMPARED["page_ratio"]:
+            other = changed | {"page_ratio": ratio * factor}
+            pages = fired if factor == 1.0 else run_rules(past.fresh(), known, other)
+            count = sum(one.alert == "NotAIBotShareSpike" for one in pages)
+            say(f"with a page ratio of {ratio * factor:g}: {count} pages on bots")
+        say()
+        for text in report.list_pages(fired, start):
+            say(text)
+        say()
+        for text in report.strips(fired, start, past.count):
+            say(text)
+    except (PastError, UnknownExpressionError, OSError, yaml.YAMLError) as error:
+        complain(error)
+        return 1
+    return 0
+
+
+def _changed(given: tuple[str, ...], known: dict[str, float]) -> dict[str, float]:
+    """The thresholds that were given as `name=value`. Raises SettingsError."""
+    changed = {}
+    for text in given:
+        name, _, value = text.partition("=")
+        if name not in known:
+            raise SettingsError(f"--threshold: there is no {name!r}, but {', '.join(known)}")
+        try:
+            changed[name] = float(value)
+        except ValueError:
+            raise SettingsError(f"--threshold: {name}: {value!r} is not a number") from None
+    return changed
+
+
+command = make_command(
+    "backtest",
+    run,
+    __doc__,
+    [
+        click.Option(["--file"], help="a file that backfill wrote"),
+        click.Option(["--prometheus-url"], help="a Prometheus that scrapes the exporter"),
+        click.Option(["--since"], default="28d", help="how far back to ask Prometheus [28d]"),
+        click.Option(["--rules"], multiple=True, help="rule files instead of the shipped ones"),
+        click.Option(["--threshold"], multiple=True, help="name=value, as page_ratio=3.5"),
+    ],
+    settings=False,
+)

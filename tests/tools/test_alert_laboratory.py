@@ -1,0 +1,53 @@
+"""A short simulated term: the shipped rules on it by Prometheus' own engine, and by `backtest`."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from benchmarks.alerts import engine, exporter, judge, term
+from benchmarks.alerts.__main__ import RULES, START, needed
+from exporter.backtest.evaluate import Past
+from exporter.backtest.rules import read, run
+
+pytestmark = pytest.mark.tools
+
+SEED, SIZE, DAYS = 3, 5_000, 12
+NEAR = 6
+"""Minutes by which the two may differ: rules of a slow group are evaluated each five."""
+COMPARED = ("NotAIBotShareSpike", "NotAIBotShareRaised", "NotAISessionsStopped", "NotAIFlagSurge")
+
+
+def test_a_short_term_is_judged_and_backtest_sees_what_prometheus_sees(
+    tool: Callable[[str], Path], tmp_path: Path
+) -> None:
+    made = term.make(SEED, size=SIZE, days=DAYS)
+    scrapes = exporter.expose(SEED, made, START)
+
+    fired, _ = engine.evaluate(scrapes, needed(RULES, tmp_path), program=tool("rule-engine"))
+
+    tally = judge.Tally()
+    tally.add(made, fired)
+    told = tally.attacks
+    assert told
+    assert all(warned is not None for _, _, _, warned, _ in told)
+    assert len(tally.false["critical"]) <= 1
+
+    past = Past(scrapes.count, START)
+    for labels, values in scrapes.series:
+        named = tuple(sorted(pair for pair in labels.items() if pair[0] != "__name__"))
+        past.add(labels["__name__"], named, list(values))
+    ours = run(past, read(RULES), {})
+    for alert in COMPARED:
+        real = sorted((one.start, one.end) for one in fired if one.alert == alert)
+        computed = [(one.start, one.end) for one in ours if one.alert == alert]
+        assert _missing(real, computed) + _missing(computed, real) == [], alert
+
+
+def _missing(spans: list[tuple[int, int]], others: list[tuple[int, int]]) -> list[tuple[int, int]]:
+    """The spans that none of the others covers, to within some minutes."""
+    return [
+        (start, end)
+        for start, end in spans
+        if not any(start - NEAR < stop and begin < end + NEAR for begin, stop in others)
+    ]
