@@ -34,7 +34,7 @@ HOLIDAY = "isnotai:holiday"
 THRESHOLD = "isnotai:alert_threshold"
 
 FAST = ("10m", "1h")
-SLOW = ("6h", "1d")
+SLOW = ("3h", "6h", "1d")
 DAYS = 14
 DROPPED = ((1, 1), (2, 5), (4, 10))
 """So many of the highest days are left out where there are more days than the second number."""
@@ -119,7 +119,7 @@ def _expected_minute() -> Recording:
 def _expected(window: str) -> Recording:
     """The bots that a window would usually have: as many for each human as usual, and not less
     than a part of the usual number, so that a holiday, when people stay away, raises nobody."""
-    minutes = {"10m": 10, "1h": 60, "6h": 360, "1d": 1440}[window]
+    minutes = {"10m": 10, "1h": 60, "3h": 180, "6h": 360, "1d": 1440}[window]
     usual = f"{threshold('holiday_floor')} * {minutes} * avg_over_time({USUAL}1m[{window}])"
     summed = f"sum_over_time({EXPECTED}1m[{window}])"
     return Recording(
@@ -213,7 +213,6 @@ def baseline() -> Group:
     rules = [
         *(_window(SESSIONS, window) for window in SLOW),
         *(_window(BOTS, window) for window in SLOW),
-        Recording(BOTS + "increase3h", f"sum_over_time({BOTS}increase1m[3h])"),
         Recording(
             HUMANS + "increase3h",
             f"clamp_min(sum_over_time({SESSIONS}increase1m[3h]) - {BOTS}increase3h, 0)",
@@ -241,22 +240,32 @@ def baseline() -> Group:
 
 
 def _flags() -> tuple[Recording, ...]:
-    """How often each flag is usual at this time of day, in a week without its highest day."""
+    """How often each flag is usual at this time of day: in a week without its highest day, or as
+    yesterday, so that a flag that is rolled out surges on one day only."""
     days_f = "job_integration_flag_day:isnotai_session_flags:increase3h"
     days_s = "job_integration_day:isnotai_sessions:increase3h"
     kept_f, kept_s = FLAGS + "kept3h", SESSIONS + "kept3h"
+    week, yesterday = FLAGS + "week_per_session", FLAGS + "yesterday_per_session"
+    prior = threshold("prior_flags")
     return (
         _window(FLAGS, "3h"),
-        _window(SESSIONS, "3h"),
         Recording(days_f, by_day(FLAGS + "increase3h", "23h", 7)),
         Recording(days_s, by_day(SESSIONS + "increase3h", "23h", 7)),
         Recording(kept_s, f"sum by ({SITE}) ({days_s}) - max by ({SITE}) ({days_s})"),
         Recording(kept_f, f"sum by ({FLAG_SITE}) ({days_f}) - max by ({FLAG_SITE}) ({days_f})"),
         Recording(
+            week,
+            f"(({kept_f} or 0 * {FLAGS}max2m) + {prior}) / on ({SITE}) group_left ()"
+            f" ({kept_s} + 200 * {prior})",
+        ),
+        Recording(
+            yesterday,
+            f'sum by ({FLAG_SITE}) ({days_f}{{day="1"}}) / on ({SITE}) group_left ()\n'
+            f'(sum by ({SITE}) ({days_s}{{day="1"}}) + 200 * {prior})',
+        ),
+        Recording(
             FLAGS + "usual_per_session",
-            f"(({kept_f} or 0 * {FLAGS}max2m) + {threshold('prior_flags')})\n"
-            f"/ on ({SITE}) group_left ()\n"
-            f"({kept_s} + 200 * {threshold('prior_flags')})",
+            f"({week} > {yesterday})\nor\n{yesterday}\nor\n{week}",
         ),
     )
 

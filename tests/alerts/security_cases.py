@@ -405,14 +405,14 @@ STOPPED = Story(
         ),
         Case(
             "fires",
-            "a site of ten sessions an hour: within hours",
-            {SESSIONS: minutes((10, DAY_AND_MORE), (0, 4))},
+            "a site of twenty sessions an hour: within hours",
+            {SESSIONS: minutes((20, DAY_AND_MORE), (0, 4))},
             {AT + 60: [], AT + 125: [Firing(HERE, "Hardly any session is recorded at campus", "")]},
         ),
         Case(
             "boundary",
-            "a little more than 5 % of yesterday",
-            {SESSIONS: minutes((240, DAY_AND_MORE), (13, 4))},
+            "a little more than 2 % of yesterday",
+            {SESSIONS: minutes((240, DAY_AND_MORE), (6, 4))},
             {AT + 60: [], AT + 180: []},
         ),
         Case(
