@@ -22,7 +22,7 @@ from exporter.clock import Clock
 from exporter.collect import registry
 from exporter.collect.resource import Context, Resource
 from exporter.collect.usage import quota_limit_readings
-from exporter.ledger.coverage import Coverage
+from exporter.ledger.coverage import CoverageRatio
 from exporter.ledger.ledger import Ledger
 from exporter.ledger.rules import Rules
 from exporter.ledger.store import Store
@@ -90,7 +90,7 @@ class Pipeline:
         self.budget: Budget = same.budget if same else Budget(share, replicas, clock)
         self.budget.resize(share, replicas)
         self.server_clock: ServerClock = same.server_clock if same else ServerClock(clock.now)
-        self._coverage: Coverage = Coverage()
+        self._coverage: CoverageRatio = CoverageRatio()
         self._deadlines = Deadlines()
         self._client = Client(
             http,

@@ -241,7 +241,13 @@ async def test_the_status_page_shows_integrations_keys_and_errors() -> None:
             )
             page = (await exporter.get("/")).text
 
-            for shown in ("default", "enterprise", "valid", "the API answered 503", "/metrics"):
+            for shown in (
+                "default",
+                "enterprise",
+                "valid",
+                "the API answered 503",
+                'href="metrics"',
+            ):
                 assert shown in page
 
 

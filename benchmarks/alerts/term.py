@@ -182,7 +182,7 @@ def _overlay(
     extra: list[float],
     flagged: list[float],
 ) -> None:
-    """Add what the attacks bring to `extra`, and to `flagged` where they have a flag of their own."""
+    """Add what the attacks bring to `extra`, and to `flagged` where they have their own flag."""
     for kind, start, end, factor in planned:
         for minute in range(start, min(end, term.minutes)):
             more = (factor - 1) * term.usual_bots[minute]

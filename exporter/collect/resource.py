@@ -11,7 +11,7 @@ from exporter.api.answer import Api
 from exporter.api.budget import Budget
 from exporter.api.serverclock import ServerClock
 from exporter.clock import Clock
-from exporter.ledger.coverage import Coverage
+from exporter.ledger.coverage import CoverageRatio
 from exporter.ledger.ledger import Ledger
 from exporter.ledger.store import Store
 from exporter.metrics.telemetry import Telemetry
@@ -31,7 +31,7 @@ class Context:
     telemetry: Telemetry
     store: Store
     ledger: Ledger
-    coverage: Coverage
+    coverage: CoverageRatio
 
 
 def _nothing(settings: Settings) -> None:

@@ -11,7 +11,7 @@ GRACE = 20 * MINUTE
 """How old the analytics of the last complete hour may be; they are read every few minutes."""
 
 
-class Coverage:
+class CoverageRatio:
     """Holds the last hourly analytics, and sets what was counted against them."""
 
     def __init__(self) -> None:

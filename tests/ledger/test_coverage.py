@@ -1,7 +1,7 @@
 """Sessions counted over what the API's own hourly analytics tell."""
 
 from exporter.api.schema.analytics import HOUR, Hours
-from exporter.ledger.coverage import Coverage
+from exporter.ledger.coverage import CoverageRatio
 from tests.ledger.bench import Bench, Make, add, polls
 
 
@@ -10,7 +10,7 @@ def test_coverage_shows_sessions_that_the_list_hides(make: Make) -> None:
     bench.clock.advance(3600 - bench.clock.now() % 3600)
     hour = bench.listing.now()
     bench.poll()
-    coverage = Coverage()
+    coverage = CoverageRatio()
     for _ in range(60):
         bench.clock.advance(60)
         add(bench, f"s{bench.clock.now()}", ago=1)
@@ -33,7 +33,7 @@ def test_coverage_is_absent_where_analytics_do_not_tell_of_the_last_hour(make: M
     bench.poll()
     add(bench, "only")
     polls(bench, 80)
-    coverage = Coverage()
+    coverage = CoverageRatio()
     coverage.note(Hours(((hour, 1),), None))
     assert coverage.ratio(bench.state) == 1.0
 
@@ -43,7 +43,7 @@ def test_coverage_is_absent_where_analytics_do_not_tell_of_the_last_hour(make: M
 
 
 def test_coverage_is_absent_before_a_whole_hour_after_the_start(bench: Bench) -> None:
-    coverage = Coverage()
+    coverage = CoverageRatio()
     started = bench.listing.now()
     hour = started - started % HOUR
     coverage.note(Hours(((hour, 10),), None))

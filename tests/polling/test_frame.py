@@ -34,7 +34,7 @@ from tests.virtual_time import VirtualClock
 
 FAILURES = [
     StatusError(503),
-    RequestTimeoutError("no whole answer in time"),
+    RequestTimeoutError("timed out after 30 s while reading"),
     UnreachableError("no answer"),
     InvalidResponseError("stats: no object"),
     UnreadableBodyError("not JSON"),
