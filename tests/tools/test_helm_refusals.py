@@ -66,7 +66,8 @@ def test_a_key_and_a_name_of_its_own_are_required(helm: Helm, setting: str, said
         ("persistence.enabled=true,state.enabled=false", "needs state.enabled"),
         ("persistence.existingClaim=a", "existingClaim needs persistence.enabled"),
         ("persistence.enabled=true,state.sizeLimit=1Gi", "set persistence.size"),
-        ("hostPort=10984", "set strategy.type Recreate, or kind DaemonSet"),
+        ("hostPort=10984", "hostPort: no two pods can have the port of one node"),
+        ("hostNetwork=true", "hostNetwork: no two pods can have the port of one node"),
         ("hostNetwork=true,hostPort=80,strategy.type=Recreate", "both ports are one"),
     ],
 )

@@ -43,8 +43,8 @@ extraVolumeMounts: {{ .mountPath }} is where the chart mounts something itself
 {{- if and $v.hostNetwork $v.hostPort (ne (int $v.hostPort) (int $v.web.port)) }}
 hostPort and hostNetwork: on the node's network both ports are one, so leave hostPort out or set it to web.port
 {{- end }}
-{{- if and $v.hostPort (eq (include "isnotai-exporter.strategyType" .) "RollingUpdate") (eq $v.kind "Deployment") (eq (int $v.replicaCount) 1) (not $v.strategy.rollingUpdate) }}
-hostPort: two pods cannot have it on one node, so a rolling update may wait for ever: set strategy.type Recreate, or kind DaemonSet
+{{- if and (or $v.hostPort $v.hostNetwork) (eq $v.kind "Deployment") (eq (include "isnotai-exporter.strategyType" .) "RollingUpdate") (not $v.strategy.rollingUpdate) }}
+{{ $v.hostNetwork | ternary "hostNetwork" "hostPort" }}: no two pods can have the port of one node, so a rolling update may wait for ever: set strategy.type Recreate, or strategy.rollingUpdate.maxSurge 0, or kind DaemonSet
 {{- end }}
 {{- if and $v.otlp.enabled (not $v.otlp.endpoint) }}
 otlp.enabled needs otlp.endpoint, such as http://otel-collector:4318
