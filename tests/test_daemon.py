@@ -20,6 +20,7 @@ from exporter.daemon import Daemon
 from exporter.ledger import store
 from exporter.ledger.statefile import FileLock
 from exporter.polling.frame import STUCK_GRACE_SECONDS
+from exporter.publish.otlp_settings import read_otlp
 from exporter.settings.load import load
 from exporter.settings.model import Settings
 from exporter.web.backend import ReloadError
@@ -227,6 +228,35 @@ async def test_a_reload_to_another_key_forgets_what_was_said_of_the_old_one() ->
             await exporter.until(lambda scrape: scrape.value("isnotai_api_key_valid") == 1)
             assert (await exporter.client.post("/-/reload")).status_code == 200
             await exporter.until(lambda scrape: scrape.value("isnotai_api_key_valid") is None)
+
+
+async def test_a_reload_reads_where_to_push_anew() -> None:
+    """The variables, through whatever the daemon was given to read them; off, on, elsewhere."""
+    variables: dict[str, str] = {}
+    async with simulated(rate=1.0) as api:
+        loaded = load([], {**api.variables, "ISNOTAI_WEB_LISTEN_ADDRESS": "127.0.0.1:0"}).settings
+        running = Daemon(loaded, lambda: loaded, otlp=lambda: read_otlp(variables)[0])
+        serving: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+        task = asyncio.create_task(running.run(serving.set_result))
+        try:
+            async with asyncio.timeout(60):
+                url = (await serving).replace("localhost", "127.0.0.1")
+            async with httpx.AsyncClient(base_url=url, timeout=10) as client:
+
+                async def pushes() -> bool:
+                    return (
+                        "isnotai_exporter_otlp_exports_total" in (await client.get("/metrics")).text
+                    )
+
+                assert not await pushes()
+                for endpoint in ("http://127.0.0.1:1", "http://127.0.0.1:2", ""):
+                    variables["OTEL_EXPORTER_OTLP_ENDPOINT"] = endpoint
+                    await running.reload()
+                    await running._publisher.renew()
+                    assert await pushes() == bool(endpoint)
+        finally:
+            running.stop()
+            await asyncio.wait_for(task, 60)
 
 
 async def test_the_status_page_shows_integrations_keys_and_errors() -> None:

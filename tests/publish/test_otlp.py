@@ -170,6 +170,44 @@ async def test_each_interval_sends_the_snapshot_of_that_moment() -> None:
     assert pushed.outcomes == {"success": 3, "failure": 0}
 
 
+async def test_a_reload_changes_where_and_how_often_it_pushes_and_counts_on() -> None:
+    pushed = Pushed()
+    other: list[OtlpSettings] = []
+
+    def elsewhere(found: OtlpSettings, seconds: float) -> FakeClient:
+        other.append(found)
+        return pushed.connect(found, seconds)
+
+    changed = settings(endpoint="http://127.0.0.1:2/v1/metrics", interval=20.0)
+    with running(pushed):
+        await pushed.clock.asleep()
+        pushed.clock.wake()
+        await pushed.clock.asleep()
+        (first,) = pushed.clients
+        pushed.push.adjust(changed, elsewhere)
+        pushed.clock.wake()
+        assert await pushed.clock.asleep() == 20
+
+    assert first.closed
+    assert [len(client.sent) for client in pushed.clients] == [1, 1]
+    assert other == [changed]
+    assert pushed.outcomes == {"success": 2.0, "failure": 0.0}
+
+
+async def test_a_client_whose_certificates_changed_is_made_anew() -> None:
+    pushed = Pushed()
+    with running(pushed):
+        await pushed.clock.asleep()
+        pushed.clock.wake()
+        await pushed.clock.asleep()
+        pushed.clients[0].outdated = True
+        pushed.clock.wake()
+        await pushed.clock.asleep()
+
+    assert [client.closed for client in pushed.clients] == [True, False]
+    assert [len(client.sent) for client in pushed.clients] == [1, 1]
+
+
 async def test_outcomes_are_zero_from_the_start() -> None:
     assert Pushed().outcomes == {"success": 0, "failure": 0}
 

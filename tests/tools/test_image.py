@@ -291,3 +291,49 @@ def test_container_is_scraped_is_healthy_and_ends_well_on_sigterm(
     assert took < STOP_SECONDS
     assert unhealthy.returncode == 1
     assert (state / "state.db").stat().st_mode & 0o777 == 0o600
+
+
+def test_container_counts_in_a_world_that_is_against_it(image: Image, tmp_path: Path) -> None:
+    """Read-only root, stdin closed, a dead proxy, NO_PROXY in CIDR form, an authority that rotates.
+
+    The container's process has no passwd entry and no HOME, a time zone and a locale that do not
+    exist, and few descriptors. The parts of the command are those of `Image.command`.
+    """
+    folder = tmp_path / "state"
+    folder.mkdir()
+    os.chown(folder, 65532, 65532)
+    there = "/var/lib/isnotai"
+    command = image.command(folder, {}, image.config["Entrypoint"])
+    cut = command.index(str(shutil.which("chroot")))
+    parts = ["prlimit", "--nofile=64:64", *command[:cut], "VARIABLES", *command[cut:], "ARGUMENTS"]
+    extra = {
+        "ISNOTAI_STATE_PATH": f"{there}/state.db",
+        "TZ": "Mars/Olympus",
+        "LC_ALL": "xx_YY.KOI8-R",
+        "PYTHONIOENCODING": "latin-1",
+    }
+
+    run = subprocess.run(
+        [
+            *("unshare", "--net", sys.executable, "-m", "tests.tools.harsh_world"),
+            *(str(folder), there, json.dumps(parts), json.dumps(extra)),
+        ],
+        capture_output=True,
+        text=True,
+        timeout=600,
+        check=False,
+        cwd=ROOT,
+    )
+
+    assert run.returncode == 0, run.stderr[-3000:]
+    assert json.loads(run.stdout) == {
+        "proxied": True,
+        "no authority yet": True,
+        "authority": True,
+        "rotated server": True,
+        "rotated authority": True,
+        "healthcheck": 0,
+        "stdin": "/dev/null",
+        "exit code": 0,
+    }
+    assert "Traceback" not in run.stderr
