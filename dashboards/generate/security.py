@@ -144,7 +144,9 @@ _NOW = Row(
             "How many of the exporter's alerts fire in Prometheus now; which ones, the table "
             "below says.",
             "short",
-            "count(" + ALERTS.replace("ALERTS{", 'ALERTS{alertstate="firing",') + ")",
+            "count(max by (alertname, integration) ("
+            + ALERTS.replace("ALERTS{", 'ALERTS{alertstate="firing",')
+            + "))",
             instant=True,
             width=2,
             steps=((None, VERMILLION),),
