@@ -21,11 +21,12 @@ from exporter.api.times import MICROSECONDS
 from exporter.clock import Clock
 from exporter.collect import registry
 from exporter.collect.resource import Context, Resource
+from exporter.collect.sessions.dates import Dates
 from exporter.collect.usage import quota_limit_readings
 from exporter.ledger.coverage import CoverageRatio
 from exporter.ledger.ledger import Ledger
 from exporter.ledger.rules import Rules
-from exporter.ledger.store import Store
+from exporter.ledger.store import StateError, Store
 from exporter.log import get_logger
 from exporter.metrics import catalogue
 from exporter.metrics.model import Reading
@@ -90,6 +91,7 @@ class Pipeline:
         self.budget: Budget = same.budget if same else Budget(share, replicas, clock)
         self.budget.resize(share, replicas)
         self.server_clock: ServerClock = same.server_clock if same else ServerClock(clock.now)
+        self.dates: Dates = same.dates if same else Dates()
         self._coverage: CoverageRatio = CoverageRatio()
         self._deadlines = Deadlines()
         self._client = Client(
@@ -146,6 +148,15 @@ class Pipeline:
             if poller not in self._tasks:
                 name = f"poll {poller.resource} of {self.name}"
                 self._tasks[poller] = group.create_task(poller.run(), name=name)
+        if "sessions" not in self._pollers:
+            group.create_task(self._rest(), name=f"rest of {self.name}")
+
+    async def _rest(self) -> None:
+        """Have the ledger know that sessions are not polled, so that this is no backlog later."""
+        try:
+            await self.ledger.rest()
+        except StateError as error:
+            _log.warning("state_unavailable", integration=self.name, error=str(error))
 
     def cancel(self) -> None:
         """Ask every poll to end."""
@@ -186,6 +197,7 @@ class Pipeline:
             api=self._client,
             budget=self.budget,
             server_clock=self.server_clock,
+            dates=self.dates,
             clock=self._shared.clock,
             telemetry=self.telemetry,
             store=self._shared.store,

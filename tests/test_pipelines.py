@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from exporter.api.pauses import KEY as WITH_KEY
 from exporter.api.retry import RetryPolicy
 from exporter.api.times import MICROSECONDS
 from exporter.ledger.store import Store
@@ -104,13 +105,13 @@ async def test_a_reload_to_another_key_or_address_inherits_neither_pause_nor_tie
         {"ISNOTAI_BASE_URL": "http://127.0.0.1:10"},
     ):
         async with begun(settings()) as one:
-            one.only().budget.hold(3600)
+            one.only().budget.pauses.hold(WITH_KEY, 3600)
             one.only().budget.tier = "enterprise"
             ledger, telemetry = one.only().ledger, one.only().telemetry
 
             await one.reload(settings(**changed))
 
-            assert one.only().budget.held_for == 0
+            assert one.only().budget.pauses.left((WITH_KEY,)) == 0
             assert one.only().budget.tier is None
             assert one.only().ledger is ledger
             assert one.only().telemetry is telemetry

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 
 from exporter.api import tiers
 from exporter.api.errors import ThrottledError
+from exporter.api.pauses import KEY, Pauses
 from exporter.clock import Clock
 
 FIRST = "sessions"
@@ -39,13 +40,14 @@ _ROUNDING = 1e-9
 class _Waiting:
     resource: str
     since: float
+    scopes: tuple[str, ...]
 
 
 class Budget:
     """At most `share / replicas` of the tier's requests/minute, in any 60 seconds.
 
     An allowance below one request a minute becomes one request in proportionally more seconds.
-    A hold (the API asked for a pause) stops every request of the key.
+    A pause that the API asked for (`pauses`) stops the requests of its scope.
     """
 
     def __init__(self, share: float, replicas: int, clock: Clock) -> None:
@@ -53,7 +55,7 @@ class Budget:
         self._clock = clock
         self._under_way = 0
         self._ended: deque[float] = deque()
-        self._held_until = clock.monotonic()
+        self.pauses = Pauses(clock)
         self._waiting: list[_Waiting] = []
         self._overtaken = False
         self._turns: dict[str, int] = {}
@@ -72,38 +74,32 @@ class Budget:
         return float(whole) if whole else allowed
 
     @property
-    def held_for(self) -> float:
-        """Seconds until the pause that the API asked for is over; 0 without one."""
-        return max(0.0, self._held_until - self._clock.monotonic())
-
-    @property
     def longest_wait(self) -> float:
         """Seconds after which a request that found no room gives up."""
         size, window = self._size()
         return LONGEST_WAIT_SECONDS if size > 1 else 3 * window
-
-    def hold(self, seconds: float) -> None:
-        """Send nothing for that long; a longer pause already running stays."""
-        self._held_until = max(self._held_until, self._clock.monotonic() + seconds)
 
     def resize(self, share: float, replicas: int) -> None:
         """Allow another part of the tier's limit; what was spent and learnt stays."""
         self._part = share / replicas
 
     def room(self) -> int:
-        """How many requests could leave now without waiting."""
-        if self.held_for:
+        """How many requests of the one that goes first could leave now without waiting."""
+        if self.pauses.left((FIRST, KEY)) > 0:
             return 0
         self._forget()
         return max(0, self._size()[0] - self._under_way - len(self._ended))
 
     @asynccontextmanager
-    async def request(self, resource: str) -> AsyncIterator[None]:
+    async def request(self, resource: str, shared: str = KEY) -> AsyncIterator[None]:
         """Wait for room for one request of that resource, which leaves and ends inside.
 
+        shared: the scope of pauses that it shares with others.
         Raises ThrottledError when a hold outlasts, or no room comes within, the longest wait.
         """
-        await self._wait(_Waiting(resource, self._clock.monotonic()))
+        scopes = (resource, shared)
+        await self._wait(_Waiting(resource, self._clock.monotonic(), scopes))
+        self.pauses.leaves(scopes)
         self._under_way += 1
         try:
             yield
@@ -117,7 +113,7 @@ class Budget:
         try:
             while True:
                 now = self._clock.monotonic()
-                pause = self._pause(now)
+                pause = max(self._pause(now), self.pauses.left(mine.scopes))
                 if pause <= 0 and self._next(now) is mine:
                     break
                 if now + pause > deadline:
@@ -132,8 +128,9 @@ class Budget:
 
     def _next(self, now: float) -> _Waiting:
         """Whose turn it is, of those who wait."""
-        sessions = [it for it in self._waiting if it.resource == FIRST]
-        others = [it for it in self._waiting if it.resource != FIRST]
+        free = [it for it in self._waiting if self.pauses.left(it.scopes) <= 0]
+        sessions = [it for it in free if it.resource == FIRST]
+        others = [it for it in free if it.resource != FIRST]
         long_waiting = [it for it in others if now - it.since >= PATIENCE_SECONDS]
         if sessions and (self._overtaken or not long_waiting):
             return sessions[0]
@@ -162,4 +159,4 @@ class Budget:
             # Where all the room is under way, the earliest end is yet to come.
             end = self._ended[over] if over < len(self._ended) else now
             for_room = end + window - now
-        return max(for_room, self._held_until - now)
+        return for_room

@@ -28,6 +28,7 @@ from exporter.api.errors import (
     UnreadableBodyError,
 )
 from exporter.api.key import KeyGate
+from exporter.api.pauses import KEY, KEYLESS
 from exporter.api.retry import RetryPolicy, retry_after
 from exporter.api.serverclock import ServerClock
 from exporter.clock import Clock
@@ -160,9 +161,9 @@ class Client:
                     raise
                 if retry + 1 >= self._retry.attempts:
                     raise
-                if self.budget.held_for > self._retry.patience:
-                    pause = self.budget.held_for
-                    raise ThrottledError(f"the API asked for a pause of {pause:.0f} s") from error
+                pause = self.budget.pauses.left((resource, self._shared(resource)))
+                if pause > self._retry.patience:
+                    raise ThrottledError(_held(pause)) from error
                 await self._clock.sleep(self._retry.backoff(retry))
                 retry += 1
 
@@ -193,19 +194,21 @@ class Client:
             await self._replaced.pop().aclose()
 
     async def _try(self, path: str, params: Mapping[str, str], resource: str) -> Answer:
-        if self.budget.held_for > self._retry.patience:
-            pause = self.budget.held_for
-            raise ThrottledError(f"the API asked for a pause of {pause:.0f} s more")
+        scopes = (resource, self._shared(resource))
+        pause = self.budget.pauses.left(scopes)
+        if pause > self._retry.patience:
+            raise ThrottledError(_held(pause))
         authenticated = resource not in self._keyless
         if authenticated:
             self.gate.check()
         now = self._clock.monotonic()
         self.deadlines.expect(resource, now + self.budget.longest_wait + REQUEST_SECONDS)
-        async with self.budget.request(resource):
+        async with self.budget.request(*scopes):
+            sent = self._clock.monotonic()
             # Read after the wait, in which it may have been replaced or refused.
             key = self.gate.key() if authenticated else None
             reply = await self._send(path, params, resource, key)
-        self._learn(reply, key)
+        self._learn(reply, key, scopes, sent)
         if reply.status == 401 and key is not None:
             if self.gate.refused(key):
                 return await self._try(path, params, resource)
@@ -223,14 +226,19 @@ class Client:
             raise
         return Answer(body, reply.server_time)
 
-    def _learn(self, reply: _Reply, key: str | None) -> None:
+    def _shared(self, resource: str) -> str:
+        """The scope of pauses that the resource shares with others."""
+        return KEYLESS if resource in self._keyless else KEY
+
+    def _learn(self, reply: _Reply, key: str | None, scopes: tuple[str, str], sent: float) -> None:
         tier = _tier(reply.headers)
         if tier and key is not None and reply.status != 401:
             self.budget.tier = tier
-        if reply.status == 429 or reply.status >= 500:
-            pause = retry_after(reply.headers)
-            if pause is not None:
-                self.budget.hold(pause)
+        resource, shared = scopes
+        if reply.status != 429 and reply.status < 500:
+            self.budget.pauses.end(scopes, sent)
+        elif (pause := retry_after(reply.headers)) is not None:
+            self.budget.pauses.hold(shared if reply.status == 429 else resource, pause)
 
     async def _send(
         self, path: str, params: Mapping[str, str], resource: str, key: str | None
@@ -272,6 +280,10 @@ class Client:
 def _peer(http: httpx.AsyncClient) -> Peer:
     known = http.peer if isinstance(http, PeerClient) else None
     return known or Peer.of(str(http.base_url))
+
+
+def _held(seconds: float) -> str:
+    return f"the API asked for a pause: it is asked again in {seconds:.0f} s"
 
 
 def _timed_out(error: Exception, during: str) -> str:

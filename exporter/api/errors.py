@@ -71,3 +71,9 @@ class CursorRefusedError(ApiError):
     """The API did not take back a cursor of its own, or its cursors lead in a circle."""
 
     kind = "cursor"
+
+
+class EndlessListError(ApiError):
+    """The pages of a list did not come to an end, though each said that more follow."""
+
+    kind = "endless"

@@ -23,6 +23,12 @@ HELD_SECONDS = 120.0
 """So long have Dates to agree before the clock is set by them: a server that is wrong alone is
 seldom the only one that answers for so long."""
 
+FAR_SECONDS = 2400.0
+"""Clocks may be minutes apart. Dates that are off by more need a witness, or to agree for long."""
+
+FAR_HELD_SECONDS = 3600.0
+"""So long, without a witness: after it a clock that was really set is followed."""
+
 FIRST_DATES = 4
 """After so many first Dates of which no two agree, the one that shows least is believed."""
 
@@ -69,6 +75,11 @@ class ServerClock:
     behind would take for readable what left the history. A first one that is off our own clock is
     believed when a second agrees. Of those that agree, the one that shows least counts.
 
+    Dates that are more than minutes off are weighed, however many agree, since one server may be
+    wrong for long: against what else tells the time (`witness`), when the newest session was
+    created and what /health says. Where that speaks for them they are believed as others are; where
+    it speaks against them they never are; without a witness they have to agree for an hour.
+
     now: Unix seconds of our clock; without it the first Date is believed.
     """
 
@@ -79,6 +90,7 @@ class ServerClock:
         """Before the first Date is believed all of them; then the one that waits to be."""
         self._suspected = 0.0
         """Since when there has been that one, on the monotonic clock."""
+        self._witness: _Anchor | None = None
 
     def observe(self, date: str | None, sent: float, received: float) -> int | None:
         """Learn from an answer's Date; `sent` and `received` are on the monotonic clock.
@@ -99,16 +111,29 @@ class ServerClock:
         shown = self.at(sent)
         return None if shown is None else min(shown, seen.server)
 
+    def witness(self, time: int, monotonic: float) -> None:
+        """The API's clock has shown `time` (microseconds) by that moment of ours.
+
+        As something else than a Date tells: a session's createdAt, or what /health says.
+        """
+        if self._witness is None or time > self._witness.server:
+            self._witness = _Anchor(time, monotonic, 0.0)
+
     def _begin(self, seen: _Anchor, trip: float) -> None:
         wall = None if self._now is None else round((self._now() - trip) * MICROSECONDS)
         if wall is None or not _is_off(seen, wall, wall):
             self._set(seen)
             return
         agreeing = [one for one in self._suspects if _agree(one, seen)]
-        self._suspects.append(seen)
-        if agreeing:
+        if not agreeing:
+            self._suspected = seen.monotonic
+        self._suspects = [*self._suspects[1 - FIRST_DATES :], seen]
+        held = self._held(seen, wall, 0.0, FAR_HELD_SECONDS)
+        if held is None:
+            self._set(_Anchor(wall, seen.monotonic, seen.late))
+        elif agreeing and seen.monotonic - self._suspected >= held:
             self._set(_lowest([*agreeing, seen]))
-        elif len(self._suspects) >= FIRST_DATES:
+        elif len(self._suspects) >= FIRST_DATES and not held:
             self._set(_lowest(self._suspects))
 
     def _follow(self, anchor: _Anchor, seen: _Anchor) -> None:
@@ -118,12 +143,32 @@ class ServerClock:
             self._set(seen if seen.server >= expected else anchor)
         elif self._suspects and _agree(self._suspects[0], seen):
             lowest = _lowest([*self._suspects, seen])
-            if seen.monotonic - self._suspected >= HELD_SECONDS:
+            held = self._held(seen, expected, HELD_SECONDS)
+            if held is not None and seen.monotonic - self._suspected >= held:
                 self._set(lowest)
             else:
                 self._suspects = [lowest]
         else:
             self._suspects, self._suspected = [seen], seen.monotonic
+
+    def _held(self, seen: _Anchor, expected: int, usual: float, first: float = 0.0) -> float | None:
+        """For how long Dates such as this one must agree to be believed, in seconds.
+
+        None where they are not to be: what was witnessed since the first of them contradicts them.
+        """
+        far, near = round(FAR_SECONDS * MICROSECONDS), round(AGREED_SECONDS * MICROSECONDS)
+        if abs(seen.server - expected) <= far:
+            return usual
+        told = self._witness
+        # A clock that shows less than it should loses nothing, unless it is the first.
+        unheard = FAR_HELD_SECONDS if seen.server > expected else max(usual, first)
+        if told is None or told.monotonic < self._suspected:
+            return unheard
+        time = told.at(seen.monotonic)
+        since = expected + far if seen.server > expected else seen.server - far
+        if since <= time <= seen.server + near:
+            return usual
+        return None if abs(time - expected) <= far else unheard
 
     def _set(self, anchor: _Anchor) -> None:
         self._anchor, self._suspects = anchor, []

@@ -4,12 +4,17 @@
 that is refused or comes round again ends the walk with an error, never quietly.
 """
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, Mapping
 from dataclasses import dataclass, replace
 from typing import cast
 
 from exporter.api.answer import Answer, Api
-from exporter.api.errors import CursorRefusedError, InvalidResponseError, StatusError
+from exporter.api.errors import (
+    CursorRefusedError,
+    EndlessListError,
+    InvalidResponseError,
+    StatusError,
+)
 from exporter.api.schema.decode import MOST_ITEMS, number_or_none
 
 PAGE_SIZE = 100
@@ -19,7 +24,7 @@ LONGEST_CURSOR = 16 * 1024
 """Bytes; more fits no request line that servers take."""
 
 MOST_PAGES = 100_000
-"""More than an hour of the largest default budget; what is longer is not a list."""
+"""More than an hour of the largest default budget; callers that know theirs say so."""
 
 _REFUSALS = frozenset({400, 404, 409, 410, 422})
 
@@ -35,16 +40,17 @@ class Page:
 
 
 async def walk(
-    api: Api, path: str, filters: Mapping[str, str], *, resource: str
-) -> AsyncIterator[Page]:
+    api: Api, path: str, filters: Mapping[str, str], *, resource: str, most: int = MOST_PAGES
+) -> AsyncGenerator[Page, None]:
     """The pages of a list, in the order in which they come.
 
-    Raises CursorRefusedError where the API does not take back its own cursor,
-    InvalidResponseError where a page is not a page, or after the first MOST_ITEMS of one that is
-    longer, and what `Api.get` raises.
+    most: pages, after which a list has no end. Of cursors only a hash is kept.
+    Raises EndlessListError where there are more pages, CursorRefusedError where the API does not
+    take back its own cursor, InvalidResponseError where a page is not a page, or after the first
+    MOST_ITEMS of one that is longer, and what `Api.get` raises.
     """
     cursor: str | None = None
-    seen: set[str] = set()
+    seen: set[int] = set()
     while True:
         params = {**filters, "pageSize": str(PAGE_SIZE)}
         if cursor is not None:
@@ -62,11 +68,11 @@ async def walk(
             raise InvalidResponseError(f"a page of more than {MOST_ITEMS} items")
         if cursor is None:
             return
-        if cursor in seen:
+        if hash(cursor) in seen:
             raise CursorRefusedError("a cursor came round again")
-        if len(seen) >= MOST_PAGES:
-            raise CursorRefusedError("the cursors do not come to an end")
-        seen.add(cursor)
+        seen.add(hash(cursor))
+        if len(seen) >= most:
+            raise EndlessListError(f"the list does not end within {most} pages")
 
 
 def _page(answer: Answer, *, first: bool) -> tuple[Page, str | None]:

@@ -4,8 +4,10 @@ An API that answers and calls itself unhealthy has answered: the poll is a succe
 says what the API said of itself.
 """
 
+from collections.abc import Callable
+
 from exporter.api.schema.health import read_health
-from exporter.collect.resource import Resource
+from exporter.collect.resource import Context, Resource
 from exporter.log import get_logger
 from exporter.metrics import catalogue
 from exporter.metrics.model import Reading
@@ -17,13 +19,16 @@ log = get_logger(__name__)
 class Health:
     """Reads `/health`.
 
+    on_time: told the API's time, as /health says it: a witness of the API's clock.
+
     Publishes `isnotai_api_info{version="1.0.17.0"} 1`.
     """
 
     resource = "health"
 
-    def __init__(self, *, api: Api) -> None:
+    def __init__(self, *, api: Api, on_time: Callable[[int], None] = lambda time: None) -> None:
         self._api = api
+        self._on_time = on_time
         self._healthy = True
 
     async def update(self, publish: Publish) -> None:
@@ -33,9 +38,18 @@ class Health:
         if report.healthy != self._healthy:
             self._healthy = report.healthy
             log.warning("api_health_changed", healthy=report.healthy)
+        if report.time is not None:
+            self._on_time(report.time)
         version = report.version_label
         readings = () if version is None else (Reading(catalogue.API_INFO, 1.0, (version,)),)
         publish(self.resource, readings)
 
 
-RESOURCE = Resource("health", lambda context: Health(api=context.api), keyless=True)
+def _collector(context: Context) -> Health:
+    def witness(time: int) -> None:
+        context.server_clock.witness(time, context.clock.monotonic())
+
+    return Health(api=context.api, on_time=witness)
+
+
+RESOURCE = Resource("health", _collector, keyless=True)

@@ -11,6 +11,7 @@ from exporter.api.answer import Api
 from exporter.api.budget import Budget
 from exporter.api.serverclock import ServerClock
 from exporter.clock import Clock
+from exporter.collect.sessions.dates import Dates
 from exporter.ledger.coverage import CoverageRatio
 from exporter.ledger.ledger import Ledger
 from exporter.ledger.store import Store
@@ -27,6 +28,7 @@ class Context:
     api: Api
     budget: Budget
     server_clock: ServerClock
+    dates: Dates
     clock: Clock
     telemetry: Telemetry
     store: Store

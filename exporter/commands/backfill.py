@@ -16,11 +16,12 @@ from typing import Any
 
 import click
 
-from exporter.api import tiers
 from exporter.api.errors import ApiError
-from exporter.api.times import DAY, MICROSECONDS
+from exporter.api.times import MICROSECONDS
 from exporter.clock import Clock, SystemClock
-from exporter.collect.sessions.history import PATH, RESOURCE, History
+from exporter.collect.sessions.dates import Dates
+from exporter.collect.sessions.history import History
+from exporter.collect.sessions.served import MARGIN, Served
 from exporter.commands.command import Line, make_command
 from exporter.commands.one_shot import one_shot_pipeline
 from exporter.ledger import rules, state
@@ -159,16 +160,22 @@ async def _read(settings: Settings, account: Account, wanted: Range, clock: Cloc
 
 async def _count(settings: Settings, pipeline: Pipeline, wanted: Range, clock: Clock) -> Columns:
     """Read the range and count it step by step. Raises ApiError."""
-    probe = await pipeline.api.get(PATH, {"pageSize": "1"}, resource=RESOURCE)
-    now = probe.server_time or round(clock.now() * MICROSECONDS)
-    wanted = _readable(wanted, now, tiers.limits(pipeline.budget.tier).history_days)
+    api, budget = pipeline.api, pipeline.budget
+    served = Served(
+        api, dates=Dates(), budget=budget, server_clock=pipeline.server_clock, clock=clock
+    )
+    await served.probe()
+    await served.learn_dates()
+    now = await served.now()
+    wanted = await _readable(served, wanted, now)
+    start, end = (round(time * MICROSECONDS) for time in (wanted.start, wanted.end))
     history = History(
-        pipeline.api,
+        api,
+        served,
+        budget,
         clock,
-        start=round(wanted.start * MICROSECONDS),
-        end=round(wanted.end * MICROSECONDS),
-        now=now,
-        target=max(8, min(100, int(pipeline.budget.per_minute) // 3)),
+        start=start,
+        end=end,
         score_scale=settings.sessions.bot_score_scale,
     )
     counter = _Counter(settings, pipeline.account.integration, wanted)
@@ -187,15 +194,20 @@ async def _count(settings: Settings, pipeline: Pipeline, wanted: Range, clock: C
     return columns
 
 
-def _readable(wanted: Range, now: int, days: int) -> Range:
-    """The part of the range that the tier's history still holds; its loss is said."""
-    first = ceil((now - days * DAY) / MICROSECONDS / wanted.step + 1) * wanted.step
-    if wanted.start >= first:
+async def _readable(served: Served, wanted: Range, now: int) -> Range:
+    """The part of the range that the API still serves; its loss is said. Raises ApiError."""
+    start, end = (round(time * MICROSECONDS) for time in (wanted.start, wanted.end))
+    if served.surely(start, now) or await served.shows(start, end):
         return wanted
+    shown = await served.shows(max(start, served.edge(now) + 2 * MARGIN), end)
+    lost = await served.first(start, end if shown else None, now)
+    if lost is None:
+        return wanted
+    first = ceil(lost / MICROSECONDS / wanted.step) * wanted.step
     if wanted.end <= first:
-        raise SettingsError(f"--to: lies before the tier's history of {days} days")
+        raise SettingsError("--to: lies before the history that the API serves")
     moment = datetime.fromtimestamp(first, UTC)
-    note(f"the tier's history of {days} days begins later: starting at {moment:%Y-%m-%d %H:%M} UTC")
+    note(f"the API's history begins later: starting at {moment:%Y-%m-%d %H:%M} UTC")
     return replace(wanted, start=first)
 
 

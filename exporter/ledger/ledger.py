@@ -34,6 +34,17 @@ REMEMBERED_MINUTES = 180
 MOST_MINUTES = 7 * 1440
 """And at most, while sweeps reach so far back: what they cost is told from it."""
 
+NO_CLOCK_BEFORE = 1_767_225_600.0
+"""2026-01-01: the API is younger, so a first start before it was noted by a clock not yet set."""
+
+FOREVER = 1 << 62
+
+FIRST_GRACE = 120 * MICROSECONDS
+"""What leaves the history before a first poll can have read it is no gap either."""
+
+AHEAD = 60 * MICROSECONDS
+"""A frontier so far ahead of the API's clock was set by a wrong one."""
+
 INVALID_SECONDS = 26 * 3600
 """How long after it was first read an invalid item is remembered: an API that honours only the
 date of a filter shows it for a day."""
@@ -122,6 +133,7 @@ class Ledger:
         self._generation = -1
         self._walked = _Walked()
         self._odd: set[str] = set()
+        self._resting = False
         self.rules = counting
         self.state: LedgerState | None = None
 
@@ -139,9 +151,38 @@ class Ledger:
         state = self.state
         if state is not None and self._generation == self._store.generation:
             return state
-        self._generation, self._salt, loaded = await self._store.run(self._load)
-        self.state = loaded
-        return loaded
+
+        def load(connection: sqlite3.Connection) -> tuple[int, bytes, LedgerState]:
+            # Asked again in the order of the commits: another may have loaded it meanwhile.
+            if self.state is not None and self._generation == self._store.generation:
+                return self._generation, self._salt, self.state
+            return self._load(connection)
+
+        def publish(loaded: tuple[int, bytes, LedgerState]) -> tuple[int, bytes, LedgerState]:
+            self._generation, self._salt, self.state = loaded
+            return loaded
+
+        return (await self._store.run_then(load, publish))[2]
+
+    async def start(self) -> None:
+        """Sessions are to be counted from now on, if they were not already. Raises StateError."""
+        state = await self.prepare()
+        wall = self._clock.now()
+        if state.first_start >= NO_CLOCK_BEFORE or wall < NO_CLOCK_BEFORE:
+            return
+        if self._resting:
+            self._started = (wall, self._clock.monotonic())
+            self._resting = False
+        first_start = wall - (self._clock.monotonic() - self._started[1])
+
+        def work(
+            connection: sqlite3.Connection, state: LedgerState, effects: _Effects
+        ) -> LedgerState:
+            after = replace(state, first_start=first_start)
+            records.write_row(connection, after)
+            return after
+
+        await self._commit(work)
 
     async def begin(self, now: int) -> None:
         """Fix the origin on the API's clock, which now shows `now`, unless that was done before.
@@ -151,11 +192,9 @@ class Ledger:
         state = await self.prepare()
         if state.origin is not None:
             return
-        wall, monotonic = self._started
-        elapsed = self._clock.monotonic() - monotonic
-        if state.first_start != wall:
-            elapsed = max(elapsed, self._clock.now() - state.first_start)
-        origin = now - round((elapsed + self._lookback) * MICROSECONDS)
+        wished = now - round((self._elapsed(state) + self._lookback) * MICROSECONDS)
+        # After a rest: what lies before the horizon may be forgotten.
+        origin = wished if state.horizon is None else max(wished, state.horizon)
 
         def work(
             connection: sqlite3.Connection, state: LedgerState, effects: _Effects
@@ -166,9 +205,75 @@ class Ledger:
 
         await self._commit(work)
 
-    async def clamp(self, history_start: int) -> float:
-        """Give up what the tier's history no longer holds; the seconds of it that were not read.
+    def _elapsed(self, state: LedgerState) -> float:
+        """Seconds since counting was to begin: since the first process's start, or this one's."""
+        wall, monotonic = self._started
+        elapsed = self._clock.monotonic() - monotonic
+        if state.first_start == wall or state.first_start < NO_CLOCK_BEFORE:
+            return elapsed
+        return max(elapsed, self._clock.now() - state.first_start)
 
+    async def rest(self) -> None:
+        """Sessions are not to be counted from now on: when they are again, that is a first start.
+
+        So no time is a backlog, or a gap, that nobody meant to read. Raises StateError.
+        """
+        state = await self.prepare()
+        self._resting = True
+        if state.first_start < NO_CLOCK_BEFORE and state.origin is None:
+            return
+
+        def work(
+            connection: sqlite3.Connection, state: LedgerState, effects: _Effects
+        ) -> LedgerState:
+            window = (0, FOREVER)
+            while (after := self._settle(connection, state, window, effects)).oldest is not None:
+                state = after
+            after = replace(after, first_start=0.0, origin=None, frontier=None)
+            records.write_row(connection, after)
+            return after
+
+        await self._commit(work)
+
+    async def step_back(self, now: int) -> float | None:
+        """Where the frontier lies ahead of the API's clock, a wrong one set it: step back.
+
+        What was created after the newest session that was counted was never counted; from there on
+        all is read anew. Up to there ids may be forgotten already, so nothing before is counted:
+        where that lies ahead of the clock, too, the time until the clock is there is a gap.
+        Gives the seconds of it; None where there was nothing to do. Raises StateError.
+        """
+        state = await self.prepare()
+        if state.bounds.frontier <= now + AHEAD:
+            return None
+        horizon = state.bounds.horizon
+        counted = [minute for minute in state.minutes if minute * rules.MINUTE < horizon]
+        if counted:
+            newest = min(horizon, (max(counted) + 1) * rules.MINUTE)
+        elif state.value(states.SESSIONS):
+            newest = horizon
+        else:
+            newest = now - round((self._elapsed(state) + self._lookback) * MICROSECONDS)
+        back = min(newest, horizon)
+        gap = max(0, back - now) / MICROSECONDS
+
+        def work(
+            connection: sqlite3.Connection, state: LedgerState, effects: _Effects
+        ) -> LedgerState:
+            origin = min(state.origin or back, back)
+            after = replace(state, origin=origin, horizon=back, frontier=back)
+            after = records.raise_count(connection, after, states.GAP, gap, self._clock.now())
+            records.write_row(connection, after)
+            return after
+
+        await self._commit(work)
+        self._walked = _Walked()
+        return gap
+
+    async def clamp(self, history_start: int, history: int = 0) -> float:
+        """Give up what is no longer served; the seconds of it that were to be read and were not.
+
+        history: how much the tier's holds. What a lookback asks for beyond that is no gap.
         What was unsettled there is settled with what was last read: the oldest GIVEN_UP_AT_ONCE,
         the rest by the next calls. Raises StateError.
         """
@@ -177,7 +282,12 @@ class Ledger:
         stranded = state.oldest is not None and state.oldest < history_start
         if frontier >= history_start and not stranded:
             return 0.0
-        gap = max(0, history_start - frontier) / MICROSECONDS
+        promised = frontier
+        if frontier == state.origin:
+            # Nothing was read yet, and a lookback can ask for more than there ever was.
+            first_start = round(state.first_start * MICROSECONDS)
+            promised = max(frontier, first_start - history + FIRST_GRACE)
+        gap = max(0, history_start - promised) / MICROSECONDS
 
         def work(
             connection: sqlite3.Connection, state: LedgerState, effects: _Effects
@@ -194,11 +304,9 @@ class Ledger:
     async def take(
         self,
         pages: Sequence[tuple[Sequence[Session | InvalidSession], int]],
-        note: Callable[[int], None] = lambda created: None,
     ) -> None:
         """Count what these pages show; each is (items, the API's time of the reading).
 
-        note: told the createdAt of each session.
         Raises StateError: then nothing of them was counted.
         """
 
@@ -219,7 +327,6 @@ class Ledger:
             known = records.load(connection, state.row, {key for key, _, _ in shown})
             changed: dict[bytes, Known] = {}
             for key, session, at in shown:
-                note(session.created)
                 before = known.get(key)
                 after = rules.read(before, session, at, state.bounds, self.rules, tally)
                 if after is None:
@@ -356,7 +463,9 @@ class Ledger:
         bounds = state.bounds
         last = bounds.frontier // rules.MINUTE
         reach = state.reach // rules.MINUTE
+        # The newest stays, also where a wrong clock has put the frontier far past it.
         first = min(last - REMEMBERED_MINUTES, max(reach, last - MOST_MINUTES))
+        first = min(first, max(state.minutes, default=first))
         after = replace(
             state,
             horizon=max(bounds.horizon, state.reach),

@@ -181,9 +181,17 @@ def insert_state(connection: sqlite3.Connection, name: str, state: LedgerState) 
 def write_row(connection: sqlite3.Connection, state: LedgerState) -> None:
     """Where counting stands, less its counts."""
     connection.execute(
-        """UPDATE integration SET origin = ?, horizon = ?, frontier = ?, unsettled = ?, active = ?
-        WHERE id = ?""",
-        (state.origin, state.horizon, state.frontier, state.unsettled, state.active, state.row),
+        """UPDATE integration SET first_start = ?, origin = ?, horizon = ?, frontier = ?,
+        unsettled = ?, active = ? WHERE id = ?""",
+        (
+            state.first_start,
+            state.origin,
+            state.horizon,
+            state.frontier,
+            state.unsettled,
+            state.active,
+            state.row,
+        ),
     )
 
 

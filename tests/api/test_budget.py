@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from exporter.api.budget import Budget
 from exporter.api.errors import ThrottledError
+from exporter.api.pauses import KEY, KEYLESS
 from tests import virtual_time
 from tests.clocks import FakeClock
 from tests.virtual_time import VirtualClock
@@ -229,8 +230,8 @@ def test_a_hold_stops_every_resource_and_a_shorter_one_does_not_end_it() -> None
 
         async def pause() -> None:
             await clock.sleep(1)
-            budget.hold(100)
-            budget.hold(5)
+            budget.pauses.hold(KEY, 100)
+            budget.pauses.hold(KEY, 5)
 
         pausing = asyncio.create_task(pause())
         wanted = [Request(name, at, 0.0, 0.0) for name in RESOURCES for at in (0.0, 2.0, 90.0)]
@@ -247,7 +248,7 @@ def test_a_hold_stops_every_resource_and_a_shorter_one_does_not_end_it() -> None
 async def test_a_hold_that_outlasts_the_longest_wait_is_not_waited_for() -> None:
     clock = FakeClock()
     budget = Budget(1.0, 1, clock)
-    budget.hold(121)
+    budget.pauses.hold(KEY, 121)
     before = clock.mono
 
     with pytest.raises(ThrottledError, match="121 s"):
@@ -288,9 +289,31 @@ async def test_after_a_reload_what_was_spent_stays_spent() -> None:
     assert budget.tier == "free"
     assert budget.per_minute == 3
     async with budget.request("stats"):
-        budget.hold(30)
+        budget.pauses.hold(KEY, 30)
         budget.resize(3 / 60, 1)
 
-    assert budget.held_for == 30
+    assert budget.pauses.left(("stats", KEY)) == 30
     clock.advance(31)
     assert budget.room() == 1
+
+
+def test_what_is_held_alone_holds_up_nobody_else() -> None:
+    """Sessions go first, but not while they are held."""
+
+    async def scenario() -> list[str]:
+        clock, order = VirtualClock(), []
+        budget = Budget(1.0, 1, clock)
+        budget.pauses.hold("sessions", 100)
+
+        async def one(resource: str, shared: str = KEY) -> None:
+            async with budget.request(resource, shared):
+                order.append(resource)
+
+        async with asyncio.TaskGroup() as group:
+            group.create_task(one("sessions"))
+            await clock.sleep(1)
+            group.create_task(one("stats"))
+            group.create_task(one("health", KEYLESS))
+        return order
+
+    assert virtual_time.run(scenario()) == ["stats", "health", "sessions"]

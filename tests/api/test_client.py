@@ -20,6 +20,7 @@ from exporter.api.errors import (
     UnreadableBodyError,
 )
 from exporter.api.key import FixedKey, KeyFile
+from exporter.api.pauses import KEY as WITH_KEY
 from exporter.metrics.telemetry import Telemetry, dropped_counter
 from tests import virtual_time
 from tests.api.clients import (
@@ -145,28 +146,50 @@ async def test_an_unreadable_retry_after_means_a_back_off(garbage: str) -> None:
     assert script.times[1] - script.times[0] == 0.5
 
 
-async def test_a_long_pause_ends_the_poll_at_once_and_stops_every_resource() -> None:
-    script = Script(status(429, retry_after="600"))
+@pytest.mark.parametrize(
+    ("code", "resource", "held"),
+    [
+        (429, "stats", set(RESOURCES) - {"health"}),
+        (503, "stats", {"stats"}),
+        (429, "health", {"health"}),
+        (503, "health", {"health"}),
+    ],
+)
+async def test_a_long_pause_ends_the_poll_at_once_and_stops_what_asked_for_it(
+    code: int, resource: str, held: set[str]
+) -> None:
+    script = Script(status(code, retry_after="3600"), ok())
     async with trial(URL, script) as api:
         before = api.clock.mono
-        with pytest.raises(ThrottledError, match="600 s"):
-            await api.client.get("/v1/stats", resource="stats")
-        for resource in RESOURCES:
-            with pytest.raises(ThrottledError):
-                await api.client.get("/anything", resource=resource)
-
+        with pytest.raises(ThrottledError, match="300 s"):
+            await api.client.get("/anything", resource=resource)
         assert len(script.asked) == 1
+        stopped = set()
+        for other in RESOURCES:
+            try:
+                await api.client.get("/anything", resource=other)
+            except ThrottledError:
+                stopped.add(other)
+
+        assert stopped == held
         assert api.clock.mono == before
-        api.clock.advance(600)
-        with pytest.raises(ThrottledError):
-            await api.client.get("/v1/usage", resource="usage")
+
+
+async def test_a_long_pause_is_tried_early_with_one_request_and_ended_by_a_good_answer() -> None:
+    script = Script(
+        status(429, retry_after="3600"), status(429, retry_after="3600"), ok(), ok(), ok()
+    )
+    async with trial(URL, script) as api:
+        for wait in (0, 300):
+            api.clock.advance(wait)
+            for _ in range(2):
+                with pytest.raises(ThrottledError):
+                    await api.client.get("/v1/stats", resource="stats")
         assert len(script.asked) == 2
-
-
-async def test_a_pause_of_days_is_cut_to_an_hour() -> None:
-    async with trial(URL, Script(status(503, retry_after="999999"))) as api:
-        with pytest.raises(ThrottledError, match="3600 s"):
-            await api.client.get("/v1/stats", resource="stats")
+        api.clock.advance(300)
+        await api.client.get("/v1/usage", resource="usage")
+        await api.client.get("/v1/sessions", resource="sessions")
+        assert len(script.asked) == 4
 
 
 @pytest.mark.parametrize("code", [200, 400, 302])
@@ -176,7 +199,7 @@ async def test_a_retry_after_of_another_status_is_no_pause(code: int) -> None:
         with contextlib.suppress(StatusError):
             await api.client.get("/v1/stats", resource="stats")
 
-        assert api.client.budget.held_for == 0
+        assert api.client.budget.pauses.left(("stats", WITH_KEY)) == 0
 
 
 # -- bodies

@@ -83,6 +83,8 @@ def test_a_clock_that_was_set_is_followed_when_dates_agree_for_a_while(step: flo
 
     for later in (20.0, 60.0, 130.0):
         clock.observe(date(NOW - 10 + step + later), later, later)
+        if step > 60:
+            clock.witness(round((NOW - 15 + step + later) * 1e6), later)
         assert clock.at(later) == (NOW - 10 + later) * 1e6
     clock.observe(date(NOW - 10 + step + 140), 140.0, 140.0)
 
@@ -126,7 +128,31 @@ def test_a_slow_answer_neither_sets_the_clock_back_nor_is_suspect() -> None:
     assert clock.at(50.0) == (NOW + 40) * 1e6
 
 
-@pytest.mark.parametrize("off", [-400 * DAY, -2 * DAY, -7200, -4, 4, 7200, 2 * DAY, 400 * DAY])
+def test_dates_an_hour_ahead_that_nothing_else_tells_of_are_not_believed_for_an_hour() -> None:
+    clock = ServerClock()
+    clock.observe(date(NOW), 0.0, 0.0)
+
+    for later in range(10, 3610, 10):
+        clock.observe(date(NOW + 3600 + later), float(later), float(later))
+        assert clock.at(float(later)) == (NOW + later) * 1e6
+    clock.observe(date(NOW + 3600 + 3610), 3610.0, 3610.0)
+
+    assert clock.at(3610.0) == (NOW + 3600 + 3610) * 1e6
+
+
+@pytest.mark.parametrize("off", [3600, 7200, -3600, -7200])
+def test_dates_that_sessions_contradict_are_never_believed(off: float) -> None:
+    clock = ServerClock()
+    clock.observe(date(NOW), 0.0, 0.0)
+
+    for later in range(10, 20_000, 10):
+        clock.observe(date(NOW + off + later), float(later), float(later))
+        clock.witness(round((NOW + later - 5) * 1e6), float(later))
+
+    assert clock.at(20_000.0) == (NOW + 20_000) * 1e6
+
+
+@pytest.mark.parametrize("off", [-2000, -4, 4, 2000])
 def test_a_first_date_that_is_off_our_clock_waits_for_a_second(off: float) -> None:
     clock = ServerClock(lambda: NOW)
 
@@ -135,6 +161,38 @@ def test_a_first_date_that_is_off_our_clock_waits_for_a_second(off: float) -> No
     clock.observe(date(NOW + off + 10), 20.0, 20.0)
 
     assert clock.at(20.0) == (NOW + off + 10) * 1e6
+
+
+HOURS = [-400 * DAY, -2 * DAY, -7200, 7200, 2 * DAY, 400 * DAY]
+
+
+@pytest.mark.parametrize("off", HOURS)
+def test_first_dates_that_are_hours_off_are_believed_once_something_else_agrees(
+    off: float,
+) -> None:
+    """A session of late, or what /health says: then it is our clock that is wrong."""
+    clock = ServerClock(lambda: NOW)
+
+    clock.observe(date(NOW + off), 10.0, 10.0)
+    clock.observe(date(NOW + off + 10), 20.0, 20.0)
+    assert clock.at(20.0) is None
+    clock.witness(round((NOW + off + 15) * 1e6), 25.0)
+    clock.observe(date(NOW + off + 20), 30.0, 30.0)
+
+    assert clock.at(30.0) == (NOW + off + 20) * 1e6
+
+
+@pytest.mark.parametrize("off", HOURS)
+def test_first_dates_that_are_hours_off_are_not_where_sessions_agree_with_our_clock(
+    off: float,
+) -> None:
+    clock = ServerClock(lambda: NOW)
+
+    clock.observe(date(NOW + off), 10.0, 10.0)
+    clock.witness(round((NOW - 5) * 1e6), 10.0)
+    clock.observe(date(NOW + off + 10), 20.0, 20.0)
+
+    assert clock.at(20.0) == NOW * 1e6
 
 
 def test_a_first_date_that_nothing_confirms_is_forgotten() -> None:
@@ -173,10 +231,10 @@ def test_a_clock_minutes_off_is_believed_when_two_dates_agree_and_its_skew_is_to
 def test_of_two_dates_that_agree_the_one_that_shows_less_counts() -> None:
     clock = ServerClock(lambda: NOW)
 
-    clock.observe(date(NOW + 3650), 10.0, 10.0)
-    clock.observe(date(NOW + 3610), 20.0, 20.0)
+    clock.observe(date(NOW + 2050), 10.0, 10.0)
+    clock.observe(date(NOW + 2010), 20.0, 20.0)
 
-    assert clock.at(20.0) == (NOW + 3610) * 1e6
+    assert clock.at(20.0) == (NOW + 2010) * 1e6
 
 
 def test_the_skew_shown_is_not_pushed_by_the_round_trip() -> None:

@@ -19,7 +19,7 @@ from hypothesis.stateful import (
 from exporter.api import tiers
 from exporter.api.errors import ApiError
 from exporter.api.times import DAY, MICROSECONDS
-from exporter.collect.sessions.served import HISTORY_MARGIN, LONGEST_MARGIN
+from exporter.collect.sessions.served import LONGEST_MARGIN, MARGIN
 from exporter.ledger.store import StateError
 from tests.ledger.bench import Bench, KilledError
 from tests.ledger.listing import Fake
@@ -103,15 +103,15 @@ class HistoryEdge(RuleBasedStateMachine):
         ledger = self.bench.ledger
         clamp = ledger.clamp
 
-        async def noted(history_start: int) -> float:
+        async def noted(history_start: int, history: int = 0) -> float:
             assert ledger.state is not None
             frontier = ledger.state.bounds.frontier
             if frontier < history_start:
                 edge = self.listing.now() - tiers.limits(self.bench.budget.tier).history_days * DAY
-                margin = HISTORY_MARGIN + 2 * MICROSECONDS if self.quick else LONGEST_MARGIN
+                margin = MARGIN + 2 * MICROSECONDS if self.quick else LONGEST_MARGIN
                 assert history_start <= edge + margin, "given up too much"
                 self.tried.append(GivenUp(frontier, history_start))
-            return await clamp(history_start)
+            return await clamp(history_start, history)
 
         ledger.clamp = noted  # type: ignore[method-assign]
 

@@ -3,6 +3,7 @@
 import re
 
 from exporter.api.schema.decode import Shape, decoded
+from exporter.api.times import parse_time
 from exporter.metrics.model import OTHER
 
 # It begins with a number, as no name and no key does.
@@ -10,15 +11,24 @@ _VERSION = re.compile(r"v?[0-9][0-9A-Za-z.+_-]{0,63}")
 
 
 class HealthReport(Shape):
-    """How the API says it is; both fields may be missing."""
+    """How the API says it is; each field may be missing."""
 
     status: str | None = None
     version: str | None = None
+    timestamp: object = None
 
     @property
     def healthy(self) -> bool:
         """False only where the API gives a status and it is not `healthy`."""
         return self.status is None or self.status.lower() == "healthy"
+
+    @property
+    def time(self) -> int | None:
+        """The API's time, microseconds since 1970, where it gives one that can be read."""
+        try:
+            return parse_time(self.timestamp) if isinstance(self.timestamp, str) else None
+        except ValueError:
+            return None
 
     @property
     def version_label(self) -> str | None:

@@ -8,34 +8,24 @@ nothing that a restart would miss: a new process sweeps from the committed front
 from dataclasses import dataclass
 
 from exporter.api.budget import Budget
-from exporter.api.errors import (
-    ApiError,
-    CursorRefusedError,
-    InvalidResponseError,
-    RequestTimeoutError,
-    StatusError,
-)
-from exporter.api.schema.session import InvalidSession, Session, decode_session
+from exporter.api.errors import ApiError, CursorRefusedError
 from exporter.api.serverclock import ServerClock
-from exporter.api.times import MICROSECONDS, format_time
-from exporter.api.walk import walk
+from exporter.api.times import MICROSECONDS
+from exporter.api.walk import Page
 from exporter.clock import Clock
 from exporter.collect.resource import Context, Resource
+from exporter.collect.sessions.dates import RESOURCE as NAME
+from exporter.collect.sessions.dates import Dates
 from exporter.collect.sessions.pace import Pace
-from exporter.collect.sessions.plan import EndDates, SlicePlanner, midnight_before
-from exporter.collect.sessions.served import Served
-from exporter.collect.sessions.walk import WalkLog
+from exporter.collect.sessions.plan import SlicePlanner
+from exporter.collect.sessions.served import MARGIN, Served
+from exporter.collect.sessions.walk import Walk, Walker
 from exporter.ledger.ledger import Ledger
-from exporter.ledger.rules import Coverage, Passes, Slice
+from exporter.ledger.rules import Coverage, Passes
 from exporter.ledger.state import LedgerState
 from exporter.ledger.store import StateError
 from exporter.log import get_logger
 from exporter.polling.collector import Api, Publish
-
-PATH = "/v1/sessions"
-
-BATCH_ITEMS = 500
-"""So many items are committed at once, or fewer when a walk ends or the budget makes it wait."""
 
 WORKING_PART = 0.8
 """The part of its interval for which a poll begins new slices."""
@@ -45,19 +35,13 @@ CATCH_UP_INTERVALS = 4
 idle between the end of a poll and the next tick."""
 
 REFUSALS_A_POLL = 12
-"""Refused cursors in one poll, each answered by a slice of half the width, before it gives up."""
-
-TOO_LONG = 4
-"""A walk of more than so many times the pages it was cut for is broken off and cut again."""
-
-STRAYS = 3
-"""So many sessions where none should be show that a filter is coarse."""
+"""Walks broken off in one poll, each answered by a slice of half the width, before it gives up."""
 
 RECENT_INTERVALS = 3
 """A tail reaches back over at most so many intervals; what is longer is a sweep's work."""
 
 STUCK_POLLS = 3
-"""So many polls in a row cannot read on with a sweep, before tails go on beside it."""
+"""So many polls in a row cannot read on: then tails go on beside the sweep, and polls fail."""
 
 LONG_SWEEP = 600 * MICROSECONDS
 """A sweep that lasts longer gets the whole budget."""
@@ -70,6 +54,7 @@ class _Pass:
     """One way from a start to now: the slices still to walk, and what was covered so far.
 
     began: the API's time when it set out. earliest: of the readings on it.
+    blank: from when on nothing was shown that proves that the API serves it; None: all is proven.
     failures: polls in a row that could not read on.
     """
 
@@ -77,6 +62,7 @@ class _Pass:
     coverage: Coverage
     began: int
     earliest: int
+    blank: int | None = None
     done: bool = False
     failures: int = 0
 
@@ -84,10 +70,10 @@ class _Pass:
 class Sessions:
     """Reads the session list of one integration into its ledger.
 
-    interval: seconds between polls.
+    interval: seconds between polls. dates: what is known of the API's filters already.
     """
 
-    resource = "sessions"
+    resource = NAME
 
     def __init__(
         self,
@@ -98,27 +84,22 @@ class Sessions:
         server_clock: ServerClock,
         clock: Clock,
         interval: float,
+        dates: Dates | None = None,
     ) -> None:
-        self._api = api
+        dates = dates or Dates()
         self._served = Served(
-            api,
-            PATH,
-            resource=self.resource,
-            budget=budget,
-            server_clock=server_clock,
-            clock=clock,
+            api, dates=dates, budget=budget, server_clock=server_clock, clock=clock
+        )
+        self._walker = Walker(
+            api, self._served, budget, self._on_page, score_scale=ledger.rules.score_scale
         )
         self._ledger = ledger
-        self._budget = budget
         self._clock = clock
         self._interval = interval
-        self._ends = EndDates()
-        self._pace = Pace(
-            budget,
-            self._ends,
-            interval=interval,
-            settle_after=ledger.rules.settle_after / MICROSECONDS,
-        )
+        settle_after = ledger.rules.settle_after / MICROSECONDS
+        self._pace = Pace(budget, dates, interval=interval, settle_after=settle_after)
+        self._dates = dates
+        self._publish: Publish = lambda part, readings: None
         self._tip: int | None = None
         """The API's time up to which tails have read; None before the first whole pass."""
         self._tail: _Pass | None = None
@@ -126,19 +107,23 @@ class Sessions:
         self._next_sweep = self._period = 0
         self._unread = False
         """Whether a tail left out time that only the sweep will read."""
-        self._narrowed: int | None = None
+        self._barren = 0
+        """Polls in a row in which walks were broken off and none was finished."""
+        self._gave_up = False
+        """Whether this poll has given up history."""
         self._passes = Passes()
 
     async def update(self, publish: Publish) -> None:
         """One poll. Raises ApiError or StateError; what was read before it is committed."""
-        await self._ledger.prepare()
+        self._publish, self._gave_up = publish, False
+        await self._ledger.start()
         now = await self._served.now()
         await self._ledger.begin(now)
-        await self._give_up_history(now)
-        self._follow_back(now)
+        await self._follow_back(now)
+        await self._look_round(now)
         self._choose(now)
         try:
-            await self._work(now, publish)
+            await self._work(now)
         except (ApiError, StateError):
             self._report()
             raise
@@ -146,60 +131,55 @@ class Sessions:
         publish(self.resource, ())
         self._report()
 
-    async def _work(self, now: int, publish: Publish) -> None:
+    async def _look_round(self, now: int) -> None:
+        """Find out what the API makes of dates, with a few sessions of late or of the past.
+
+        Where that cannot be found out, walks are wider than they might be; it is no failure.
+        """
+        oldest = max(self._state().reach, self._served.edge(now) + 2 * MARGIN)
+        places = () if self._recent(now) else (None, oldest)
+        for place in places:
+            if self._dates.exact is None and not await self._served.learn_dates():
+                try:
+                    await self._served.probe(place)
+                except ApiError as error:
+                    _log.info("dates_unknown", error=str(error))
+        await self._served.learn_dates()
+
+    async def _work(self, now: int) -> None:
         """Walk slice after slice until all is read, or for as long as a poll may last."""
         intervals = CATCH_UP_INTERVALS if self._behind(now) else WORKING_PART
         deadline = self._clock.monotonic() + self._interval * intervals
-        refusals = 0
+        finished = refusals = 0
         while (current := self._tail or self._sweep) is not None:
             try:
-                await self._step(current, publish)
+                await self._step(current)
                 current.failures = 0
+                finished += 1
             except ApiError as error:
                 refusals += 1
-                if not isinstance(error, CursorRefusedError) or refusals > REFUSALS_A_POLL:
+                late = self._clock.monotonic() >= deadline
+                self._barren += late and not finished
+                tired = refusals > REFUSALS_A_POLL or self._barren >= STUCK_POLLS
+                if not isinstance(error, CursorRefusedError) or tired:
                     current.failures += 1
                     raise
             if current.done:
                 self._finished(current)
             if self._clock.monotonic() >= deadline:
                 break
+        if finished:
+            self._barren = 0
 
-    def _follow_back(self, now: int) -> None:
+    async def _follow_back(self, now: int) -> None:
         """Where the API's clock was set back, what lies ahead of it now was not read."""
+        gap = await self._ledger.step_back(now)
+        if gap is not None:
+            _log.warning("frontier_stepped_back", gap_seconds=round(gap))
+            self._tail = self._sweep = self._tip = None
         if self._tip is not None:
             self._tip = min(self._tip, now)
         self._next_sweep = min(self._next_sweep, now + self._period)
-
-    async def _give_up_history(self, now: int) -> None:
-        lost = await self._served.surely_lost(now, self._state().bounds.frontier)
-        gap = await self._ledger.clamp(lost)
-        if gap:
-            _log.warning("sessions_gap", seconds=round(gap))
-        sweep = self._sweep
-        if sweep is not None and (gap or not self._served.serves(sweep.planner.position, now)):
-            # The next sets out within. What was learnt of the density here keeps it from being too
-            # wide again.
-            self._narrowed = sweep.planner.width
-            self._sweep = None
-
-    def _reach(self, state: LedgerState, now: int) -> int:
-        """From when on a sweep reads; what left the history before it was settled shows no more."""
-        return max(state.reach, min(self._served.start(now), state.bounds.frontier))
-
-    async def _left_history(self, piece: Slice) -> bool:
-        """Whether the slice's start left the history while it was walked.
-
-        A startDate before the history gives empty pages, so the walk may have shown too little.
-        The next one starts further within.
-        """
-        now = await self._served.now()
-        if self._served.serves(piece.start, now):
-            return False
-        self._served.retreat(unread=piece.start >= self._state().bounds.frontier)
-        self._tail = None
-        await self._give_up_history(now)
-        return True
 
     def _choose(self, now: int) -> None:
         """Set out on a tail or a sweep, where the last ones are done."""
@@ -208,7 +188,7 @@ class Sessions:
         if not recent:
             self._tail = None  # what it left unread is a sweep's work by now
         if self._sweep is None and self._sweep_is_due(state, now):
-            self._sweep = self._set_out(self._reach(state, now), now)
+            self._sweep = self._set_out(state.reach, now)
             self._tail = None
         elif self._tail is None and recent and self._tip is not None and not self._behind(now):
             self._tail = self._set_out(self._tip, now)
@@ -232,16 +212,14 @@ class Sessions:
     def _set_out(self, start: int, now: int) -> _Pass:
         """A pass whose first slice has about as many pages as it should, by the rate of late."""
         width = self._pace.first_width(self._state(), now)
-        planner = SlicePlanner(start, self._pace.target(), min(width, self._narrowed or width))
-        self._narrowed = None
+        planner = SlicePlanner(start, self._pace.target(), width)
         return _Pass(planner, Coverage(start, start), began=now, earliest=now)
 
     def _sweep_is_due(self, state: LedgerState, now: int) -> bool:
         """Whether it is time, or a sweep costs no more than the tail that it would replace."""
         if now >= self._next_sweep or not self._recent(now) or self._tip is None:
             return True
-        reach = self._reach(state, now)
-        return self._estimate(state, reach, now) <= self._estimate(state, self._tip, now)
+        return self._estimate(state.reach, now) <= self._estimate(self._tip, now)
 
     def _finished(self, done: _Pass) -> None:
         if done is self._tail:
@@ -251,94 +229,74 @@ class Sessions:
         self._unread = False
         self._passes = self._passes.extended(done.coverage.start, done.earliest)
         state, now = self._state(), done.began
-        next_pages = self._estimate(state, self._reach(state, now), now)
+        next_pages = self._estimate(state.reach, now)
         self._period = self._pace.sweep_period(state, next_pages, now)
         self._next_sweep = now + self._period
 
-    async def _step(self, current: _Pass, publish: Publish) -> None:
+    async def _step(self, current: _Pass) -> None:
         """Walk one slice of the pass, commit what it shows, and note what it covers."""
         now = await self._served.now()
         planner = current.planner
         known = self._recent(now) and not self._unread
-        estimate = self._estimate(self._state(), planner.position, now)
-        piece = planner.next(now, self._ends, whole=known and estimate <= 2 * planner.target)
-        log = WalkLog((piece.start, piece.end), self._ends.doubted)
-        began, read = await self._walk(piece, current, now, log, publish)
-        if await self._left_history(piece):
+        small = self._estimate(planner.position, now) <= 2 * planner.target
+        piece = planner.next(now, coarse=self._dates.coarse, whole=known and small)
+        walk = await self._walker.walk(planner, piece, self._ledger.take)
+        began = walk.began or now
+        current.earliest = min(current.earliest, walk.earliest or now)
+        if await self._served.learn_dates():
+            # By other filters less has to be read; what was read is counted already.
+            self._tail = self._sweep = None
+            self._choose(now)
             return
-        self._learn(log)
-        proven = piece.end is not None and log.last > midnight_before(piece.end)
-        if not planner.walked(piece, read, self._ends, proven=proven):
+        lost = await self._lost(current, walk)
+        if lost is not None:
+            await self._give_up(lost)
             return
+        planner.walked(piece, walk.pages)
         current.coverage = current.coverage.extended(piece.end, began, self._ledger.rules)
-        await self._ledger.finish(piece, began, current.coverage)
+        if current.blank is None:
+            await self._ledger.finish(piece, began, current.coverage)
         if piece.end is None:
             current.done = True
             self._tip = max(self._tip or began, began)
 
-    async def _walk(
-        self, piece: Slice, current: _Pass, now: int, log: WalkLog, publish: Publish
-    ) -> tuple[int, int]:
-        """Read a slice to its last page: the API's time when that began, and how many pages.
+    async def _lost(self, current: _Pass, walk: Walk) -> int | None:
+        """Before when nothing is served any more, where the walk began before that; else None.
 
-        Each page is a sign of life, since a small budget makes a slice last for minutes.
-
-        Raises ApiError, after what was read until then is committed, and StateError.
+        A startDate before the history gives empty pages. So where the walk's start is old, the API
+        has to show something from there on, after the walk: a slice that shows nothing is judged
+        by the next one that does.
         """
-        planner = current.planner
-        filters = {"startDate": format_time(piece.start)}
-        if piece.end is not None:
-            filters["endDate"] = format_time(piece.end + MICROSECONDS - 1)
-        scale = self._ledger.rules.score_scale
-        began: int | None = None
-        batch: list[tuple[list[Session | InvalidSession], int]] = []
-        read = 0
-        try:
-            async for page in walk(self._api, PATH, filters, resource=self.resource):
-                if page.server_time is None:
-                    raise InvalidResponseError("sessions: no answer has carried a Date")
-                began = page.server_time if began is None else began
-                current.earliest = min(current.earliest, page.server_time)
-                read += 1
-                publish(self.resource, ())
-                self._pace.page_size = page.size or self._pace.page_size
-                # Decoded at once: what is waiting to be committed is small, whatever the page held.
-                items = [decode_session(item, scale) for item in page.items]
-                batch.append((items, page.server_time))
-                full = sum(len(items) for items, _ in batch) >= BATCH_ITEMS
-                if (full and not page.last) or not self._budget.room():
-                    await self._ledger.take(batch, log.place)
-                    batch = []
-                too_long = read >= TOO_LONG * planner.target and not page.last
-                if too_long and planner.can_cut(piece, now, self._ends):
-                    await self._ledger.take(batch, log.place)
-                    batch = []
-                    self._learn(log)
-                    if planner.can_cut(piece, now, self._ends):
-                        raise CursorRefusedError("the walk is too long for its slice")
-        except ApiError as error:
-            await self._ledger.take(batch, log.place)
-            self._learn(log)
-            if isinstance(error, CursorRefusedError) or read > 0:
-                planner.refused(piece, now)
-            elif _may_be_too_wide(error) and planner.failed():
-                await self._served.probe()  # which fails as well where it is the API that is down
-                planner.too_wide(piece, now)
-            raise
-        await self._ledger.take(batch, log.place)
-        if began is None:
-            raise InvalidResponseError("sessions: a walk without a page")
-        return began, read
+        now = await self._served.now()
+        if current.blank is None:
+            if self._served.surely(walk.piece.start, now):
+                return None
+            current.blank = walk.piece.start
+        if walk.first is None and walk.piece.end is not None:
+            return None
+        if walk.first is None or not await self._served.shows(current.blank, walk.first):
+            lost = await self._served.first(current.blank, walk.first, now)
+            if lost is not None:
+                if walk.first is not None:
+                    self._served.took(now - (walk.began or now))
+                return lost
+        current.blank = None
+        return None
 
-    def _learn(self, log: WalkLog) -> None:
-        """See whether the API honours the time in a filter, or only its date.
+    async def _give_up(self, lost: int) -> None:
+        """Give up what is not served any more, and set out anew on what is."""
+        gap = await self._ledger.clamp(lost, self._served.history)
+        if gap >= 1:
+            _log.warning("sessions_gap", seconds=round(gap))
+        self._tail = None
+        # At once, before the edge moves on; what is stranded behind it the next polls settle.
+        state, now = self._state(), await self._served.now()
+        again, self._gave_up = self._gave_up, True
+        self._sweep = None if again else self._set_out(max(state.reach, lost), now)
 
-        A stray item or two prove nothing; it is only about what walks cost.
-        """
-        refuted = 0 if self._ends.honoured else log.refuted
-        if max(log.outside, refuted) >= STRAYS and not self._ends.days_only:
-            self._ends.days_only = True
-            _log.info("date_filter_is_coarse")
+    def _on_page(self, page: Page) -> None:
+        self._publish(self.resource, ())
+        self._pace.page_size = page.size or self._pace.page_size
 
     def _state(self) -> LedgerState:
         state = self._ledger.state
@@ -348,16 +306,14 @@ class Sessions:
 
     def _recent(self, now: int) -> bool:
         """Whether the last whole pass was so lately that what is new since then is little."""
-        if self._tip is None:
-            return False
-        return now - self._tip <= self._recent_micros()
+        return self._tip is not None and now - self._tip <= self._recent_micros()
 
     def _recent_micros(self) -> int:
         return round(RECENT_INTERVALS * self._interval * MICROSECONDS)
 
-    def _estimate(self, state: LedgerState, start: int, now: int) -> int:
+    def _estimate(self, start: int, now: int) -> int:
         """Pages that a walk from `start` to now will take."""
-        return self._pace.estimate(state, start, self._tip, now)
+        return self._pace.estimate(self._state(), start, self._tip, now)
 
     def _report(self) -> None:
         """Say how far a catch-up has come, once a poll while it lasts."""
@@ -371,12 +327,6 @@ class Sessions:
         )
 
 
-def _may_be_too_wide(error: ApiError) -> bool:
-    """Whether a server may answer so because the window is more than it can read in time."""
-    server_error = isinstance(error, StatusError) and error.status >= 500
-    return server_error or isinstance(error, RequestTimeoutError)
-
-
 def _collector(context: Context) -> Sessions:
     return Sessions(
         api=context.api,
@@ -385,12 +335,17 @@ def _collector(context: Context) -> Sessions:
         server_clock=context.server_clock,
         clock=context.clock,
         interval=context.settings.poll.sessions_interval,
+        dates=context.dates,
     )
 
 
 RESOURCE = Resource(
     "sessions",
     _collector,
-    reads=lambda settings: (settings.sessions.overlap, settings.sessions.settle_after),
+    reads=lambda settings: (
+        settings.sessions.overlap,
+        settings.sessions.settle_after,
+        settings.sessions.bot_score_scale,
+    ),
     requests=None,
 )

@@ -1,13 +1,14 @@
 """The past: every session of a finished range, once each, for whoever writes history.
 
-It walks as the session collector does (whole slices, own filter on createdAt, slices that halve
-where a cursor is refused), but keeps no state: a slice is handed over once it was read to its last
-page, and holds each id once. So memory is bounded by a slice, never by the range.
+It walks as the session collector does, with the same walker, but keeps no state: a slice is handed
+over once it was read to its last page, and holds each id once. So memory is bounded by a slice,
+never by the range.
 """
 
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
+from exporter.api.budget import Budget
 from exporter.api.errors import (
     ApiError,
     CursorRefusedError,
@@ -16,22 +17,20 @@ from exporter.api.errors import (
     StatusError,
 )
 from exporter.api.retry import RetryPolicy
-from exporter.api.schema.session import Session, decode_session
-from exporter.api.times import DAY, MICROSECONDS, format_time
-from exporter.api.walk import walk
+from exporter.api.schema.session import Session
 from exporter.clock import Clock
-from exporter.collect.sessions.plan import EndDates, SlicePlanner, midnight_before
+from exporter.collect.sessions.dates import PATH, RESOURCE
+from exporter.collect.sessions.pace import target_pages
+from exporter.collect.sessions.plan import SlicePlanner
+from exporter.collect.sessions.served import Served
+from exporter.collect.sessions.walk import Batch, Walker
 from exporter.ledger.rules import Slice
 from exporter.polling.collector import Api
 
-PATH = "/v1/sessions"
-RESOURCE = "sessions"
-
-TOO_LONG = 4
-"""A walk of more than so many times the pages it was cut for is broken off and cut again."""
+__all__ = ["PATH", "RESOURCE", "History", "Part"]
 
 REFUSALS = 30
-"""So many refused cursors in a row, each answered by a narrower slice, end the reading."""
+"""So many walks in a row that broke off, each answered by a narrower slice, end the reading."""
 
 FAILURES = 8
 """So many failed walks in a row end the reading; each but the last is followed by a pause."""
@@ -53,104 +52,71 @@ class Part:
 
 
 class History:
-    """Reads the sessions created in [start, end) by the API's clock, which now shows `now`.
-
-    target: pages that a slice should have. All times are microseconds.
-    """
+    """Reads the sessions created in [start, end), both microseconds by the API's clock."""
 
     def __init__(
         self,
         api: Api,
+        served: Served,
+        budget: Budget,
         clock: Clock,
         *,
         start: int,
         end: int,
-        now: int,
-        target: int,
         score_scale: float = 1.0,
     ) -> None:
-        self._scale = score_scale
-        self._api = api
+        self._served = served
+        self._walker = Walker(api, served, budget, lambda page: None, score_scale=score_scale)
         self._clock = clock
         self._end = end
-        midnight = midnight_before(end - 1) + DAY
-        # A midnight is a right end whatever the API makes of endDate; later than now is none.
-        self._last: int | None = midnight if midnight < now else None
-        self._now = now
-        self._planner = SlicePlanner(start, target)
-        self._ends = EndDates()
+        self._planner = SlicePlanner(start, target_pages(budget))
 
     async def parts(self) -> AsyncIterator[Part]:
         """The range, part by part, without a hole. Raises ApiError once trying again is futile."""
-        planner = self._planner
         refusals = failures = 0
-        while (start := planner.position) < self._end:
-            piece = self._next()
+        while self._planner.position < self._end:
             try:
-                part = await self._read(piece)
-            except CursorRefusedError:
-                refusals += 1
-                if refusals > REFUSALS:
-                    raise
-                planner.refused(piece, self._now)
-                continue
+                part = await self._read()
             except ApiError as error:
+                if isinstance(error, CursorRefusedError):
+                    refusals += 1
+                    if refusals > REFUSALS:
+                        raise
+                    continue
                 failures += 1
                 if failures >= FAILURES or not _passing(error):
                     raise
                 await self._clock.sleep(min(LONGEST_PAUSE_SECONDS, 2.0**failures))
                 continue
             refusals = failures = 0
-            if part is not None:
-                yield part
-            if planner.position == start and part is not None:
+            yield part
+            if part.end == self._end:
                 return
 
-    def _next(self) -> Slice:
-        planned = self._planner.next(self._last or self._now, self._ends, whole=False)
-        if planned.end is None:
-            return Slice(planned.start, self._last)
-        if self._ends.honoured and planned.end > self._end:
-            return Slice(planned.start, self._end)
-        return planned
-
-    async def _read(self, piece: Slice) -> Part | None:
-        """The slice, or None where it has to be walked again with another end."""
-        filters = {"startDate": format_time(piece.start)}
-        if piece.end is not None:
-            filters["endDate"] = format_time(piece.end + MICROSECONDS - 1)
-        limit = self._end if piece.end is None else min(piece.end, self._end)
+    async def _read(self) -> Part:
+        """The next slice. Raises ApiError."""
         found: dict[str, Session] = {}
         invalid: set[str | None] = set()
-        latest = pages = 0
-        async for page in walk(self._api, PATH, filters, resource=RESOURCE):
-            pages += 1
-            for item in page.items:
-                session = decode_session(item, self._scale)
-                if session.created is not None:
-                    latest = max(latest, session.created)
-                    self._learn(piece, session.created)
-                if session.created is None or not piece.start <= session.created < limit:
-                    continue
-                if isinstance(session, Session):
-                    found[session.id] = session
-                else:
-                    invalid.add(session.id)
-            too_long = pages >= TOO_LONG * self._planner.target and not page.last
-            if too_long and self._planner.can_cut(piece, self._now, self._ends):
-                raise CursorRefusedError("the walk is too long for its slice")
-        proven = piece.end is not None and latest > midnight_before(piece.end)
-        if piece.end is not None and not self._planner.walked(
-            piece, pages, self._ends, proven=proven
-        ):
-            return None
+        coarse = self._served.dates.coarse
+        piece = self._planner.next(await self._served.now(), coarse=coarse)
+        if not coarse and (piece.end is None or piece.end > self._end):
+            piece = Slice(piece.start, self._end)
+        limit = self._end if piece.end is None else min(piece.end, self._end)
+
+        async def take(batch: Batch) -> None:
+            for items, _ in batch:
+                for session in items:
+                    if session.created is None or not piece.start <= session.created < limit:
+                        continue
+                    if isinstance(session, Session):
+                        found[session.id] = session
+                    else:
+                        invalid.add(session.id)
+
+        walk = await self._walker.walk(self._planner, piece, take)
+        self._planner.walked(piece, walk.pages)
         sessions = tuple(sorted(found.values(), key=lambda session: session.created))
         return Part(piece.start, limit, sessions, len(invalid))
-
-    def _learn(self, piece: Slice, created: int) -> None:
-        early = created < piece.start - MICROSECONDS
-        late = piece.end is not None and created > piece.end + MICROSECONDS
-        self._ends.days_only = self._ends.days_only or early or late
 
 
 def _passing(error: ApiError) -> bool:

@@ -8,7 +8,8 @@ from math import ceil, sqrt
 from exporter.api import tiers
 from exporter.api.budget import Budget
 from exporter.api.times import MICROSECONDS
-from exporter.collect.sessions.plan import FIRST_WIDTH, EndDates, midnight_before
+from exporter.collect.sessions.dates import Dates
+from exporter.collect.sessions.plan import FIRST_WIDTH
 from exporter.ledger.state import LedgerState
 
 RATE_SECONDS = 600
@@ -47,26 +48,31 @@ def sweep_period(
     return min(max(wanted, 60.0 * sweep_pages / (spare * SWEEP_SHARE)), 2 * wanted)
 
 
+def target_pages(budget: Budget) -> int:
+    """Pages that a slice should have: a third of a minute's budget, between 8 and 100."""
+    return max(8, min(100, int(budget.per_minute) // 3))
+
+
 class Pace:
     """Numbers of pages and seconds. Times are microseconds since 1970 by the API's clock.
 
     interval, settle_after: seconds.
-    ends: what is known of the API's date filters; where only dates count, walks begin at midnight.
+    dates: what is known of the API's date filters; where they are coarse, walks show more.
     """
 
     def __init__(
-        self, budget: Budget, ends: EndDates, *, interval: float, settle_after: float
+        self, budget: Budget, dates: Dates, *, interval: float, settle_after: float
     ) -> None:
         self._budget = budget
-        self._ends = ends
+        self._dates = dates
         self._interval = interval
         self._settle_after = settle_after
         self.page_size: int | None = None
         """What the API said that it really uses; before that it is the tier's cap."""
 
     def target(self) -> int:
-        """Pages that a slice should have: a third of a minute's budget, between 8 and 100."""
-        return max(8, min(100, int(self._budget.per_minute) // 3))
+        """Pages that a slice should have."""
+        return target_pages(self._budget)
 
     def first_width(self, state: LedgerState, now: int) -> int:
         """How wide the first slice of a way should be, by the rate of late."""
@@ -80,8 +86,7 @@ class Pace:
         tip: the time up to which all was read; None where that is not known.
         """
         tip = now if tip is None else max(start, tip)
-        if self._ends.days_only:
-            start = midnight_before(start)
+        start = self._dates.earliest(start)
         known = state.sessions_since(start) if start < tip else 0
         unread = max(0, now - tip) / MICROSECONDS
         return pages(known + expected_new(self._rate(state, now), unread), self._size())

@@ -1,113 +1,152 @@
-"""The stretch of time that the API serves: from the edge of its tier's history until its own now.
+"""What the API serves of the list: from the edge of its history until its own now.
 
-Both are learned from answers; where none has told them yet, the smallest page is asked for. It
-decides nothing about what is read, or given up.
+A startDate before the history gives an empty page, not an error, and how long the history is
+depends on a tier that an answer may name wrongly, or not at all. So an answer that shows nothing
+proves nothing where its startDate is older than the shortest history: then the API is asked.
 """
 
+from contextlib import aclosing
+
 from exporter.api import tiers
+from exporter.api.answer import Api
 from exporter.api.budget import Budget
-from exporter.api.errors import InvalidResponseError
+from exporter.api.errors import InvalidResponseError, RequestTimeoutError, StatusError
+from exporter.api.schema.session import Session, decode_session
 from exporter.api.serverclock import ServerClock
-from exporter.api.times import DAY, MICROSECONDS
+from exporter.api.times import DAY, MICROSECONDS, format_time
+from exporter.api.walk import walk
 from exporter.clock import Clock
-from exporter.polling.collector import Api
+from exporter.collect.sessions.dates import PATH, RESOURCE, Dates
+from exporter.ledger.rules import Slice
 
-DATES_WANTED = 2
-"""A first Date that is far off our clock is believed when a second one agrees."""
+PROBES = 3
+"""So many answers may be asked for until one has told the API's time."""
 
-TIER_PROBES = 3
-"""So many answers without a tier, before history is given up as that of the smallest tier."""
+PROBE_SECONDS = 900.0
+LEAST_PROBE_SECONDS = 60.0
+"""The probe asks for what was created so lately: a server may be unable to read a wide window."""
 
-HISTORY_MARGIN = 60 * MICROSECONDS
+MARGIN = 60 * MICROSECONDS
 LONGEST_MARGIN = 3600 * MICROSECONDS
-"""How near to the end of the history a walk begins: a minute, and twice as far each time that was
-too near."""
-
-
-def _doubled(margin: int) -> int:
-    return min(2 * margin, LONGEST_MARGIN)
+"""How near to the end of the history a walk begins: a minute, and more where walks are slow."""
 
 
 class Served:
-    """What one key may read of a list.
-
-    path, resource: of the list that is asked for its headers.
-    """
+    """What one key may read of the session list; with what is known of its dates."""
 
     def __init__(
-        self,
-        api: Api,
-        path: str,
-        *,
-        resource: str,
-        budget: Budget,
-        server_clock: ServerClock,
-        clock: Clock,
+        self, api: Api, *, dates: Dates, budget: Budget, server_clock: ServerClock, clock: Clock
     ) -> None:
+        self.dates = dates
         self._api = api
-        self._path = path
-        self._resource = resource
         self._budget = budget
         self._server_clock = server_clock
         self._clock = clock
-        self._probed = False
-        self._margin = self._lost_margin = HISTORY_MARGIN
+        self._margin = MARGIN
+        self._probe_seconds = PROBE_SECONDS
 
     async def now(self) -> int:
         """The API's time, Unix microseconds; asked for where no answer has told it yet.
 
-        The same answer tells the tier, on which the history depends. Raises ApiError.
+        Raises ApiError.
         """
-        if not self._probed:
-            await self.probe()
-            self._probed = True
-        for _ in range(DATES_WANTED):
-            if self._server_clock.at(self._clock.monotonic()) is None:
+        for _ in range(PROBES):
+            now = self._server_clock.at(self._clock.monotonic())
+            if now is not None:
+                return now
+            try:
                 await self.probe()
-        now = self._server_clock.at(self._clock.monotonic())
-        if now is None:
-            raise InvalidResponseError(
-                f"{self._resource}: no answer has carried a Date to be believed"
-            )
-        return now
+            except StatusError:
+                # An answer all the same, and its Date counts.
+                if self._server_clock.at(self._clock.monotonic()) is None:
+                    raise
+        raise InvalidResponseError(f"{RESOURCE}: no answer has carried a Date to be believed")
 
-    async def probe(self) -> None:
-        """The smallest answer there is, for its headers. Raises ApiError."""
-        await self._api.get(self._path, {"pageSize": "1"}, resource=self._resource)
+    async def probe(self, start: int | None = None) -> None:
+        """A narrow answer, for its headers and a few sessions: from `start` on, or the newest.
+
+        Raises ApiError.
+        """
+        now = self._server_clock.at(self._clock.monotonic())
+        now = round(self._clock.now() * MICROSECONDS) if now is None else now
+        width = round(self._probe_seconds * MICROSECONDS)
+        filters = {"startDate": format_time(now - width if start is None else start)}
+        if start is not None:
+            filters["endDate"] = format_time(start + width)
+        try:
+            async with aclosing(walk(self._api, PATH, filters, resource=RESOURCE)) as pages:
+                page = await anext(pages)
+        except (StatusError, RequestTimeoutError):
+            # It may be too much to read, too.
+            self._probe_seconds = max(LEAST_PROBE_SECONDS, self._probe_seconds / 2)
+            raise
+        sessions = [decode_session(item) for item in page.items]
+        self.dates.note(sessions)
+        self.saw(max((it.created for it in sessions if isinstance(it, Session)), default=0))
+
+    async def learn_dates(self) -> bool:
+        """Find out what the API makes of dates, where that is not known.
+
+        Gives whether it was found out just now that they are exact.
+        """
+        if self.dates.exact is not None:
+            return False
+        await self.dates.ask(self._api)
+        return not self.dates.coarse
+
+    def saw(self, created: int) -> None:
+        """Take note that a session created then is in the list: the API's clock was there."""
+        self._server_clock.witness(created, self._clock.monotonic())
+
+    @property
+    def history(self) -> int:
+        """How long the tier's history is, in microseconds; an unknown tier counts as free."""
+        return tiers.limits(self._budget.tier).history_days * DAY
 
     def edge(self, now: int) -> int:
-        """From when on the API still serves sessions; an unknown tier counts as free."""
-        return now - tiers.limits(self._budget.tier).history_days * DAY
+        """From when on the tier's history holds sessions."""
+        return now - self.history
 
-    def serves(self, start: int, now: int) -> bool:
-        """Whether a walk from `start` lies within the history; startDate has whole seconds only."""
-        return start - MICROSECONDS >= self.edge(now)
+    def surely(self, start: int, now: int) -> bool:
+        """Whether the shortest history there is holds all from `start` on."""
+        shortest = now - tiers.FREE.history_days * DAY
+        return self.dates.earliest(start) - MICROSECONDS >= shortest
 
-    def start(self, now: int) -> int:
-        """From when on they are read: what is about to leave the history is not begun with."""
-        return self.edge(now) + self._margin
+    async def shows(self, start: int, until: int) -> bool:
+        """Whether a walk from `start` shows anything, of which some was created at `until`.
 
-    def lost(self, now: int) -> int:
-        """Before when all is given up that was never read."""
-        return self.edge(now) + self._lost_margin
-
-    async def surely_lost(self, now: int, reached: int) -> int:
-        """As `lost`, where that may lie past `reached`.
-
-        What is given up is lost, and one answer without the tier is not a reason for that; so a few
-        more are asked for. Raises ApiError.
+        Raises ApiError.
         """
-        for _ in range(TIER_PROBES):
-            if self._budget.tier is not None or reached >= self.lost(now):
-                break
-            await self.probe()
-        return self.lost(now)
+        filters = self.dates.filters(Slice(start, max(start, until) + 1))
+        async with aclosing(walk(self._api, PATH, filters, resource=RESOURCE)) as pages:
+            async for page in pages:
+                if page.items:
+                    return True
+        return False
 
-    def retreat(self, *, unread: bool) -> None:
-        """Begin further within the history from now on; a walk was overtaken by its edge.
+    async def first(self, start: int, until: int | None, now: int) -> int | None:
+        """From when on sessions are served, where those from `start` on are not.
 
-        unread: it began with what was never read, so that what is given up begins further on, too.
+        until: createdAt of one that is; None where nothing is shown at all: then the tier is
+        believed. None where nothing is lost. Raises ApiError.
         """
-        if unread:
-            self._lost_margin = _doubled(self._lost_margin)
-        self._margin = max(_doubled(self._margin), self._lost_margin)
+        if until is None:
+            edge = self.edge(now)
+            return edge + self._margin if edge > start else None
+        shortest = now - tiers.FREE.history_days * DAY + 2 * MICROSECONDS
+        low, high = start, max(start, min(until, shortest) + self.dates.slack)
+        for days in (tiers.limits(self._budget.tier), tiers.PRO, tiers.FREE):
+            edge = now - days.history_days * DAY
+            for guess in (edge + MARGIN, edge - MARGIN):
+                if low < guess < high:
+                    low, high = await self._halved(low, high, guess, until)
+        while high - low > 2 * MARGIN:
+            low, high = await self._halved(low, high, (low + high) // 2, until)
+        return high + self._margin - MARGIN
+
+    async def _halved(self, low: int, high: int, middle: int, until: int) -> tuple[int, int]:
+        return (low, middle) if await self.shows(middle, until) else (middle, high)
+
+    def took(self, micros: int) -> None:
+        """A walk that took so long was overtaken by the edge: begin further within from now on."""
+        self._margin = min(LONGEST_MARGIN, max(self._margin, 2 * micros))

@@ -47,13 +47,14 @@ def test_what_fell_out_of_history_is_a_gap_and_never_silent(make: Make) -> None:
     bench.poll()
     frontier = bench.state.bounds.frontier
     bench.clock.advance(9 * 86_400)
-    add(bench, "kept", ago=6 * 86_400)
+    for hour in range(3):
+        add(bench, f"kept-{hour}", ago=6 * 86_400 - hour * 3600)
 
     polls(bench, 3)
 
     lost = bench.counts()["gap"]
     assert lost == pytest.approx(2 * 86_400, rel=0.01)
-    assert bench.counts()["sessions"] == 1
+    assert bench.counts()["sessions"] == 3
     assert bench.state.bounds.frontier > frontier + 8 * DAY
 
 

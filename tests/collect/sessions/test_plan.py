@@ -6,113 +6,111 @@ from bisect import bisect_right
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from exporter.api.times import DAY, MICROSECONDS
-from exporter.collect.sessions.collector import TOO_LONG
+from exporter.api.times import DAY, MICROSECONDS, parse_time
+from exporter.collect.sessions.dates import Dates
 from exporter.collect.sessions.pace import pages, sweep_period
-from exporter.collect.sessions.plan import EndDates, SlicePlanner, midnight_before
+from exporter.collect.sessions.plan import SlicePlanner
+from exporter.collect.sessions.walk import TOO_LONG
 from exporter.ledger.rules import Slice
+from exporter.simulator.lists import ListSettings
 
 NOON = 20_000 * DAY + DAY // 2
 
+HABITS = st.builds(
+    ListSettings,
+    date_filter=st.sampled_from(["exact", "day", "midnight"]),
+    day_begins=st.sampled_from([0.0, 5.0, -2.0, 12.0, -14.0, 5.75]),
+    day_of=st.sampled_from(["written", "moment"]),
+)
 
-def shown(sessions: list[int], piece: Slice, dates: str) -> list[int]:
-    """What an API whose filter works in that way answers to the slice's dates."""
-    start = piece.start - piece.start % MICROSECONDS
-    if dates != "exact":
-        start = midnight_before(start)
-    if piece.end is None:
-        return [created for created in sessions if created >= start]
-    end = piece.end + -piece.end % MICROSECONDS
-    if dates == "day":
-        end = midnight_before(end) + DAY - 1
-    if dates == "midnight":
-        end = midnight_before(end)
-    return [created for created in sessions if start <= created <= end]
+
+def shown(sessions: list[int], filters: dict[str, str], habits: ListSettings) -> list[int]:
+    """What an API whose filter works in that way answers."""
+    start = parse_time(filters["startDate"])
+    end = parse_time(filters["endDate"]) if "endDate" in filters else None
+    if habits.date_filter != "exact":
+        start = habits.day(start)
+        if end is not None:
+            end = habits.day(end) + (DAY - 1 if habits.date_filter == "day" else 0)
+    return [it for it in sessions if start <= it and (end is None or it <= end)]
 
 
 @settings(max_examples=200, deadline=None)
 @given(
-    back=st.integers(1, 3 * 86_400),
+    back=st.integers(1, 9 * 86_400),
     moments=st.lists(st.floats(0, 1), max_size=60),
     crowd=st.integers(0, 200),
     crowded=st.tuples(st.floats(0, 1), st.sampled_from([0.001, 0.05, 1.0])),
-    dates=st.sampled_from(["exact", "day", "midnight"]),
+    habits=HABITS,
+    known=st.booleans(),
     target=st.integers(8, 20),
     page_size=st.integers(1, 4),
     seed=st.integers(0, 1000),
     refusals=st.sampled_from([0.0, 0.3, 0.8]),
-    bearable=st.sampled_from([None, 100, 20]),
+    most=st.sampled_from([None, 100, 20]),
 )
 def test_every_session_is_shown_by_a_slice_that_counts(
     back: int,
     moments: list[float],
     crowd: int,
     crowded: tuple[float, float],
-    dates: str,
+    habits: ListSettings,
+    known: bool,
     target: int,
     page_size: int,
     seed: int,
     refusals: float,
-    bearable: int | None,
+    most: int | None,
 ) -> None:
     """Cursors are refused, slices turn out too long, and the server fails where it finds too much.
 
+    known: whether the API was found to be exact, where it is.
     crowd: so many sessions in a part of the way: (where it begins, how much of the rest it is).
-    bearable: so many sessions a server can find in a window, and what two minutes hold; it fails
-        before the first page where there are more. It goes by the time, and not the date alone.
+    most: so many sessions a server can find in a window, and what two minutes hold; it fails
+        before the first page where there are more.
     """
     chance = random.Random(seed)  # noqa: S311 - reproducible trouble
     now, start = NOON, NOON - back * MICROSECONDS
     first, part = crowded
     moments = moments + [first + (1 - first) * part * place / crowd for place in range(crowd)]
     sessions = [start + round(moment * (now - start)) for moment in moments]
-    planner, ends = SlicePlanner(start, target), EndDates()
+    planner, dates = SlicePlanner(start, target), Dates()
+    dates.exact = known and habits.date_filter == "exact"
+    covered = list[Slice]()
     read: set[int] = set()
-    bearable = max(bearable, densest(sessions, 120)) if bearable and dates == "exact" else None
+    most = max(most, densest(sessions, 120)) if most and dates.exact else None
     troubled = 150
     for _ in range(2000):
         now += 2 * MICROSECONDS
-        piece = planner.next(now, ends, whole=False)
-        answer = shown(sessions, piece, dates)
+        piece = planner.next(now, coarse=dates.coarse)
+        answer = shown(sessions, dates.filters(piece), habits)
         count = pages(len(answer), page_size)
         troubled -= 1
-        if bearable and len(answer) > bearable:
+        if most and len(answer) > most:
             if planner.failed():
                 planner.too_wide(piece, now)
             continue
-        too_long = count > TOO_LONG * target and planner.can_cut(piece, now, ends)
+        too_long = count > TOO_LONG * target and planner.can_cut(piece, now, coarse=dates.coarse)
         if too_long or (count > 1 and troubled > 0 and chance.random() < refusals):
-            # What was read before the walk broke off is no less to be judged by.
-            shuffled = chance.sample(answer, len(answer))[: TOO_LONG * target * page_size]
-            judge(shuffled, piece, ends)
-            if not too_long or not ends.days_only:
-                planner.refused(piece, now)
-                continue
-        judge(answer, piece, ends)
-        proven = piece.end is not None and any(it > midnight_before(piece.end) for it in answer)
-        if planner.walked(piece, count, ends, proven=proven):
-            read.update(answer)
-            if piece.end is None:
-                break
+            planner.refused(piece, now)
+            continue
+        planner.walked(piece, count)
+        covered.append(piece)
+        wanted = [it for it in sessions if it >= piece.start and (not piece.end or it < piece.end)]
+        assert set(wanted) <= set(answer)
+        read.update(answer)
+        if piece.end is None:
+            break
     else:
         raise AssertionError("the slices do not come to an end")
     assert read == set(sessions)
+    assert [it.end for it in covered[:-1]] == [it.start for it in covered[1:]]
 
 
 def densest(sessions: list[int], seconds: int) -> int:
     """The most sessions of any such stretch of time."""
     ends = [bisect_right(sorted(sessions), it + seconds * MICROSECONDS) for it in sorted(sessions)]
     return max((end - place for place, end in enumerate(ends)), default=0)
-
-
-def judge(answer: list[int], piece: Slice, ends: EndDates) -> None:
-    """As the collector does, though one stray is enough here."""
-    strays = [it for it in answer if it < piece.start - MICROSECONDS]
-    if piece.end is not None:
-        strays += [it for it in answer if it > piece.end + MICROSECONDS]
-    if ends.doubted and not ends.honoured:
-        strays += [it for it in answer if ends.doubted[0] <= it < ends.doubted[1]]
-    ends.days_only = ends.days_only or bool(strays)
 
 
 def test_sweeps_come_every_five_minutes_while_the_budget_bears_it() -> None:
