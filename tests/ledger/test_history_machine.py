@@ -20,6 +20,7 @@ from exporter.api import tiers
 from exporter.api.errors import ApiError
 from exporter.api.times import DAY, MICROSECONDS
 from exporter.collect.sessions.served import LONGEST_MARGIN, MARGIN
+from exporter.ledger.ledger import FIRST_GRACE
 from exporter.ledger.store import StateError
 from tests.ledger.bench import Bench, KilledError
 from tests.ledger.listing import Fake
@@ -33,10 +34,18 @@ FREE = tiers.FREE.history_days * 24 * HOUR
 
 @dataclass(frozen=True)
 class GivenUp:
-    """A stretch of createdAt that the ledger passed over, [start, end)."""
+    """A stretch of createdAt that the ledger passed over, [start, end).
+
+    promised: from when on it is a gap; a lookback may ask for more than there ever was.
+    """
 
     start: int
     end: int
+    promised: int
+
+    @property
+    def gap(self) -> int:
+        return max(0, self.end - max(self.start, self.promised))
 
 
 class HistoryEdge(RuleBasedStateMachine):
@@ -110,7 +119,11 @@ class HistoryEdge(RuleBasedStateMachine):
                 edge = self.listing.now() - tiers.limits(self.bench.budget.tier).history_days * DAY
                 margin = MARGIN + 2 * MICROSECONDS if self.quick else LONGEST_MARGIN
                 assert history_start <= edge + margin, "given up too much"
-                self.tried.append(GivenUp(frontier, history_start))
+                promised = frontier
+                if frontier == ledger.state.origin:
+                    born = round(ledger.state.first_start * MICROSECONDS)
+                    promised = born - history + FIRST_GRACE
+                self.tried.append(GivenUp(frontier, history_start, promised))
             return await clamp(history_start, history)
 
         ledger.clamp = noted  # type: ignore[method-assign]
@@ -249,7 +262,7 @@ class HistoryEdge(RuleBasedStateMachine):
 
     def gap(self, *more: GivenUp) -> float:
         """The seconds of all that was given up."""
-        return sum(it.end - it.start for it in [*self.given_up, *more]) / MICROSECONDS
+        return sum(it.gap for it in [*self.given_up, *more]) / MICROSECONDS
 
     # -- the promise
 
