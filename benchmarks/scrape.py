@@ -19,7 +19,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from exporter.collect import registry
 from exporter.metrics import catalogue
-from exporter.metrics.model import Histogram, Metric, Reading
+from exporter.metrics.model import Histogram, Metric, Sample
 from exporter.metrics.snapshot import Group, Snapshot, build
 from exporter.publish.exposition import Exposition, Renderer, runtime_registry
 from exporter.web.address import bind
@@ -51,8 +51,8 @@ def _label_sets(metric: Metric) -> list[tuple[str, ...]]:
     return sets
 
 
-def _readings(random: Random, *, shared: bool) -> list[Reading]:
-    readings = []
+def _samples(random: Random, *, shared: bool) -> list[Sample]:
+    samples = []
     for metric in catalogue.METRICS:
         if metric.per_integration is not shared or metric is catalogue.EXPORTER_SERIES:
             continue
@@ -63,16 +63,16 @@ def _readings(random: Random, *, shared: bool) -> list[Reading]:
                 value = Histogram.empty(metric.buckets)
                 for _ in range(50):
                     value = value.observe(random.random())
-            readings.append(Reading(metric, value, labels, created))
-    return readings
+            samples.append(Sample(metric, value, labels, created))
+    return samples
 
 
 def _snapshot(integrations: int) -> Snapshot:
     random = Random(2)  # noqa: S311 (figures, not secrets)
     groups = [
-        Group(f"campus-{number}", _readings(random, shared=True)) for number in range(integrations)
+        Group(f"campus-{number}", _samples(random, shared=True)) for number in range(integrations)
     ]
-    return build([*groups, Group(None, _readings(random, shared=False))], STARTED)
+    return build([*groups, Group(None, _samples(random, shared=False))], STARTED)
 
 
 class ReadySite:

@@ -82,7 +82,7 @@ async def measure(url: str, key: str, expected: int, folder: Path) -> None:
             interval=3600.0,
         )
         wall, processor = time.perf_counter(), time.process_time()
-        await sessions.update(lambda part, readings: None)
+        await sessions.update(lambda part, samples: None)
         wall, processor = time.perf_counter() - wall, time.process_time() - processor
         counted = int(ledger.state.value(("sessions", ""))) if ledger.state else 0
         await store.close()

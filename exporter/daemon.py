@@ -21,7 +21,7 @@ from exporter.clock import Clock, SystemClock
 from exporter.ledger.store import StateError, Store
 from exporter.log import get_logger
 from exporter.metrics import catalogue
-from exporter.metrics.model import Reading
+from exporter.metrics.model import Sample
 from exporter.metrics.snapshot import Group, Snapshot
 from exporter.metrics.telemetry import dropped_counter
 from exporter.net.network import Network
@@ -202,19 +202,19 @@ class Daemon:
 
     def _groups(self) -> Iterator[Group]:
         for pipeline in self._pipelines:
-            yield Group(pipeline.name, pipeline.readings())
-        yield Group(None, self._own_readings())
+            yield Group(pipeline.name, pipeline.samples())
+        yield Group(None, self._own_samples())
 
-    def _own_readings(self) -> Iterator[Reading]:
-        yield Reading(catalogue.EXPORTER_BUILD_INFO, 1.0, (VERSION, revision()))
-        yield Reading(catalogue.EXPORTER_RELOAD_OK, float(self._reload_ok))
+    def _own_samples(self) -> Iterator[Sample]:
+        yield Sample(catalogue.EXPORTER_BUILD_INFO, 1.0, (VERSION, revision()))
+        yield Sample(catalogue.EXPORTER_RELOAD_OK, float(self._reload_ok))
         if self._store.last_commit is not None:
-            yield Reading(catalogue.EXPORTER_LAST_COMMIT, self._store.last_commit)
+            yield Sample(catalogue.EXPORTER_LAST_COMMIT, self._store.last_commit)
         lost = float(log.dropped())
-        yield Reading(catalogue.EXPORTER_LOG_LINES_DROPPED, lost, created=self._started[0])
-        yield from self._dropped.readings()
+        yield Sample(catalogue.EXPORTER_LOG_LINES_DROPPED, lost, created=self._started[0])
+        yield from self._dropped.samples()
         if self._push is not None:
-            yield from self._push.readings()
+            yield from self._push.samples()
 
     # -- what the HTTP side asks
 

@@ -1,4 +1,4 @@
-"""One integration, from its key to its readings: the client, the collectors, the ledger, wired.
+"""One integration, from its key to its samples: the client, the collectors, the ledger, wired.
 
 It decides nothing about counting, asking or showing; it only says what belongs together.
 """
@@ -22,14 +22,14 @@ from exporter.clock import Clock
 from exporter.collect import registry
 from exporter.collect.resource import Context, Resource
 from exporter.collect.sessions.dates import Dates
-from exporter.collect.usage import quota_limit_readings
+from exporter.collect.usage import quota_limit_samples
 from exporter.ledger.coverage import CoverageRatio
 from exporter.ledger.ledger import Ledger
 from exporter.ledger.rules import Rules
 from exporter.ledger.store import StateError, Store
 from exporter.log import get_logger
 from exporter.metrics import catalogue
-from exporter.metrics.model import Reading
+from exporter.metrics.model import Sample
 from exporter.metrics.telemetry import Telemetry
 from exporter.net.network import Network
 from exporter.net.proxies import UnusableAddressError
@@ -233,42 +233,42 @@ class Pipeline:
         if poller is None:
             return None
         if resource.reads(settings) != resource.reads(self._settings):
-            bare = {name: part for name, part in poller.state.parts.items() if not part.readings}
+            bare = {name: part for name, part in poller.state.parts.items() if not part.samples}
             return replace(poller.state, parts=bare)
         return poller.state
 
     # -- what is shown
 
-    def readings(self) -> Iterator[Reading]:
+    def samples(self) -> Iterator[Sample]:
         """All series of the integration, as they are now."""
         clock = self._shared.clock
-        yield Reading(catalogue.UP, float(self.up))
+        yield Sample(catalogue.UP, float(self.up))
         if self.gate.valid is not None:
-            yield Reading(catalogue.API_KEY_VALID, float(self.gate.valid))
+            yield Sample(catalogue.API_KEY_VALID, float(self.gate.valid))
         labels = (self.account.region, self.budget.tier or "unknown")
-        yield Reading(catalogue.INTEGRATION_INFO, 1.0, labels)
+        yield Sample(catalogue.INTEGRATION_INFO, 1.0, labels)
         skew = self.server_clock.skew(clock.monotonic(), clock.now())
         if skew is not None:
-            yield Reading(catalogue.API_CLOCK_SKEW, skew)
-        yield Reading(catalogue.API_RATE_LIMIT, float(self.budget.tier_limit))
-        yield Reading(catalogue.API_BUDGET, self.budget.per_minute)
+            yield Sample(catalogue.API_CLOCK_SKEW, skew)
+        yield Sample(catalogue.API_RATE_LIMIT, float(self.budget.tier_limit))
+        yield Sample(catalogue.API_BUDGET, self.budget.per_minute)
         if self._settings.poll.usage_interval:
-            yield from quota_limit_readings(self._settings.quota.limits)
-        yield from self.telemetry.readings()
+            yield from quota_limit_samples(self._settings.quota.limits)
+        yield from self.telemetry.samples()
         for poller in self.pollers:
-            yield from poller.readings()
+            yield from poller.samples()
             if poller.resource == "sessions":
-                yield from self._session_readings(poller)
+                yield from self._session_samples(poller)
 
-    def _session_readings(self, poller: Poller) -> Iterator[Reading]:
+    def _session_samples(self, poller: Poller) -> Iterator[Sample]:
         state = self.ledger.state
         if state is None:
             return
         fresh = poller.fresh_part("sessions")
-        yield from self.ledger.readings(gauges=fresh)
+        yield from self.ledger.samples(gauges=fresh)
         coverage = self._coverage.ratio(state)
         if fresh and coverage is not None:
-            yield Reading(catalogue.SESSION_COVERAGE, coverage)
+            yield Sample(catalogue.SESSION_COVERAGE, coverage)
 
 
 def make_ledger(

@@ -15,7 +15,7 @@ from exporter import pipeline
 from exporter.api.retry import RetryPolicy
 from exporter.commands.one_shot import one_shot_pipeline
 from exporter.metrics import catalogue
-from exporter.metrics.model import Metric, Reading
+from exporter.metrics.model import Metric, Sample
 from exporter.metrics.snapshot import Group, build
 from exporter.pipeline import Pipeline
 from exporter.settings.load import load
@@ -45,12 +45,12 @@ class Wired:
                     await poller.poll()
 
     def values(self, metric: Metric) -> dict[tuple[str, ...], object]:
-        return {it.labels: it.value for it in self.readings() if it.metric is metric}
+        return {it.labels: it.value for it in self.samples() if it.metric is metric}
 
-    def readings(self) -> list[Reading]:
-        readings = list(self.pipeline.readings())
-        build([Group("default", readings)], 0.0)
-        return readings
+    def samples(self) -> list[Sample]:
+        samples = list(self.pipeline.samples())
+        build([Group("default", samples)], 0.0)
+        return samples
 
 
 @asynccontextmanager
@@ -235,7 +235,7 @@ async def test_an_interval_of_zero_leaves_no_series_and_sends_no_request() -> No
     async with answering({}) as server, wired(server.url, ISNOTAI_POLL_STATS_INTERVAL="0") as one:
         await one.poll()
 
-        assert not any("stats" in reading.labels for reading in one.readings())
+        assert not any("stats" in sample.labels for sample in one.samples())
         assert not any("/v1/stats" in head for head in server.requests)
         assert one.values(catalogue.USAGE) == {}
 

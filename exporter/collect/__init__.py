@@ -1,1 +1,1 @@
-"""One small file per resource of the API: each turns answers into readings, and does no more."""
+"""One small file per resource of the API: each turns answers into samples, and does no more."""

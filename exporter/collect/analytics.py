@@ -14,7 +14,7 @@ from exporter.collect.origins import origin_label
 from exporter.collect.resource import Context, Resource
 from exporter.log import get_logger
 from exporter.metrics import bounds, catalogue
-from exporter.metrics.model import OTHER, Metric, Reading
+from exporter.metrics.model import OTHER, Metric, Sample
 from exporter.metrics.telemetry import Telemetry
 from exporter.polling.attempts import Attempts
 from exporter.polling.collector import Api, Publish
@@ -71,18 +71,18 @@ class Analytics:
         window = read_analytics(answer.body)
         if window.invalid_items:
             self._telemetry.invalid_items.inc(self.resource, by=window.invalid_items)
-        publish(name, list(self._readings(name, window)))
+        publish(name, list(self._samples(name, window)))
         hours = window.hours(self._bucket_timestamp) if name == HOURLY_WINDOW else None
         if hours is not None:
             self._on_hours(hours)
 
-    def _readings(self, name: str, window: Window) -> Iterator[Reading]:
+    def _samples(self, name: str, window: Window) -> Iterator[Sample]:
         for metric, value in self._numbers(window):
             if value is not None:
-                yield Reading(metric, float(value), (name,))
+                yield Sample(metric, float(value), (name,))
         for metric, label, value in self._breakdowns(window):
             if value is not None:
-                yield Reading(metric, float(value), (name, label))
+                yield Sample(metric, float(value), (name, label))
 
     def _numbers(self, window: Window) -> Iterator[tuple[Metric, float | None]]:
         """The numbers of which a window has one each."""

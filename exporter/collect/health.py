@@ -10,7 +10,7 @@ from exporter.api.schema.health import read_health
 from exporter.collect.resource import Context, Resource
 from exporter.log import get_logger
 from exporter.metrics import catalogue
-from exporter.metrics.model import Reading
+from exporter.metrics.model import Sample
 from exporter.polling.collector import Api, Publish
 
 log = get_logger(__name__)
@@ -41,8 +41,8 @@ class Health:
         if report.time is not None:
             self._on_time(report.time)
         version = report.version_label
-        readings = () if version is None else (Reading(catalogue.API_INFO, 1.0, (version,)),)
-        publish(self.resource, readings)
+        samples = () if version is None else (Sample(catalogue.API_INFO, 1.0, (version,)),)
+        publish(self.resource, samples)
 
 
 def _collector(context: Context) -> Health:

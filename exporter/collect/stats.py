@@ -9,7 +9,7 @@ from exporter.api.schema.stats import read_stats
 from exporter.collect.resource import Context, Resource
 from exporter.log import get_logger
 from exporter.metrics import bounds, catalogue
-from exporter.metrics.model import Reading
+from exporter.metrics.model import Sample
 from exporter.metrics.telemetry import Telemetry
 from exporter.polling.collector import Api, Publish
 
@@ -47,7 +47,7 @@ class Stats:
         values = bounds.first_by_name(catalogue.STATS, wanted, self._telemetry.dropped)
         publish(
             self.resource,
-            [Reading(catalogue.STATS, value, (name,)) for name, value in values.items()],
+            [Sample(catalogue.STATS, value, (name,)) for name, value in values.items()],
         )
 
     def _wanted(self, name: str) -> bool:

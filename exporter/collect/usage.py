@@ -18,7 +18,7 @@ from exporter.collect.resource import Context, Resource
 from exporter.ledger.usage_days import StoredUsageDays
 from exporter.log import get_logger
 from exporter.metrics import bounds, catalogue
-from exporter.metrics.model import Metric, Reading
+from exporter.metrics.model import Metric, Sample
 from exporter.metrics.telemetry import Telemetry
 from exporter.polling.attempts import Attempts
 from exporter.polling.collector import Api, Publish
@@ -38,9 +38,9 @@ class UsageDays(Protocol):
         ...
 
 
-def quota_limit_readings(limits: Mapping[str, float]) -> list[Reading]:
+def quota_limit_samples(limits: Mapping[str, float]) -> list[Sample]:
     """`isnotai_quota_limit{metric="api_calls"} 1e+06`: from the settings, so always known."""
-    return [Reading(catalogue.QUOTA_LIMIT, limit, (name,)) for name, limit in limits.items()]
+    return [Sample(catalogue.QUOTA_LIMIT, limit, (name,)) for name, limit in limits.items()]
 
 
 class Usage:
@@ -80,7 +80,7 @@ class Usage:
     async def update(self, publish: Publish) -> None:
         """Raises the first ApiError, after all that does not hang on it was tried."""
         today, consumed = await self._ask_today()
-        publish("day", self._usage_readings("day", consumed))
+        publish("day", self._usage_samples("day", consumed))
         attempts = Attempts(self._telemetry, self.resource)
         month: Consumption | None = None
         with attempts.one():
@@ -163,9 +163,9 @@ class Usage:
         if month is None:
             publish("month", ())
             return
-        readings = self._usage_readings("month", month)
-        readings.extend(self._quota_readings(month.sums))
-        publish("month", readings)
+        samples = self._usage_samples("month", month)
+        samples.extend(self._quota_samples(month.sums))
+        publish("month", samples)
 
     def _publish_storage(
         self, publish: Publish, today: date, consumed: Consumption, month: Consumption | None
@@ -182,24 +182,24 @@ class Usage:
         if storage is None:
             publish("storage", ())
             return
-        readings = [Reading(catalogue.USAGE_STORAGE, float(storage))]
-        readings.extend(self._quota_readings({STORAGE: storage}))
-        publish("storage", readings)
+        samples = [Sample(catalogue.USAGE_STORAGE, float(storage))]
+        samples.extend(self._quota_samples({STORAGE: storage}))
+        publish("storage", samples)
 
-    def _usage_readings(self, period: str, consumed: Consumption) -> list[Reading]:
+    def _usage_samples(self, period: str, consumed: Consumption) -> list[Sample]:
         metric = catalogue.USAGE
         sums = self._bounded(consumed.sums, metric)
-        return [Reading(metric, float(value), (name, period)) for name, value in sums.items()]
+        return [Sample(metric, float(value), (name, period)) for name, value in sums.items()]
 
     def _bounded(self, sums: Mapping[str, int], *counted: Metric) -> dict[str, int]:
         """As many metrics as the bound allows, the known ones first; the rest in `other`."""
         names = bounds.kept(catalogue.USAGE, sums, rank=lambda name: name not in KNOWN)
         return bounds.fold(counted, sums, names, int.__add__, self._telemetry.dropped)
 
-    def _quota_readings(self, used: Mapping[str, int]) -> Iterator[Reading]:
+    def _quota_samples(self, used: Mapping[str, int]) -> Iterator[Sample]:
         for name, limit in self._limits.items():
             if name in used and limit > 0:
-                yield Reading(catalogue.QUOTA_USED, used[name] / limit, (name,))
+                yield Sample(catalogue.QUOTA_USED, used[name] / limit, (name,))
 
     def _now(self) -> int:
         """The API's time as far as it is known, Unix microseconds."""

@@ -249,8 +249,8 @@ class _Counter:
             self._state, self.tally, self._state.begun, self._max_flags
         )
         self.tally = Tally()
-        readings = state.readings(self._state, {}, gauges=False)
-        self._columns.add(self._next, (it for it in readings if it.metric in WRITTEN))
+        samples = state.samples(self._state, {}, gauges=False)
+        self._columns.add(self._next, (it for it in samples if it.metric in WRITTEN))
         self._next = next(self._times, None)
 
 

@@ -194,7 +194,7 @@ def warnings(bears: cost.Capacity, rate: float | None) -> Iterator[str]:
 
 
 def _series(pipeline: Pipeline) -> None:
-    group = Group(pipeline.account.integration, pipeline.readings())
+    group = Group(pipeline.account.integration, pipeline.samples())
     made = snapshots.build([group], 0.0)
     per_integration = [family for family in made.families if family.metric.per_integration]
     _say("series", f"{sum(family.series for family in per_integration)} of this integration now:")

@@ -20,7 +20,7 @@ from exporter.ledger.rules import Coverage, Known, Passes, Rules, Slice, Tally
 from exporter.ledger.state import LedgerState
 from exporter.ledger.store import StateError, Store
 from exporter.log import get_logger
-from exporter.metrics.model import Exemplar, Reading
+from exporter.metrics.model import Exemplar, Sample
 from exporter.metrics.telemetry import Telemetry
 
 PRUNED_AT_ONCE = 20_000
@@ -385,13 +385,13 @@ class Ledger:
 
         await self._commit(work)
 
-    def readings(self, *, gauges: bool) -> Iterator[Reading]:
+    def samples(self, *, gauges: bool) -> Iterator[Sample]:
         """The series of what was last committed; none before the state could be opened.
 
         gauges: whether those that go stale are shown.
         """
         if self.state is not None:
-            yield from states.readings(self.state, self._exemplars, gauges=gauges)
+            yield from states.samples(self.state, self._exemplars, gauges=gauges)
 
     def _with_known_flags(self, session: Session) -> Session:
         """The session, flags that cannot be labels replaced by their hashes."""

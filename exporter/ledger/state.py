@@ -9,7 +9,7 @@ from exporter.api.schema.flags import is_label
 from exporter.api.times import MICROSECONDS
 from exporter.ledger.rules import Bounds, Tally
 from exporter.metrics import catalogue
-from exporter.metrics.model import OTHER, Exemplar, Histogram, Reading
+from exporter.metrics.model import OTHER, Exemplar, Histogram, Sample
 
 Counts = Mapping[tuple[str, str], float]
 
@@ -129,25 +129,25 @@ def score_histogram(state: LedgerState, exemplars: Mapping[int, Exemplar]) -> Hi
     return Histogram(catalogue.SCORE_BOUNDS, counts, state.value(SCORE_SUM), kept)
 
 
-def readings(
+def samples(
     state: LedgerState, exemplars: Mapping[int, Exemplar], *, gauges: bool
-) -> Iterator[Reading]:
+) -> Iterator[Sample]:
     """The series of the ledger; `gauges`: also those that go stale."""
     begun = state.begun
-    yield Reading(catalogue.SESSIONS, state.value(SESSIONS), created=begun)
-    yield Reading(catalogue.BOT_SESSIONS, state.value(BOTS), created=begun)
-    yield Reading(catalogue.LATE_SESSIONS, state.value(LATE), created=begun)
-    yield Reading(catalogue.SESSION_GAP, state.value(GAP), created=begun)
+    yield Sample(catalogue.SESSIONS, state.value(SESSIONS), created=begun)
+    yield Sample(catalogue.BOT_SESSIONS, state.value(BOTS), created=begun)
+    yield Sample(catalogue.LATE_SESSIONS, state.value(LATE), created=begun)
+    yield Sample(catalogue.SESSION_GAP, state.value(GAP), created=begun)
     flags = sorted({label for name, label in state.counts if name == FLAG} | {OTHER})
     for flag in flags:
         started = state.started.get((FLAG, flag), begun)
-        yield Reading(catalogue.SESSION_FLAGS, state.value((FLAG, flag)), (flag,), started)
+        yield Sample(catalogue.SESSION_FLAGS, state.value((FLAG, flag)), (flag,), started)
         of_bots = state.value((BOT_FLAG, flag))
-        yield Reading(catalogue.BOT_SESSION_FLAGS, of_bots, (flag,), started)
+        yield Sample(catalogue.BOT_SESSION_FLAGS, of_bots, (flag,), started)
     scores = score_histogram(state, exemplars)
-    yield Reading(catalogue.SESSION_BOT_SCORE, scores, created=begun)
+    yield Sample(catalogue.SESSION_BOT_SCORE, scores, created=begun)
     if gauges:
-        yield Reading(catalogue.SESSIONS_UNSETTLED, float(state.unsettled))
-        yield Reading(catalogue.SESSIONS_ACTIVE, float(state.active))
+        yield Sample(catalogue.SESSIONS_UNSETTLED, float(state.unsettled))
+        yield Sample(catalogue.SESSIONS_ACTIVE, float(state.active))
     if state.frontier is not None:
-        yield Reading(catalogue.SESSION_FRONTIER, state.frontier / MICROSECONDS)
+        yield Sample(catalogue.SESSION_FRONTIER, state.frontier / MICROSECONDS)

@@ -6,7 +6,7 @@ What is counted about sessions is not here: the ledger keeps that, with its stat
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import product
 
-from exporter.metrics.model import Histogram, Metric, Reading
+from exporter.metrics.model import Histogram, Metric, Sample
 
 
 def _known(metric: Metric, known: Mapping[str, tuple[str, ...]]) -> Iterator[tuple[str, ...]]:
@@ -41,9 +41,9 @@ class Counter:
     def value(self, *labels: str) -> float:
         return self._values.get(labels, 0.0)
 
-    def readings(self) -> Iterable[Reading]:
+    def samples(self) -> Iterable[Sample]:
         for labels, value in self._values.items():
-            yield Reading(self.metric, value, labels, self._created)
+            yield Sample(self.metric, value, labels, self._created)
 
 
 class HistogramInstrument:
@@ -66,6 +66,6 @@ class HistogramInstrument:
         before = self._values.get(labels) or Histogram.empty(self.metric.buckets)
         self._values[labels] = before.observe(value)
 
-    def readings(self) -> Iterable[Reading]:
+    def samples(self) -> Iterable[Sample]:
         for labels, value in self._values.items():
-            yield Reading(self.metric, value, labels, self._created)
+            yield Sample(self.metric, value, labels, self._created)

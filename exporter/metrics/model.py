@@ -1,4 +1,4 @@
-"""The vocabulary of measurement: a declared metric, one reading of it, and a histogram's value.
+"""The vocabulary of measurement: a declared metric, one sample of it, and a histogram's value.
 
 Plain immutable values. Nothing here knows the Not AI API, a wire format or a clock.
 """
@@ -100,7 +100,7 @@ Value = float | Histogram
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
+class Sample:
     """One number read: the metric, its label values (without `integration`) and the value.
 
     created: when a counter or histogram started at 0, Unix seconds; None for gauges.

@@ -7,11 +7,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from exporter.metrics import catalogue
-from exporter.metrics.model import Histogram, Metric, Reading, Value
+from exporter.metrics.model import Histogram, Metric, Sample, Value
 
 
 class DuplicateSeriesError(ValueError):
-    """Two readings of one snapshot name the same series; a defect of the reading side."""
+    """Two samples of one snapshot name the same series; a defect of whoever made them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,27 +60,27 @@ class Group:
     """Readings that share the value of `integration`; None for the exporter's own."""
 
     integration: str | None
-    readings: Iterable[Reading]
+    samples: Iterable[Sample]
 
 
 def build(groups: Iterable[Group], taken: float) -> Snapshot:
-    """A snapshot of all readings, families in the catalogue's order, series sorted by labels.
+    """A snapshot of all samples, families in the catalogue's order, series sorted by labels.
 
     Adds `isnotai_exporter_series`, which counts the series of the snapshot, itself included.
-    Raises DuplicateSeriesError where two readings name one series.
+    Raises DuplicateSeriesError where two samples name one series.
     """
     points: dict[Metric, dict[tuple[str, ...], Point]] = {}
     for group in groups:
-        for reading in group.readings:
-            metric = reading.metric
+        for sample in group.samples:
+            metric = sample.metric
             own = (group.integration,) if group.integration is not None else ()
-            labels = (*own, *reading.labels)
+            labels = (*own, *sample.labels)
             if len(labels) != len(metric.label_names):
                 raise ValueError(f"{metric.name} wants labels {metric.label_names}, got {labels}")
             series = points.setdefault(metric, {})
             if labels in series:
                 raise DuplicateSeriesError(f"{metric.name}{labels} was read twice")
-            series[labels] = Point(labels, reading.value, reading.created)
+            series[labels] = Point(labels, sample.value, sample.created)
     families = [
         Family(metric, tuple(points[metric][labels] for labels in sorted(points[metric])))
         for metric in catalogue.METRICS

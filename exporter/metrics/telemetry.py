@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from exporter.metrics import catalogue
 from exporter.metrics.instruments import Counter, HistogramInstrument
-from exporter.metrics.model import Reading
+from exporter.metrics.model import Sample
 
 
 class Telemetry:
@@ -31,11 +31,11 @@ class Telemetry:
         for instrument in self._instruments():
             instrument.expose({"resource": resources})
 
-    def readings(self) -> Iterator[Reading]:
+    def samples(self) -> Iterator[Sample]:
         for instrument in self._instruments():
-            for reading in instrument.readings():
-                if reading.labels[0] in self._resources:
-                    yield reading
+            for sample in instrument.samples():
+                if sample.labels[0] in self._resources:
+                    yield sample
 
     def _instruments(self) -> tuple[Counter | HistogramInstrument, ...]:
         """Those whose first label is the resource."""

@@ -1,6 +1,6 @@
 """What a collector is, and what it may ask of the rest: the frame owns all else.
 
-A collector asks the API, turns the answer into readings and publishes them under the name of a
+A collector asks the API, turns the answer into samples and publishes them under the name of a
 part (a window, or the resource itself). It raises ApiError where the answer is not to be had. Time,
 errors, retries, `up` and staleness are the frame's and the client's.
 """
@@ -9,11 +9,11 @@ from collections.abc import Callable, Iterable
 from typing import Protocol
 
 from exporter.api.answer import Answer, Api
-from exporter.metrics.model import Reading
+from exporter.metrics.model import Sample
 
 __all__ = ["Answer", "Api", "Collector", "Publish"]
 
-Publish = Callable[[str, Iterable[Reading]], None]
+Publish = Callable[[str, Iterable[Sample]], None]
 
 
 class Collector(Protocol):

@@ -16,7 +16,7 @@ from exporter.clock import Clock
 from exporter.ledger.store import StateError
 from exporter.log import get_logger
 from exporter.metrics import catalogue
-from exporter.metrics.model import Metric, Reading
+from exporter.metrics.model import Metric, Sample
 from exporter.metrics.telemetry import Telemetry
 from exporter.polling.collector import Collector
 
@@ -34,7 +34,7 @@ _log = get_logger(__name__)
 @dataclass(slots=True)
 class _Part:
     read_at: float
-    readings: tuple[Reading, ...]
+    samples: tuple[Sample, ...]
 
 
 @dataclass(slots=True)
@@ -153,20 +153,20 @@ class Poller:
         part = self.state.parts.get(name)
         return part is not None and self.fresh(part.read_at)
 
-    def readings(self) -> Iterator[Reading]:
+    def samples(self) -> Iterator[Sample]:
         """The resource's own series, and those of its parts that are not stale."""
         labels = (self.resource,)
         state = self.state
-        yield Reading(catalogue.RESOURCE_UP, float(state.up), labels)
-        yield Reading(catalogue.RESOURCE_LAST_SUCCESS, state.last_success, labels)
-        yield Reading(catalogue.RESOURCE_FAILURES, float(state.failures), labels)
+        yield Sample(catalogue.RESOURCE_UP, float(state.up), labels)
+        yield Sample(catalogue.RESOURCE_LAST_SUCCESS, state.last_success, labels)
+        yield Sample(catalogue.RESOURCE_FAILURES, float(state.failures), labels)
         for part in state.parts.values():
             fresh = self.fresh(part.read_at)
-            yield from (it for it in part.readings if fresh or it.metric in LASTING)
+            yield from (it for it in part.samples if fresh or it.metric in LASTING)
 
-    def _publish(self, part: str, readings: Iterable[Reading]) -> None:
+    def _publish(self, part: str, samples: Iterable[Sample]) -> None:
         now = self._clock.monotonic()
-        self.state.parts[part] = _Part(now, tuple(readings))
+        self.state.parts[part] = _Part(now, tuple(samples))
         self._last_sign = now
 
     def _succeeded(self) -> None:

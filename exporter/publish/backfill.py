@@ -12,7 +12,7 @@ from typing import cast
 from prometheus_client.utils import floatToGoString
 
 from exporter.metrics import catalogue
-from exporter.metrics.model import INTEGRATION, Histogram, Metric, Reading
+from exporter.metrics.model import INTEGRATION, Histogram, Metric, Sample
 
 _Key = tuple[Metric, tuple[str, ...]]
 
@@ -33,17 +33,17 @@ class Columns:
         """How many Prometheus series there are; a histogram has a count beside its columns."""
         return sum(len(parts) + (len(parts) > 1) for parts in self._columns.values())
 
-    def add(self, time: float, readings: Iterable[Reading]) -> None:
+    def add(self, time: float, samples: Iterable[Sample]) -> None:
         """Append the values at `time`, which is later than the last. Raises ValueError else."""
         if self.times and time <= self.times[-1]:
             raise ValueError("times must ascend")
-        for reading in readings:
-            values = _values(reading)
-            parts = self._columns.get((reading.metric, reading.labels))
+        for sample in samples:
+            values = _values(sample)
+            parts = self._columns.get((sample.metric, sample.labels))
             if parts is None:
                 zeros = bytes(8 * len(self.times))
                 parts = [array("d", zeros) for _ in values]
-                self._columns[reading.metric, reading.labels] = parts
+                self._columns[sample.metric, sample.labels] = parts
             for part, value in zip(parts, values, strict=True):
                 part.append(value)
         self.times.append(time)
@@ -86,13 +86,13 @@ def lines(integrations: Sequence[Columns]) -> Iterator[str]:
     yield "# EOF\n"
 
 
-def _values(reading: Reading) -> tuple[float, ...]:
+def _values(sample: Sample) -> tuple[float, ...]:
     """A counter's value, or a histogram's cumulated buckets and its sum."""
-    if INTEGRATION not in reading.metric.label_names or reading.metric.kind == "gauge":
-        raise ValueError(f"{reading.metric.name} has no history to write")
-    if isinstance(reading.value, Histogram):
-        return (*map(float, reading.value.cumulative), reading.value.sum)
-    return (reading.value,)
+    if INTEGRATION not in sample.metric.label_names or sample.metric.kind == "gauge":
+        raise ValueError(f"{sample.metric.name} has no history to write")
+    if isinstance(sample.value, Histogram):
+        return (*map(float, sample.value.cumulative), sample.value.sum)
+    return (sample.value,)
 
 
 def _series(name: str, labels: Mapping[str, str]) -> str:

@@ -20,7 +20,7 @@ from exporter.clock import Clock
 from exporter.log import get_logger
 from exporter.metrics import catalogue
 from exporter.metrics.instruments import Counter
-from exporter.metrics.model import Reading
+from exporter.metrics.model import Sample
 from exporter.metrics.snapshot import Snapshot
 from exporter.publish import otlp_client
 from exporter.publish.otlp_client import Client
@@ -76,9 +76,9 @@ class OtlpPush:
         self._connect = connect
         self._adjusted = True
 
-    def readings(self) -> Iterable[Reading]:
+    def samples(self) -> Iterable[Sample]:
         """How the exports went."""
-        return self._exports.readings()
+        return self._exports.samples()
 
     async def run(self) -> None:
         """Push until cancelled, the first time after one interval.

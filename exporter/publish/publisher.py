@@ -20,7 +20,7 @@ _log = get_logger(__name__)
 class Publisher:
     """Holds the current snapshot and its exposition.
 
-    groups: gives all readings as they are now. now: Unix seconds.
+    groups: gives all samples as they are now. now: Unix seconds.
     """
 
     def __init__(self, groups: Callable[[], Iterable[Group]], now: Callable[[], float]) -> None:
@@ -61,5 +61,5 @@ class Publisher:
             self._changed.clear()
             try:
                 await self.renew()
-            except Exception:  # noqa: BLE001 - one bad reading must end neither the polls nor the scrapes
+            except Exception:  # noqa: BLE001 - one bad sample must end neither the polls nor the scrapes
                 _log.exception("snapshot_failed")

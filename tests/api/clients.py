@@ -36,7 +36,7 @@ class ClientRig:
         """How many requests of a resource were counted, by code; those never seen left out."""
         return {
             reading.labels[1]: reading.value
-            for reading in self.telemetry.requests.readings()
+            for reading in self.telemetry.requests.samples()
             if reading.labels[0] == resource and isinstance(reading.value, float) and reading.value
         }
 

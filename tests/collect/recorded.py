@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from exporter.api.errors import ApiError
-from exporter.metrics.model import Metric, Reading
+from exporter.metrics.model import Metric, Sample
 from exporter.metrics.telemetry import Telemetry, dropped_counter
 from exporter.polling.collector import Answer
 
@@ -37,30 +37,28 @@ class RecordedApi:
 
 
 class Board:
-    """What is published now: the readings of each part, a newer set in the place of the older."""
+    """What is published now: the samples of each part, a newer set in the place of the older."""
 
     def __init__(self) -> None:
-        self.parts: dict[str, list[Reading]] = {}
+        self.parts: dict[str, list[Sample]] = {}
 
-    def publish(self, part: str, readings: Iterable[Reading]) -> None:
-        self.parts[part] = list(readings)
+    def publish(self, part: str, samples: Iterable[Sample]) -> None:
+        self.parts[part] = list(samples)
 
     def series(self, metric: Metric) -> dict[tuple[str, ...], float]:
         """Values by labels; fails where two parts publish one series."""
         found: dict[tuple[str, ...], float] = {}
-        for reading in (reading for part in self.parts.values() for reading in part):
-            if reading.metric is metric:
-                assert reading.labels not in found
-                assert len(reading.labels) == len(metric.labels)
-                assert isinstance(reading.value, float)
-                found[reading.labels] = reading.value
+        for sample in (sample for part in self.parts.values() for sample in part):
+            if sample.metric is metric:
+                assert sample.labels not in found
+                assert len(sample.labels) == len(metric.labels)
+                assert isinstance(sample.value, float)
+                found[sample.labels] = sample.value
         return found
 
     @property
     def label_values(self) -> set[str]:
-        return {
-            label for part in self.parts.values() for reading in part for label in reading.labels
-        }
+        return {label for part in self.parts.values() for sample in part for label in sample.labels}
 
 
 def telemetry() -> Telemetry:

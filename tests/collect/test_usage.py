@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from exporter.api.errors import InvalidResponseError, StatusError
-from exporter.collect.usage import Usage, quota_limit_readings
+from exporter.collect.usage import Usage, quota_limit_samples
 from exporter.metrics import catalogue
 from exporter.metrics.telemetry import Telemetry
 from tests.collect.recorded import Board, Params, RecordedApi, telemetry
@@ -395,7 +395,7 @@ async def test_quota_is_the_month_over_the_limit_while_the_month_is_known() -> N
 
 def test_limits_are_known_without_any_answer() -> None:
     board = Board()
-    board.publish("limits", quota_limit_readings({"api_calls": 1e6, "sessions": 5.0}))
+    board.publish("limits", quota_limit_samples({"api_calls": 1e6, "sessions": 5.0}))
     limits = {("api_calls",): 1e6, ("sessions",): 5.0}
     assert board.series(catalogue.QUOTA_LIMIT) == limits
 

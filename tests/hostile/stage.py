@@ -12,7 +12,7 @@ import httpx
 
 from exporter.api.errors import ApiError
 from exporter.commands.one_shot import one_shot_pipeline
-from exporter.metrics.model import Metric, Reading
+from exporter.metrics.model import Metric, Sample
 from exporter.metrics.snapshot import Group, Snapshot, build
 from exporter.pipeline import Pipeline
 from exporter.settings.load import load
@@ -75,21 +75,19 @@ class Stage:
         self.clock.advance(60.0)
         poller = next(one for one in self.pipeline.pollers if one.resource == resource)
         try:
-            await poller.collector.update(lambda part, readings: None)
+            await poller.collector.update(lambda part, samples: None)
         except ApiError as error:
             return error
         return None
 
-    def readings(self) -> list[Reading]:
-        return list(self.pipeline.readings())
+    def samples(self) -> list[Sample]:
+        return list(self.pipeline.samples())
 
     def snapshot(self) -> Snapshot:
-        return build([Group("default", self.readings())], 0.0)
+        return build([Group("default", self.samples())], 0.0)
 
     def value(self, metric: Metric, *labels: str) -> object:
-        (found,) = (
-            it.value for it in self.readings() if (it.metric, it.labels) == (metric, labels)
-        )
+        (found,) = (it.value for it in self.samples() if (it.metric, it.labels) == (metric, labels))
         return found
 
 

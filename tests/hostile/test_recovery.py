@@ -6,7 +6,7 @@ import httpx
 import pytest
 
 from exporter.metrics import catalogue
-from exporter.metrics.model import Histogram, Metric, Reading
+from exporter.metrics.model import Histogram, Metric, Sample
 from tests.hostile.odd import GOOD, ODD, RESOURCE_OF, Path, encoded, places, put, without
 from tests.hostile.stage import Stage, stage
 
@@ -31,11 +31,11 @@ PLACES = [
 
 
 def shown(one: Stage, resource: str) -> dict[object, float]:
-    found = (it for it in one.readings() if it.metric in SHOWN[resource])
+    found = (it for it in one.samples() if it.metric in SHOWN[resource])
     return {(it.metric.name, it.labels): number(it) for it in found}
 
 
-def number(reading: Reading) -> float:
+def number(reading: Sample) -> float:
     value = reading.value
     return value.sum if isinstance(value, Histogram) else value
 
@@ -60,7 +60,7 @@ async def test_after_an_odd_value_anywhere_good_answers_are_read(path: str, plac
             for body in bodies[first : first + AT_ONCE]:
                 one.answer = lambda request, body=body: body  # type: ignore[misc]
                 await one.attempt(resource)
-                assert all(math.isfinite(number(reading)) for reading in one.readings())
+                assert all(math.isfinite(number(reading)) for reading in one.samples())
 
             one.answer = lambda request: None
             counted = sessions(one) if resource == "sessions" else 0.0

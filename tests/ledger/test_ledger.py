@@ -129,7 +129,7 @@ def test_a_bots_flags_count_once_whether_seen_before_or_after_its_score(make: Ma
 
     shown = {
         (reading.metric.name, reading.labels): reading.value
-        for reading in bench.ledger.readings(gauges=False)
+        for reading in bench.ledger.samples(gauges=False)
     }
     flags = ("headless", "paste", "webdriver", "other")
     name = catalogue.BOT_SESSION_FLAGS.name

@@ -7,7 +7,7 @@ from exporter.metrics.telemetry import Telemetry, dropped_counter
 
 
 def values(counter: Counter) -> dict[tuple[str, ...], object]:
-    return {reading.labels: reading.value for reading in counter.readings()}
+    return {sample.labels: sample.value for sample in counter.samples()}
 
 
 def test_known_series_are_there_at_zero_from_the_start() -> None:
@@ -18,7 +18,7 @@ def test_known_series_are_there_at_zero_from_the_start() -> None:
         for resource in ("stats", "usage")
         for outcome in ("success", "failure", "skipped")
     }
-    assert {reading.created for reading in polls.readings()} == {7.0}
+    assert {sample.created for sample in polls.samples()} == {7.0}
 
 
 def test_a_counter_without_labels_starts_at_zero() -> None:
@@ -39,14 +39,14 @@ def test_series_with_a_label_nobody_knows_before_come_with_their_first_count() -
 
 def test_histograms_of_known_series_are_there_empty() -> None:
     timed = HistogramInstrument(catalogue.POLL_DURATION, 7.0, {"resource": ("stats",)})
-    (before,) = timed.readings()
+    (before,) = timed.samples()
     assert before.value == Histogram.empty(catalogue.POLL_DURATION.buckets)
 
     timed.observe(0.2, "stats")
     timed.observe(9.0, "usage")
 
     counts = {
-        it.labels: it.value.count for it in timed.readings() if isinstance(it.value, Histogram)
+        it.labels: it.value.count for it in timed.samples() if isinstance(it.value, Histogram)
     }
     assert counts == {("stats",): 1, ("usage",): 1}
 
@@ -54,7 +54,7 @@ def test_histograms_of_known_series_are_there_empty() -> None:
 def test_what_watches_an_integration_starts_at_zero_for_every_resource_it_polls() -> None:
     telemetry = Telemetry(7.0, ("health", "sessions"), dropped_counter(7.0))
 
-    families = {reading.metric for reading in telemetry.readings()}
+    families = {sample.metric for sample in telemetry.samples()}
     assert families == {
         catalogue.POLLS,
         catalogue.POLL_DURATION,
@@ -63,7 +63,7 @@ def test_what_watches_an_integration_starts_at_zero_for_every_resource_it_polls(
         catalogue.API_INVALID_RESPONSES,
         catalogue.API_INVALID_ITEMS,
     }
-    assert {reading.labels[0] for reading in telemetry.readings()} == {"health", "sessions"}
+    assert {sample.labels[0] for sample in telemetry.samples()} == {"health", "sessions"}
     assert values(telemetry.requests) == {
         (resource, code): 0.0 for resource in ("health", "sessions") for code in catalogue.CODES
     }

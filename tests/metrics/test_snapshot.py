@@ -5,7 +5,7 @@ import dataclasses
 import pytest
 
 from exporter.metrics import catalogue
-from exporter.metrics.model import Histogram, Metric, Reading
+from exporter.metrics.model import Histogram, Metric, Sample
 from exporter.metrics.snapshot import DuplicateSeriesError, Group, build
 
 
@@ -21,12 +21,12 @@ def test_an_empty_snapshot_counts_only_itself() -> None:
 
 def test_series_count_buckets_sum_and_count() -> None:
     histogram = Histogram.empty((1.0, 2.0))
-    readings = [
-        Reading(catalogue.SESSION_BOT_SCORE, histogram),
-        Reading(catalogue.UP, 1.0),
+    samples = [
+        Sample(catalogue.SESSION_BOT_SCORE, histogram),
+        Sample(catalogue.UP, 1.0),
     ]
 
-    snapshot = build([Group("default", readings)], 0.0)
+    snapshot = build([Group("default", samples)], 0.0)
 
     # Three buckets, sum, count; up; and the number itself.
     assert snapshot.series == 7
@@ -36,13 +36,13 @@ def test_series_count_buckets_sum_and_count() -> None:
 
 
 def test_families_come_in_the_catalogues_order_and_series_by_their_labels() -> None:
-    def readings(*stats: str) -> list[Reading]:
-        found = [Reading(catalogue.STATS, 1.0, (name,)) for name in stats]
-        return [*found, Reading(catalogue.UP, 1.0), Reading(catalogue.SESSIONS, 2.0, created=1.0)]
+    def samples(*stats: str) -> list[Sample]:
+        found = [Sample(catalogue.STATS, 1.0, (name,)) for name in stats]
+        return [*found, Sample(catalogue.UP, 1.0), Sample(catalogue.SESSIONS, 2.0, created=1.0)]
 
-    groups = [Group("b", readings("y", "x")), Group("a", readings("z"))]
-    snapshot = build([*groups, Group(None, [Reading(catalogue.EXPORTER_RELOAD_OK, 1.0)])], 0.0)
-    turned = build([Group(None, [Reading(catalogue.EXPORTER_RELOAD_OK, 1.0)]), *groups[::-1]], 0.0)
+    groups = [Group("b", samples("y", "x")), Group("a", samples("z"))]
+    snapshot = build([*groups, Group(None, [Sample(catalogue.EXPORTER_RELOAD_OK, 1.0)])], 0.0)
+    turned = build([Group(None, [Sample(catalogue.EXPORTER_RELOAD_OK, 1.0)]), *groups[::-1]], 0.0)
 
     names = [family.metric for family in snapshot.families]
     assert names == sorted(names, key=lambda metric: catalogue.ORDER[metric])
@@ -57,14 +57,14 @@ def test_a_family_without_series_is_not_there() -> None:
 
 
 def test_a_series_that_is_read_twice_is_a_defect_that_is_named() -> None:
-    twice = [Reading(catalogue.STATS, value, ("a",)) for value in (1.0, 2.0)]
+    twice = [Sample(catalogue.STATS, value, ("a",)) for value in (1.0, 2.0)]
 
     with pytest.raises(DuplicateSeriesError, match="isnotai_stats"):
         build([Group("default", twice)], 0.0)
 
 
 def test_two_integrations_may_have_the_same_series() -> None:
-    groups = [Group(name, [Reading(catalogue.UP, 1.0)]) for name in ("a", "b")]
+    groups = [Group(name, [Sample(catalogue.UP, 1.0)]) for name in ("a", "b")]
 
     family = build(groups, 0.0).family(catalogue.UP)
 
@@ -85,11 +85,11 @@ def test_a_reading_with_other_labels_than_declared_is_a_defect_that_is_named(
     metric: Metric, integration: str | None, labels: tuple[str, ...]
 ) -> None:
     with pytest.raises(ValueError, match=metric.name):
-        build([Group(integration, [Reading(metric, 1.0, labels)])], 0.0)
+        build([Group(integration, [Sample(metric, 1.0, labels)])], 0.0)
 
 
 def test_nobody_can_change_a_snapshot() -> None:
-    snapshot = build([Group("default", [Reading(catalogue.UP, 1.0)])], 0.0)
+    snapshot = build([Group("default", [Sample(catalogue.UP, 1.0)])], 0.0)
 
     with pytest.raises(dataclasses.FrozenInstanceError):
         snapshot.taken = 1.0  # type: ignore[misc]

@@ -23,7 +23,7 @@ from exporter.api.errors import (
 )
 from exporter.ledger.store import StateError
 from exporter.metrics import catalogue
-from exporter.metrics.model import Histogram, Metric, Reading
+from exporter.metrics.model import Histogram, Metric, Sample
 from exporter.metrics.telemetry import Telemetry
 from exporter.polling.collector import Publish
 from exporter.polling.frame import STUCK_GRACE_SECONDS, Poller
@@ -85,7 +85,7 @@ def failing(error: Exception) -> Callable[[Publish], None]:
 
 
 def stat(publish: Publish) -> None:
-    publish("stats", [Reading(catalogue.STATS, 7.0, ("a",))])
+    publish("stats", [Sample(catalogue.STATS, 7.0, ("a",))])
 
 
 @dataclass
@@ -98,7 +98,7 @@ class Frame:
     deadlines: Deadlines
 
     def value(self, metric: Metric) -> float | None:
-        found = [it.value for it in self.poller.readings() if it.metric is metric]
+        found = [it.value for it in self.poller.samples() if it.metric is metric]
         assert len(found) <= 1
         assert not found or isinstance(found[0], float)
         return found[0] if found else None  # type: ignore[return-value]
@@ -229,9 +229,7 @@ async def test_each_poll_is_timed_well_or_badly() -> None:
     one.collected.work = failing(StatusError(503))
     await one.poller.poll()
 
-    (timed,) = (
-        it.value for it in one.telemetry.poll_duration.readings() if it.labels == ("stats",)
-    )
+    (timed,) = (it.value for it in one.telemetry.poll_duration.samples() if it.labels == ("stats",))
     assert isinstance(timed, Histogram)
     assert (timed.count, timed.sum) == (2, 6.0)
 
@@ -282,7 +280,7 @@ async def test_values_of_a_hung_resource_go_on_time_too() -> None:
 
 @pytest.mark.parametrize("metric", [catalogue.API_INFO, catalogue.QUOTA_LIMIT])
 async def test_infos_and_settings_stay(metric: Metric) -> None:
-    one = frame(lambda publish: publish("a", [Reading(metric, 1.0, ("x",))]))
+    one = frame(lambda publish: publish("a", [Sample(metric, 1.0, ("x",))]))
     await one.poller.poll()
 
     one.clock.advance(1_000_000)
@@ -295,11 +293,11 @@ async def test_each_part_goes_stale_on_its_own() -> None:
     sessions = catalogue.ANALYTICS_SESSIONS
 
     def both(publish: Publish) -> None:
-        publish("24h", [Reading(sessions, 1.0, ("24h",))])
-        publish("7d", [Reading(sessions, 2.0, ("7d",))])
+        publish("24h", [Sample(sessions, 1.0, ("24h",))])
+        publish("7d", [Sample(sessions, 2.0, ("7d",))])
 
     def only_one(publish: Publish) -> None:
-        publish("7d", [Reading(sessions, 3.0, ("7d",))])
+        publish("7d", [Sample(sessions, 3.0, ("7d",))])
         raise StatusError(503)
 
     one.collected.work = both
@@ -309,7 +307,7 @@ async def test_each_part_goes_stale_on_its_own() -> None:
     await one.poller.poll()
     one.clock.advance(2)
 
-    left = {it.labels: it.value for it in one.poller.readings() if it.metric is sessions}
+    left = {it.labels: it.value for it in one.poller.samples() if it.metric is sessions}
     assert left == {("7d",): 3.0}
     assert one.poller.fresh_part("7d")
     assert not one.poller.fresh_part("24h")
@@ -318,11 +316,11 @@ async def test_each_part_goes_stale_on_its_own() -> None:
 async def test_a_newer_reading_replaces_the_whole_of_its_part() -> None:
     one = frame()
     await one.poller.poll()
-    one.collected.work = lambda publish: publish("stats", [Reading(catalogue.STATS, 1.0, ("b",))])
+    one.collected.work = lambda publish: publish("stats", [Sample(catalogue.STATS, 1.0, ("b",))])
 
     await one.poller.poll()
 
-    stats = [it.labels for it in one.poller.readings() if it.metric is catalogue.STATS]
+    stats = [it.labels for it in one.poller.samples() if it.metric is catalogue.STATS]
     assert stats == [("b",)]
 
 

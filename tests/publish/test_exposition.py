@@ -15,7 +15,7 @@ from prometheus_client.openmetrics import parser as openmetrics_parser
 from prometheus_client.parser import text_string_to_metric_families as parse_text
 
 from exporter.metrics import catalogue
-from exporter.metrics.model import Exemplar, Histogram, Metric, Reading
+from exporter.metrics.model import Exemplar, Histogram, Metric, Sample
 from exporter.metrics.snapshot import Family, Group, Point, Snapshot, build
 from exporter.publish import exposition as exposition_module
 from exporter.publish.exposition import (
@@ -33,7 +33,7 @@ parse_openmetrics = cast(
     Callable[[str], Iterable[WireFamily]], openmetrics_parser.text_string_to_metric_families
 )
 
-Sample = tuple[str, tuple[tuple[str, str], ...], float]
+WireSample = tuple[str, tuple[tuple[str, str], ...], float]
 
 
 def scores(*values: float, exemplar: Exemplar | None = None) -> Histogram:
@@ -43,29 +43,29 @@ def scores(*values: float, exemplar: Exemplar | None = None) -> Histogram:
     return histogram
 
 
-def snapshot(*readings: Reading) -> Snapshot:
-    return build([Group("campus", readings)], TAKEN)
+def snapshot(*samples: Sample) -> Snapshot:
+    return build([Group("campus", samples)], TAKEN)
 
 
-def render(*readings: Reading) -> Exposition:
-    return Renderer(CollectorRegistry()).render(snapshot(*readings))
+def render(*samples: Sample) -> Exposition:
+    return Renderer(CollectorRegistry()).render(snapshot(*samples))
 
 
 def everything() -> Snapshot:
     """A snapshot with one series of each metric in the catalogue."""
-    shared: list[Reading] = []
-    own: list[Reading] = []
+    shared: list[Sample] = []
+    own: list[Sample] = []
     for metric in catalogue.METRICS:
         if metric is catalogue.EXPORTER_SERIES:
             continue
         labels = tuple(f"{label}-value" for label in metric.labels)
         value = Histogram.empty(metric.buckets).observe(0.7) if metric.buckets else 12.5
         created = None if metric.kind == "gauge" else CREATED
-        (shared if metric.per_integration else own).append(Reading(metric, value, labels, created))
+        (shared if metric.per_integration else own).append(Sample(metric, value, labels, created))
     return build([Group("campus", shared), Group(None, own)], TAKEN)
 
 
-def samples(families: Iterable[WireFamily]) -> list[Sample]:
+def samples(families: Iterable[WireFamily]) -> list[WireSample]:
     """Every sample but `_created`, sorted, with OpenMetrics' and text's spellings of it equal."""
     return sorted(
         (sample.name, tuple(sorted(sample.labels.items())), float(sample.value))
@@ -91,8 +91,8 @@ def test_both_faces_hold_the_same_samples_with_process_and_python_metrics() -> N
 def test_text_has_neither_created_series_nor_exemplars() -> None:
     exemplar = Exemplar((("session_id", "s-1"),), 0.9, TAKEN)
     exposition = render(
-        Reading(catalogue.SESSIONS, 3.0, created=CREATED),
-        Reading(catalogue.SESSION_BOT_SCORE, scores(0.9, exemplar=exemplar), created=CREATED),
+        Sample(catalogue.SESSIONS, 3.0, created=CREATED),
+        Sample(catalogue.SESSION_BOT_SCORE, scores(0.9, exemplar=exemplar), created=CREATED),
     )
     assert b"_created" not in exposition.text
     assert b"s-1" not in exposition.text
@@ -101,8 +101,8 @@ def test_text_has_neither_created_series_nor_exemplars() -> None:
 
 def test_openmetrics_says_since_when_counters_and_histograms_count() -> None:
     exposition = render(
-        Reading(catalogue.SESSIONS, 3.0, created=CREATED),
-        Reading(catalogue.SESSION_BOT_SCORE, scores(0.9), created=CREATED),
+        Sample(catalogue.SESSIONS, 3.0, created=CREATED),
+        Sample(catalogue.SESSION_BOT_SCORE, scores(0.9), created=CREATED),
     )
     created = {
         sample.name: sample.value
@@ -119,7 +119,7 @@ def test_openmetrics_says_since_when_counters_and_histograms_count() -> None:
 def test_a_bucket_carries_its_exemplar_in_openmetrics() -> None:
     exemplar = Exemplar((("session_id", 'an "odd"\nid'),), 0.93, TAKEN)
     exposition = render(
-        Reading(catalogue.SESSION_BOT_SCORE, scores(0.93, exemplar=exemplar), created=CREATED)
+        Sample(catalogue.SESSION_BOT_SCORE, scores(0.93, exemplar=exemplar), created=CREATED)
     )
     found = [
         (sample.labels["le"], one.labels, one.value, float(one.timestamp or 0))
@@ -134,14 +134,14 @@ def test_a_bucket_carries_its_exemplar_in_openmetrics() -> None:
 def test_an_exemplar_that_the_format_has_no_room_for_is_left_out(length: int, kept: bool) -> None:
     exemplar = Exemplar((("session_id", "é" * length),), 0.93, TAKEN)
     exposition = render(
-        Reading(catalogue.SESSION_BOT_SCORE, scores(0.93, exemplar=exemplar), created=CREATED)
+        Sample(catalogue.SESSION_BOT_SCORE, scores(0.93, exemplar=exemplar), created=CREATED)
     )
     assert (b"session_id" in exposition.openmetrics) is kept
     assert list(parse_openmetrics(exposition.openmetrics.decode()))
 
 
 def test_buckets_are_cumulative_and_a_score_on_the_bound_falls_into_it() -> None:
-    exposition = render(Reading(catalogue.SESSION_BOT_SCORE, scores(0.05, 0.7, 0.71, 1.0)))
+    exposition = render(Sample(catalogue.SESSION_BOT_SCORE, scores(0.05, 0.7, 0.71, 1.0)))
     buckets = {
         sample.labels["le"]: sample.value
         for family in parse_text(exposition.text.decode())
@@ -188,13 +188,13 @@ def test_openmetrics_names_the_unit_where_the_name_ends_in_it() -> None:
 
 
 def test_openmetrics_ends_with_its_end_mark_and_text_has_none() -> None:
-    exposition = render(Reading(catalogue.UP, 1.0))
+    exposition = render(Sample(catalogue.UP, 1.0))
     assert exposition.openmetrics.endswith(b"\n# EOF\n")
     assert b"EOF" not in exposition.text
 
 
 def test_the_gzipped_bodies_are_the_plain_ones_and_always_the_same_bytes() -> None:
-    one, other = render(Reading(catalogue.UP, 1.0)), render(Reading(catalogue.UP, 1.0))
+    one, other = render(Sample(catalogue.UP, 1.0)), render(Sample(catalogue.UP, 1.0))
     assert one == other
     # The time in the gzip header (RFC 1952) says nothing.
     assert one.text_gzip[4:8] == one.openmetrics_gzip[4:8] == bytes(4)
@@ -232,11 +232,11 @@ def test_the_process_is_read_anew_at_each_render() -> None:
 
 def test_a_family_is_written_anew_when_it_changed_and_gone_when_it_went() -> None:
     renderer = Renderer(CollectorRegistry())
-    up = Reading(catalogue.UP, 1.0)
+    up = Sample(catalogue.UP, 1.0)
     for sessions in (1.0, 1.0, 2.0):
-        exposition = renderer.render(snapshot(up, Reading(catalogue.SESSIONS, sessions)))
-        assert exposition == render(up, Reading(catalogue.SESSIONS, sessions))
-    moved = Reading(catalogue.SESSIONS, 2.0, created=CREATED)
+        exposition = renderer.render(snapshot(up, Sample(catalogue.SESSIONS, sessions)))
+        assert exposition == render(up, Sample(catalogue.SESSIONS, sessions))
+    moved = Sample(catalogue.SESSIONS, 2.0, created=CREATED)
     assert renderer.render(snapshot(up, moved)) == render(up, moved)
     assert renderer.render(snapshot(up)) == render(up)
 
@@ -252,7 +252,7 @@ def test_an_unchanged_family_is_not_written_again(monkeypatch: pytest.MonkeyPatc
 
     monkeypatch.setattr(exposition_module, "_wire_family", watched)
     for sessions in (1.0, 2.0):
-        renderer.render(snapshot(Reading(catalogue.UP, 1.0), Reading(catalogue.SESSIONS, sessions)))
+        renderer.render(snapshot(Sample(catalogue.UP, 1.0), Sample(catalogue.SESSIONS, sessions)))
     assert written.count("isnotai_up") == 1
     assert written.count("isnotai_sessions") == 2
 
@@ -260,16 +260,14 @@ def test_an_unchanged_family_is_not_written_again(monkeypatch: pytest.MonkeyPatc
 def test_renderers_do_not_share_the_global_registry() -> None:
     runtime_registry()
     runtime_registry()  # would raise for a duplicate in a shared one
-    exposition = render(Reading(catalogue.UP, 1.0))
+    exposition = render(Sample(catalogue.UP, 1.0))
     assert b"python_info" not in exposition.text
 
 
 @example(["\ud800", 'a\\b\n"c"', ""])
 @given(st.lists(st.text(st.characters(), max_size=12), unique=True, max_size=8))
 def test_any_label_value_survives_and_both_faces_agree(flags: list[str]) -> None:
-    exposition = render(
-        *(Reading(catalogue.SESSION_FLAGS, 1.0, (flag,), CREATED) for flag in flags)
-    )
+    exposition = render(*(Sample(catalogue.SESSION_FLAGS, 1.0, (flag,), CREATED) for flag in flags))
     formats = (
         parse_text(exposition.text.decode("utf-8")),
         parse_openmetrics(exposition.openmetrics.decode("utf-8")),
@@ -286,7 +284,7 @@ def test_any_label_value_survives_and_both_faces_agree(flags: list[str]) -> None
 
 @given(st.floats(allow_nan=False))
 def test_any_number_is_written_without_loss(value: float) -> None:
-    exposition = render(Reading(catalogue.STATS, value, ("total_sessions",)))
+    exposition = render(Sample(catalogue.STATS, value, ("total_sessions",)))
     for families in (
         parse_text(exposition.text.decode()),
         parse_openmetrics(exposition.openmetrics.decode()),
@@ -298,7 +296,7 @@ def test_any_number_is_written_without_loss(value: float) -> None:
 
 
 def test_a_number_that_is_none_is_written_as_such() -> None:
-    exposition = render(Reading(catalogue.STATS, math.nan, ("total_sessions",)))
+    exposition = render(Sample(catalogue.STATS, math.nan, ("total_sessions",)))
     assert b'{integration="campus",stat="total_sessions"} NaN\n' in exposition.text
 
 
@@ -308,7 +306,7 @@ def test_a_number_that_is_none_is_written_as_such() -> None:
 )
 def test_a_histogram_where_a_number_belongs_is_refused(metric: Metric, value: Histogram) -> None:
     with pytest.raises(TypeError, match=metric.name):
-        render(Reading(metric, value))
+        render(Sample(metric, value))
 
 
 def test_a_number_where_a_histogram_belongs_is_refused() -> None:

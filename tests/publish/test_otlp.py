@@ -15,7 +15,7 @@ from opentelemetry.sdk.metrics.export import MetricExportResult, MetricsData
 
 from exporter import log
 from exporter.metrics import catalogue
-from exporter.metrics.model import Reading
+from exporter.metrics.model import Sample
 from exporter.metrics.snapshot import Group, Snapshot, build
 from exporter.publish import otlp_client
 from exporter.publish.otlp import OtlpPush, instance_id
@@ -113,8 +113,8 @@ class Pushed:
         )
 
     def snapshot(self) -> Snapshot:
-        reading = Reading(catalogue.SESSIONS, self.sessions, (), 1_789_000_000.0)
-        return build([Group("campus", [reading])], 1_790_000_000.0)
+        sample = Sample(catalogue.SESSIONS, self.sessions, (), 1_789_000_000.0)
+        return build([Group("campus", [sample])], 1_790_000_000.0)
 
     def connect(self, found: OtlpSettings, seconds: float) -> FakeClient:
         client = FakeClient(seconds, self.during)
@@ -124,8 +124,8 @@ class Pushed:
     @property
     def outcomes(self) -> dict[str, float]:
         return {
-            reading.labels[0]: float(reading.value)  # type: ignore[arg-type]
-            for reading in self.push.readings()
+            sample.labels[0]: float(sample.value)  # type: ignore[arg-type]
+            for sample in self.push.samples()
         }
 
 

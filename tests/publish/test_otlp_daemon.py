@@ -74,7 +74,7 @@ def running(**variables: str) -> Iterator[Daemon]:
         stdout=subprocess.DEVNULL,
         text=True,
     )
-    # Reading its log ends with it, at the latest then.
+    # Sample its log ends with it, at the latest then.
     watchdog = threading.Timer(2 * WAIT_SECONDS, process.kill)
     watchdog.start()
     with process:

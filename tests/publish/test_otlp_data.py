@@ -11,7 +11,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from exporter.build import VERSION
 from exporter.metrics import catalogue
-from exporter.metrics.model import Exemplar, Histogram, Metric, Reading
+from exporter.metrics.model import Exemplar, Histogram, Metric, Sample
 from exporter.metrics.snapshot import Family, Group, Point, Snapshot, build
 from exporter.publish.exposition import Renderer
 from exporter.publish.otlp_data import metrics_data, resource
@@ -26,8 +26,8 @@ Series = tuple[str, frozenset[tuple[str, str]]]
 
 def whole_catalogue(taken: float = TAKEN, created: float = CREATED) -> Snapshot:
     """A snapshot with two series of each metric that has labels, all numbers different."""
-    shared: list[Reading] = []
-    own: list[Reading] = []
+    shared: list[Sample] = []
+    own: list[Sample] = []
     for place, metric in enumerate(catalogue.METRICS, start=1):
         if metric is catalogue.EXPORTER_SERIES:
             continue
@@ -39,9 +39,7 @@ def whole_catalogue(taken: float = TAKEN, created: float = CREATED) -> Snapshot:
                 for seen in (0.05, 0.7, 0.7, place + 100.0):
                     value = value.observe(seen)
             start = None if metric.kind == "gauge" else created
-            (shared if metric.per_integration else own).append(
-                Reading(metric, value, labels, start)
-            )
+            (shared if metric.per_integration else own).append(Sample(metric, value, labels, start))
     return build([Group("campus", shared), Group(None, own)], taken)
 
 
@@ -149,7 +147,7 @@ def test_counters_and_histograms_are_cumulative_and_counters_monotonic() -> None
 
 
 def counter(value: float, created: float | None) -> Snapshot:
-    return build([Group("campus", [Reading(catalogue.SESSIONS, value, (), created)])], TAKEN)
+    return build([Group("campus", [Sample(catalogue.SESSIONS, value, (), created)])], TAKEN)
 
 
 def sum_point(snapshot: Snapshot) -> wire.NumberDataPoint:
@@ -170,7 +168,7 @@ def test_a_start_time_is_never_after_the_time() -> None:
 
 
 def test_gauges_have_no_start_time() -> None:
-    snapshot = build([Group("campus", [Reading(catalogue.UP, 1.0)])], TAKEN)
+    snapshot = build([Group("campus", [Sample(catalogue.UP, 1.0)])], TAKEN)
     metrics = encoded(metrics_data(snapshot, RESOURCE, STARTED))
     (point,) = metrics["isnotai.up"].gauge.data_points
     assert point.start_time_unix_nano == 0
@@ -179,8 +177,8 @@ def test_gauges_have_no_start_time() -> None:
 def test_exemplars_stand_beside_their_histogram() -> None:
     exemplar = Exemplar((("session_id", "s-1"),), 0.93, TAKEN - 5)
     score = Histogram.empty(catalogue.SCORE_BOUNDS).observe(0.2).observe(0.93, exemplar)
-    reading = Reading(catalogue.SESSION_BOT_SCORE, score, (), CREATED)
-    metrics = encoded(metrics_data(build([Group("c", [reading])], TAKEN), RESOURCE, STARTED))
+    sample = Sample(catalogue.SESSION_BOT_SCORE, score, (), CREATED)
+    metrics = encoded(metrics_data(build([Group("c", [sample])], TAKEN), RESOURCE, STARTED))
     (point,) = metrics["isnotai.session.bot_score"].histogram.data_points
     (found,) = point.exemplars
     assert found.as_double == 0.93
@@ -198,8 +196,8 @@ def test_a_histograms_unknown_extremes_are_left_out() -> None:
 
 
 def test_a_lone_surrogate_is_spelled_as_in_the_exposition() -> None:
-    reading = Reading(catalogue.STATS, 1.0, ("bad \ud800",))
-    snapshot = build([Group("campus", [reading])], TAKEN)
+    sample = Sample(catalogue.STATS, 1.0, ("bad \ud800",))
+    snapshot = build([Group("campus", [sample])], TAKEN)
     assert pushed(metrics_data(snapshot, RESOURCE, STARTED)) == exposed(snapshot)
 
 

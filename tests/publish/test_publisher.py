@@ -6,7 +6,7 @@ from collections.abc import Iterable
 import pytest
 
 from exporter.metrics import catalogue
-from exporter.metrics.model import Reading
+from exporter.metrics.model import Sample
 from exporter.metrics.snapshot import Group
 from exporter.publish import publisher as publishers
 from exporter.publish.publisher import RENEWAL_SECONDS, Publisher
@@ -25,8 +25,8 @@ class Source:
     def groups(self) -> Iterable[Group]:
         self.asked += 1
         self.renewed.set()
-        readings = [Reading(catalogue.STATS, float(self.asked), ("asked",))]
-        return [Group("default", readings * (2 if self.broken else 1))]
+        samples = [Sample(catalogue.STATS, float(self.asked), ("asked",))]
+        return [Group("default", samples * (2 if self.broken else 1))]
 
     async def until_asked(self, times: int) -> None:
         async with asyncio.timeout(TIME_OUT):

@@ -9,7 +9,7 @@ from prometheus_client import CollectorRegistry
 from starlette.types import ASGIApp
 
 from exporter.metrics import catalogue
-from exporter.metrics.model import Histogram, Reading
+from exporter.metrics.model import Histogram, Sample
 from exporter.metrics.snapshot import Group, build
 from exporter.publish.exposition import Exposition, Renderer
 from exporter.web.address import bind
@@ -25,15 +25,15 @@ BARE = Status("1.2.3", "abc1234", NOW - 3600, NOW, ())
 
 def exposition() -> Exposition:
     """A small exposition whose formats differ."""
-    readings = [
-        Reading(catalogue.SESSIONS, 7.0, created=NOW - 60),
-        Reading(
+    samples = [
+        Sample(catalogue.SESSIONS, 7.0, created=NOW - 60),
+        Sample(
             catalogue.SESSION_BOT_SCORE,
             Histogram.empty(catalogue.SCORE_BOUNDS).observe(0.9),
             created=NOW - 60,
         ),
     ]
-    return Renderer(CollectorRegistry()).render(build([Group("campus", readings)], NOW))
+    return Renderer(CollectorRegistry()).render(build([Group("campus", samples)], NOW))
 
 
 @dataclass

@@ -99,7 +99,7 @@ class Sessions:
         settle_after = ledger.rules.settle_after / MICROSECONDS
         self._pace = Pace(budget, dates, interval=interval, settle_after=settle_after)
         self._dates = dates
-        self._publish: Publish = lambda part, readings: None
+        self._publish: Publish = lambda part, samples: None
         self._tip: int | None = None
         """The API's time up to which tails have read; None before the first whole pass."""
         self._tail: _Pass | None = None

@@ -38,7 +38,7 @@ from exporter.ledger.rules import Bounds, Rules, Tally
 from exporter.ledger.state import LedgerState
 from exporter.ledger.store import Store
 from exporter.metrics import catalogue
-from exporter.metrics.model import Histogram, Metric, Reading, Value
+from exporter.metrics.model import Histogram, Metric, Sample, Value
 from exporter.metrics.snapshot import Group, build
 from exporter.metrics.telemetry import Telemetry, dropped_counter
 from exporter.pipeline import Pipeline, Shared, make_ledger
@@ -223,7 +223,7 @@ class _Exporter:
     def scrape(self, samples: Samples) -> None:
         """What /metrics would show now."""
         at = self._clock.now()
-        mine = Group(self.pipeline.name, self.pipeline.readings())
+        mine = Group(self.pipeline.name, self.pipeline.samples())
         for family in build([mine, Group(None, self._own())], at).families:
             for point in family.points:
                 known = (family.metric, point.labels)
@@ -248,13 +248,13 @@ class _Exporter:
             times.append(at)
             values.append(value)
 
-    def _own(self) -> Iterator[Reading]:
-        yield Reading(catalogue.EXPORTER_BUILD_INFO, 1.0, (VERSION, "simulated"))
-        yield Reading(catalogue.EXPORTER_RELOAD_OK, 1.0)
-        yield Reading(catalogue.EXPORTER_LOG_LINES_DROPPED, 0.0)
+    def _own(self) -> Iterator[Sample]:
+        yield Sample(catalogue.EXPORTER_BUILD_INFO, 1.0, (VERSION, "simulated"))
+        yield Sample(catalogue.EXPORTER_RELOAD_OK, 1.0)
+        yield Sample(catalogue.EXPORTER_LOG_LINES_DROPPED, 0.0)
         if self._store.last_commit is not None:
-            yield Reading(catalogue.EXPORTER_LAST_COMMIT, self._store.last_commit)
-        yield from self._dropped.readings()
+            yield Sample(catalogue.EXPORTER_LAST_COMMIT, self._store.last_commit)
+        yield from self._dropped.samples()
 
 
 def _series(metric: Metric, values: tuple[str, ...]) -> Iterator[tuple[str, dict[str, str]]]:
@@ -366,8 +366,8 @@ def _week_before(api: _Api, until: float) -> Columns:
         tally.minutes.clear()
         standing, _, _ = state.counted(standing, tally, first, 100)
         tally = Tally()
-        readings = state.readings(standing, {}, gauges=False)
-        columns.add(upcoming, (it for it in readings if it.metric in WRITTEN))
+        samples = state.samples(standing, {}, gauges=False)
+        columns.add(upcoming, (it for it in samples if it.metric in WRITTEN))
         upcoming = next(times, math.inf)
 
     for session in api.sessions(until):
