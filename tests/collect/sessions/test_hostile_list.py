@@ -1,0 +1,195 @@
+"""A list that hides, misleads or never ends: it shows, and costs nothing that can be read."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from typing import Any
+
+import pytest
+
+from exporter.api.errors import ApiError, EndlessListError
+from exporter.api.times import DAY, MICROSECONDS
+from tests.ledger.bench import Bench, add, polls
+from tests.ledger.listing import Fake
+
+
+@contextmanager
+def begun(**more: Any) -> Iterator[Bench]:
+    """A bench with the default settings, on the free tier."""
+    options: dict[str, Any] = {
+        "interval": 60,
+        "share": 0.25,
+        "overlap": 120,
+        "settle_after": 900,
+        "page_size": 50,
+        **more,
+    }
+    bench = Bench(None, **options)
+    try:
+        yield bench
+    finally:
+        bench.close()
+
+
+def backlog(bench: Bench, seconds: float, apart: float) -> int:
+    """Closed sessions of the last `seconds`, one each `apart` seconds; how many."""
+    now = bench.listing.now()
+    count = round(seconds / apart)
+    for number in range(count):
+        created = now - round((number + 0.5) * apart * MICROSECONDS) + 123_457
+        it = Fake(f"s{number}", created, created, created, "closed", 0.1)
+        bench.listing.sessions[it.id] = it
+    return count
+
+
+def attempts(bench: Bench, count: int, apart: float = 60.0) -> int:
+    """So many polls; how many of them failed."""
+    failed = 0
+    for _ in range(count):
+        bench.clock.advance(apart)
+        try:
+            bench.poll()
+        except ApiError:
+            failed += 1
+    return failed
+
+
+def test_a_history_that_is_checked_against_a_truncated_date_is_a_gap_that_shows() -> None:
+    seconds = 6.9 * 86_400
+    with begun(date_filter="day", history_check="cut", lookback=seconds) as bench:
+        count = backlog(bench, seconds - 100, 1206)
+
+        attempts(bench, 30)
+
+        counts = bench.counts()
+        lost = count - counts["sessions"]
+        assert lost > 0
+        assert counts["gap"] >= (lost - 1) * 1206
+
+
+@pytest.mark.parametrize("minutes", [10, 120])
+def test_dates_an_hour_ahead_cost_no_session(minutes: int) -> None:
+    with begun() as bench:
+        bench.poll()
+        count = 0
+        for minute in range(minutes + 40):
+            wrong = 10 <= minute < 10 + minutes
+            bench.listing.date = lambda _, right, off=3600 * wrong: right + off  # type: ignore[misc]
+            for _ in range(3):
+                bench.clock.advance(20)
+                add(bench, f"s{count}")
+                count += 1
+            with suppress(ApiError):
+                bench.poll()
+        attempts(bench, 10)
+
+        assert bench.counts()["sessions"] == count
+        assert "gap" not in bench.counts()
+
+
+def test_first_dates_that_are_hours_ahead_do_not_fix_where_counting_begins() -> None:
+    with begun() as bench:
+        count = 0
+        for minute in range(60):
+            wrong = minute < 20
+            bench.listing.date = lambda _, right, off=18_000 * wrong: right + off  # type: ignore[misc]
+            bench.clock.advance(60)
+            add(bench, f"s{count}")
+            count += 1
+            with suppress(ApiError):
+                bench.poll()
+
+        assert bench.counts()["sessions"] == count
+        assert bench.state.bounds.frontier <= bench.listing.now()
+
+
+def test_a_frontier_ahead_of_the_clock_steps_back_and_counts_nothing_twice() -> None:
+    """Two hours of Dates that are an hour ahead, at a time without any session to contradict."""
+    with begun() as bench:
+        bench.poll()
+        for number in range(10):
+            add(bench, f"before-{number}")
+            attempts(bench, 1)
+        bench.listing.date = lambda _, right: right + 3600
+        attempts(bench, 120)
+        assert bench.state.bounds.frontier > bench.listing.now()
+        bench.listing.date = lambda _, right: right
+        for number in range(30):
+            add(bench, f"after-{number}")
+            attempts(bench, 1)
+        attempts(bench, 5)
+
+        assert bench.counts()["sessions"] == 40
+        assert bench.state.bounds.frontier <= bench.listing.now()
+
+
+def test_a_server_that_reads_no_wide_window_is_counted_from_the_first_poll() -> None:
+    with begun() as bench:
+        start = bench.listing.now()
+        for number in range(2000):
+            created = start - 40 * number * MICROSECONDS
+            it = Fake(f"old-{number}", created, created, created, "closed", 0.1)
+            bench.listing.sessions[it.id] = it
+        bench.listing.most = 200
+        for number in range(30):
+            bench.clock.advance(60)
+            add(bench, f"s{number}")
+            bench.poll()
+
+        assert bench.counts()["sessions"] == 30 + 1  # and the one of the very start
+
+
+@pytest.mark.parametrize("endless", ["empty", "full"])
+def test_a_list_without_an_end_is_a_failure_and_its_pages_are_bounded(endless: str) -> None:
+    with begun() as bench:
+        bench.poll()
+        add(bench, "one")
+        bench.listing.endless = endless
+        before = bench.listing.requests
+        for _ in range(3):
+            bench.clock.advance(60)
+            with pytest.raises(EndlessListError):
+                bench.poll()
+        assert bench.listing.requests - before <= 3 * 950
+
+        bench.listing.endless = ""
+        attempts(bench, 3)
+        assert bench.counts()["sessions"] == 1
+
+
+def test_walks_that_always_break_off_are_a_failure_that_shows() -> None:
+    """Though each poll reads pages, none finishes a walk."""
+    with begun(page_size=5, latency=8.0) as bench:
+        bench.poll()
+        for number in range(60):
+            add(bench, f"s{number}")
+        bench.listing.refuse = lambda _: True
+
+        assert attempts(bench, 6) >= 3
+
+
+@pytest.mark.parametrize("named", ["free at times", "team"])
+def test_a_tier_that_is_named_wrongly_gives_up_nothing_that_is_served(named: str) -> None:
+    with begun(tier="pro", history=30 * DAY) as bench:
+        bench.poll()
+        bench.clock.advance(20 * 86_400)
+        count = backlog(bench, 20 * 86_400 - 600, 8637)
+
+        def tell() -> None:
+            at_times = "free" if bench.listing.requests % 7 == 3 else "pro"
+            bench.listing.tier = at_times if named == "free at times" else named
+
+        bench.listing.on_request = tell
+        attempts(bench, 30)
+
+        assert bench.counts()["sessions"] == count
+        assert "gap" not in bench.counts()
+
+
+def test_a_lookback_beyond_the_history_is_no_gap() -> None:
+    with begun(lookback=30 * 86_400.0) as bench:
+        count = backlog(bench, 6.9 * 86_400, 6000)
+
+        polls(bench, 20)
+
+        assert bench.counts()["sessions"] == count
+        assert bench.counts().get("gap", 0) < 1

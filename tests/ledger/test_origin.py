@@ -1,0 +1,126 @@
+"""Where counting begins: what nobody meant to read is neither a backlog nor a gap."""
+
+import asyncio
+
+import pytest
+
+from exporter.api.times import MICROSECONDS
+from exporter.ledger.rules import Rules
+from tests.clocks import FakeClock
+from tests.ledger.bench import Bench, Make, add, polls
+
+
+def test_sessions_switched_off_for_weeks_are_no_backlog_and_no_gap_afterwards(make: Make) -> None:
+    bench = make(tier="free")
+    add(bench, "before", status="active", score=0.8)
+    polls(bench, 1)
+    bench.restart()
+    bench.run(bench.ledger.rest())
+    for day in range(40):
+        bench.clock.advance(86_400)
+        add(bench, f"meanwhile-{day}")
+    bench.clock.advance(60)
+    bench.restart()
+    polls(bench, 1)
+    add(bench, "after")
+
+    polls(bench, 3)
+
+    assert bench.counts()["sessions"] == 2
+    assert "gap" not in bench.counts()
+    assert bench.scores() == (2, 0.9)
+
+
+def test_a_reload_that_switches_sessions_on_again_counts_from_then_on(make: Make) -> None:
+    """One process all along; a lookback reaches back, but not over what is forgotten."""
+    bench = make(tier="free", lookback=600)
+    add(bench, "before")
+    polls(bench, 2)
+    bench.run(bench.ledger.rest())
+    bench.run(bench.ledger.rest())
+    bench.clock.advance(3 * 86_400)
+    for minutes in (5, 15, 600):
+        add(bench, f"{minutes}-ago", ago=60 * minutes)
+    polls(bench, 3, apart=10)
+
+    assert bench.counts()["sessions"] == 2
+    assert bench.run(bench.ledger.rest()) is None
+    bench.clock.advance(10)
+    polls(bench, 2, apart=10)
+    assert bench.counts()["sessions"] == 2
+
+
+def test_a_first_process_without_a_clock_makes_no_backlog_of_fifty_years(make: Make) -> None:
+    """1970, and the API down; then a restart on a clock that is set."""
+    clock = FakeClock(5.0)
+    bench = make(tier="free", clock=clock)
+    bench.listing.date = lambda *_: None
+    bench.listing.fail = lambda _: True
+    with pytest.raises(Exception, match="503"):
+        bench.poll()
+    clock.advance(1_790_000_000.0)
+    bench.listing.date = lambda _, right: right
+    bench.listing.fail = lambda _: False
+    add(bench, "old", ago=86_400)
+    bench.restart()
+    add(bench, "new")
+
+    polls(bench, 3)
+
+    assert bench.counts()["sessions"] == 1
+    assert "gap" not in bench.counts()
+
+
+def test_our_clock_that_is_set_back_while_it_runs_moves_no_origin(make: Make) -> None:
+    clock = FakeClock()
+    bench = make(clock=clock)
+    bench.listing.fail = lambda _: True
+    bench.listing.date = lambda *_: None
+    with pytest.raises(Exception, match="503"):
+        bench.poll()
+    add(bench, "early")
+    bench.clock.advance(300)
+    clock.wall -= 900
+    bench.listing.skew = 900.0
+    bench.listing.fail = lambda _: False
+    bench.listing.date = lambda _, right: right
+
+    polls(bench, 3)
+
+    assert bench.counts()["sessions"] == 1
+
+
+def test_two_who_prepare_at_once_never_undo_what_a_third_has_committed(make: Make) -> None:
+    bench = make()
+    now = bench.listing.now()
+    ledger = bench.ledger
+    ledger.state, ledger._generation = None, -1
+
+    async def at_once() -> None:
+        async def begin() -> None:
+            await ledger.prepare()
+            await ledger.begin(now)
+
+        await asyncio.gather(begin(), *(ledger.prepare() for _ in range(20)))
+
+    bench.run(at_once())
+
+    assert bench.state.origin is not None
+    assert bench.state.bounds.frontier == bench.state.origin
+
+
+def test_the_rules_of_a_ledger_are_changed_in_place(make: Make) -> None:
+    bench: Bench = make(max_flags=1)
+    bench.poll()
+    add(bench, "one", score=0.6, flags=["webdriver", "headless"])
+    polls(bench, 1)
+    assert (bench.counts().get("bots", 0), bench.counts()["flag:other"]) == (0, 1)
+
+    rules = Rules(20 * MICROSECONDS, 120 * MICROSECONDS, 0.5)
+    bench.ledger.adjust(rules, lookback=0.0, max_flags=5, exemplars=False)
+    add(bench, "two", score=0.6, flags=["headless"])
+    polls(bench, 2)
+
+    assert bench.counts()["sessions"] == 2
+    assert bench.counts()["bots"] == 1
+    assert bench.counts()["flag:headless"] == 1
