@@ -81,11 +81,11 @@ async def measure(path: Path | None, total: int, status: str) -> bool:
     created = now - 600 * MICROSECONDS
     when = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(created // MICROSECONDS))
     for first in range(0, total, PAGE):
-        await ledger.take([(decoded(first, PAGE, when, status), now)])
+        await ledger.count_pages([(decoded(first, PAGE, when, status), now)])
     start = created - 60 * MICROSECONDS
 
     async def poll() -> None:
-        await ledger.take([(decoded(total, 100, when, "active"), now)])
+        await ledger.count_pages([(decoded(total, 100, when, "active"), now)])
         await ledger.finish(Slice(start, None), now, Coverage(now, now))
 
     costs = {"a poll": await processor_seconds(poll())}

@@ -301,7 +301,7 @@ class Ledger:
         await self._commit(work)
         return gap
 
-    async def take(
+    async def count_pages(
         self,
         pages: Sequence[tuple[Sequence[Session | InvalidSession], int]],
     ) -> None:

@@ -344,7 +344,7 @@ def test_a_commit_counts_although_its_poll_was_cancelled_meanwhile(bench: Bench)
     store.entered, store.gate = threading.Event(), threading.Event()
 
     async def cancelled() -> None:
-        task = asyncio.create_task(bench.ledger.take(pages))
+        task = asyncio.create_task(bench.ledger.count_pages(pages))
         async with asyncio.timeout(10):
             await asyncio.to_thread(store.entered.wait, 10)
             task.cancel()
@@ -352,7 +352,7 @@ def test_a_commit_counts_although_its_poll_was_cancelled_meanwhile(bench: Bench)
         store.gate.set()
 
     bench.run(cancelled())
-    bench.run(bench.ledger.take([]))  # waits for its turn on the store's thread
+    bench.run(bench.ledger.count_pages([]))  # waits for its turn on the store's thread
 
     assert bench.counts()["sessions"] == 1
     bench.restart()
