@@ -20,7 +20,7 @@ from exporter.api.schema.session import InvalidSession, Session, decode_session
 from exporter.api.times import MICROSECONDS
 from exporter.clock import SystemClock
 from exporter.ledger.ledger import Ledger
-from exporter.ledger.rules import MISSED_PASSES, Coverage, Passes, Rules, Slice
+from exporter.ledger.rules import MISSED_PASSES, Coverage, RecentPasses, Rules, Slice
 from exporter.ledger.store import Store
 from exporter.metrics.telemetry import Telemetry, dropped_counter
 
@@ -89,7 +89,7 @@ async def measure(path: Path | None, total: int, status: str) -> bool:
         await ledger.finish(Slice(start, None), now, Coverage(now, now))
 
     costs = {"a poll": await processor_seconds(poll())}
-    unseen = Passes(((start, now + SETTLE_AFTER),) * MISSED_PASSES)
+    unseen = RecentPasses(((start, now + SETTLE_AFTER),) * MISSED_PASSES)
     costs["settling what is shown no more"] = await processor_seconds(ledger.settle_unseen(unseen))
     costs["giving up history"] = await processor_seconds(ledger.clamp(now))
     kind = "unsettled" if status == "active" else "settled"

@@ -16,7 +16,7 @@ from exporter.api.times import MICROSECONDS
 from exporter.clock import Clock
 from exporter.ledger import records, rules
 from exporter.ledger import state as states
-from exporter.ledger.rules import Coverage, Known, Passes, Rules, Slice, Tally
+from exporter.ledger.rules import Coverage, Known, RecentPasses, Rules, Slice, Tally
 from exporter.ledger.state import LedgerState
 from exporter.ledger.store import StateError, Store
 from exporter.log import get_logger
@@ -368,7 +368,7 @@ class Ledger:
         if done.end is None:
             self._walked.note(coverage.start, at, frontier)
 
-    async def settle_unseen(self, passes: Passes) -> None:
+    async def settle_unseen(self, passes: RecentPasses) -> None:
         """Settle, with what was last read, sessions that whole passes should have shown.
 
         The oldest GIVEN_UP_AT_ONCE; the rest by the next calls. Raises StateError.

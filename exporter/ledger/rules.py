@@ -143,7 +143,7 @@ def settle(known: Known, identity: str | None, tally: Tally) -> Known:
 
 
 @dataclass(frozen=True, slots=True)
-class Passes:
+class RecentPasses:
     """The last whole ways from a start to now, as (start, the earliest time of a reading on it).
 
     A reading settles a session that is old enough. What is unsettled all the same was not shown.
@@ -151,13 +151,13 @@ class Passes:
 
     last: tuple[tuple[int, int], ...] = ()
 
-    def extended(self, start: int, earliest: int) -> "Passes":
+    def extended(self, start: int, earliest: int) -> "RecentPasses":
         """With one more."""
-        return Passes((*self.last, (start, earliest))[-MISSED_PASSES:])
+        return RecentPasses((*self.last, (start, earliest))[-MISSED_PASSES:])
 
     def unseen(self, rules: Rules) -> tuple[int, int] | None:
         """Where a session was created, [start, end), that is unsettled although it was old enough
-        for each of several passes: it is settled with what was last read. None where nowhere.
+        for each of several passes: it is settled with what was last read. None: nowhere.
         """
         if len(self.last) < MISSED_PASSES:
             return None

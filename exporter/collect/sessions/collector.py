@@ -21,7 +21,7 @@ from exporter.collect.sessions.plan import SlicePlanner
 from exporter.collect.sessions.served import MARGIN, Served
 from exporter.collect.sessions.walk import Walk, Walker
 from exporter.ledger.ledger import Ledger
-from exporter.ledger.rules import Coverage, Passes
+from exporter.ledger.rules import Coverage, RecentPasses
 from exporter.ledger.state import LedgerState
 from exporter.ledger.store import StateError
 from exporter.log import get_logger
@@ -51,7 +51,7 @@ _log = get_logger(__name__)
 
 @dataclass(slots=True)
 class _Pass:
-    """One way from a start to now: the slices still to walk, and what was covered so far.
+    """A pass from a start to now: the slices still to walk, and what was covered so far.
 
     began: the API's time when it set out. earliest: of the readings on it.
     blank: from when on nothing was shown that proves that the API serves it; None: all is proven.
@@ -111,7 +111,7 @@ class Sessions:
         """Polls in a row in which walks were broken off and none was finished."""
         self._gave_up = False
         """Whether this poll has given up history."""
-        self._passes = Passes()
+        self._passes = RecentPasses()
 
     async def update(self, publish: Publish) -> None:
         """One poll. Raises ApiError or StateError; what was read before it is committed."""

@@ -1,4 +1,4 @@
-"""How the way from a start to now is cut into slices, each of about so many pages.
+"""How the time from a start to now is cut into slices, each of about so many pages.
 
 Pure: no I/O, no clock; all times are microseconds since 1970 by the API's clock.
 """
@@ -23,7 +23,7 @@ FAILED_NARROWEST = 60 * MICROSECONDS
 
 
 class SlicePlanner:
-    """Cuts the way from a start to now into slices of about `target` pages.
+    """Cuts the time from a start to now into slices of about `target` pages.
 
     Where date filters are coarse, an answer shows days more than was asked for: slices are at
     least a day wide then, and one whose endDate would lie past now has none.
