@@ -13,6 +13,8 @@ from urllib.parse import urlsplit
 import click
 
 from exporter.commands.command import Line, make_command
+from exporter.net.failures import Peer, describe, timed_out
+from exporter.net.proxies import DEFAULT_PORTS
 from exporter.settings.load import load_parsed
 from exporter.settings.model import WebSettings
 from exporter.terminal import complain
@@ -82,6 +84,7 @@ def problem_at(target: Target, timeout: float = TIMEOUT_SECONDS) -> str | None:
     place = parts._replace(netloc=parts.netloc.rpartition("@")[2], query="", fragment="").geturl()
     if "@" in parts.path:
         place = f"{parts.scheme}://{host}"
+    peer = Peer(host, port or DEFAULT_PORTS[parts.scheme])
     connection = _connection(parts.scheme, host, port, timeout)
     try:
         connection.request("GET", parts.path or PATH)
@@ -89,12 +92,16 @@ def problem_at(target: Target, timeout: float = TIMEOUT_SECONDS) -> str | None:
         body = _one_line(answer.read(1000).decode("utf-8", "replace"))
     except (ssl.SSLError, ConnectionResetError) as error:
         # http.client's RemoteDisconnected is a ConnectionResetError.
-        return None if target.needs_certificate else f"{place} does not answer: {error}"
+        if target.needs_certificate:
+            return None
+        return f"{place} does not answer: {describe(error, peer)}"
     except (UnicodeError, http.client.InvalidURL):
         # Their text may hold all of the URL.
         return f"{place} is not a URL that can be asked"
+    except TimeoutError:
+        return f"{place} does not answer: {timed_out(timeout, 'waiting')}"
     except (OSError, http.client.HTTPException) as error:
-        return f"{place} does not answer: {error or type(error).__name__}"
+        return f"{place} does not answer: {describe(error, peer)}"
     finally:
         connection.close()
     return None if answer.status == http.client.OK else f"{place} answers {answer.status}: {body}"

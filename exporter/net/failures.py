@@ -78,6 +78,8 @@ def describe(error: BaseException, peer: Peer) -> str:
         if any("disconnected" in str(cause) or "closed" in str(cause) for cause in chain):
             return f"connection closed by {peer.first}"
         return f"unexpected answer from {peer.name}: not HTTP"
+    if any(isinstance(cause, http.client.BadStatusLine) for cause in chain):
+        return f"unexpected answer from {peer.name}: not HTTP"
     for cause in chain:
         if isinstance(cause, OSError) and cause.errno:
             return f"cannot connect to {peer.first}: {os.strerror(cause.errno)}"

@@ -42,7 +42,7 @@ async def demo(**variables: str) -> AsyncIterator[tuple[Process, dict[str, str]]
 async def test_the_demo_counts_sessions_that_grow_and_ends_with_its_simulator(
     tmp_path: Path,
 ) -> None:
-    # What would lead to the real API is put aside.
+    # What would lead to the real API is put aside, and no proxy stands between the two.
     config = tmp_path / "config.yml"
     config.write_text("{api_key_file: key, region: eu}")
     variables = {
@@ -51,6 +51,8 @@ async def test_the_demo_counts_sessions_that_grow_and_ends_with_its_simulator(
         "ISNOTAI_REGION": "eu",
         "ISNOTAI_BASE_URL": "http://127.0.0.1:9",
         "ISNOTAI_CONFIG_FILE": str(config),
+        "HTTP_PROXY": "http://127.0.0.1:9",
+        "ALL_PROXY": "http://127.0.0.1:9",
     }
     async with demo(**variables) as (process, told):
         url = told["status page"].rstrip("/").replace("localhost", "127.0.0.1")

@@ -1,5 +1,8 @@
 """The daemon starts and stays up whatever the API does, says so, and recovers by itself."""
 
+import os
+import resource
+import signal
 from pathlib import Path
 
 import httpx
@@ -224,3 +227,48 @@ async def test_one_exporter_serves_several_integrations(tmp_path: Path) -> None:
             second.fail()
 
             await exporter.until(lambda scrape: scrape.agrees(second.truth(), "south"))
+
+
+async def test_a_machine_that_is_paused_goes_on_as_if_nothing_had_been() -> None:
+    async with (
+        simulated(rate=2.0) as api,
+        process(api.variables) as daemon,
+        client_of(daemon) as exporter,
+    ):
+        before = await exporter.until(lambda scrape: scrape.value("isnotai_sessions_total"))
+        os.kill(daemon.pid, signal.SIGSTOP)
+        try:
+            # Nobody answers now, which takes a moment to be sure of.
+            with pytest.raises(httpx.ReadTimeout):
+                await exporter.client.get("/-/healthy", timeout=2.0)
+        finally:
+            os.kill(daemon.pid, signal.SIGCONT)
+
+        after = await exporter.until(
+            lambda scrape: (
+                (scrape.value("isnotai_sessions_total") or 0)
+                > (before.value("isnotai_sessions_total") or 0)
+            )
+        )
+        assert after.value("isnotai_up") == 1
+        assert await exporter.healthy()
+        assert "Traceback" not in daemon.output
+        daemon.process.send_signal(signal.SIGTERM)
+        assert await daemon.ended() == 0
+
+
+async def test_a_process_without_home_zone_locale_or_many_descriptors_counts() -> None:
+    """As containers run it; the time zone and the locale do not even exist."""
+
+    def few() -> None:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (64, 64))
+
+    odd = {"TZ": "Mars/Olympus", "LC_ALL": "xx_YY.KOI8-R", "PYTHONIOENCODING": "latin-1"}
+    async with (
+        simulated(rate=2.0) as api,
+        process({**api.variables, **odd}, prepare=few) as daemon,
+        client_of(daemon) as exporter,
+    ):
+        await exporter.until(lambda scrape: scrape.value("isnotai_sessions_total"))
+        assert await exporter.healthy()
+        assert "Traceback" not in daemon.output
