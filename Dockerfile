@@ -19,6 +19,7 @@ RUN python3 -m venv /build && python3 -m venv --without-pip /opt/isnotai \
     --only-binary :all: --no-deps --require-hashes -r requirements/runtime.txt
 COPY pyproject.toml README.md LICENSE ./
 COPY exporter exporter
+COPY alerts/prometheus alerts/prometheus
 ARG REVISION=unknown
 RUN echo "${REVISION}" > exporter/REVISION \
     && /build/bin/python3 -m pip wheel --no-deps --no-build-isolation --wheel-dir /wheels . \
