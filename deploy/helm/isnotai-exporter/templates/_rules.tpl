@@ -7,6 +7,7 @@ read from their expressions, so that no list of them is kept anywhere.
 {{- define "isnotai-exporter.ruleGroups" -}}
 {{- $values := .Values.prometheusRule -}}
 {{- $groups := list -}}
+{{- $known := list -}}
 {{- range $path, $_ := .Files.Glob "files/alerts/*.yaml" -}}
 {{- range $group := ($.Files.Get $path | fromYaml).groups -}}
 {{- $rules := list -}}
@@ -17,12 +18,23 @@ read from their expressions, so that no list of them is kept anywhere.
 {{- $_ := set . "labels" (merge (dict) $values.additionalRuleLabels (.labels | default dict)) -}}
 {{- end -}}
 {{- include "isnotai-exporter.setLinks" (dict "rule" . "values" $values) -}}
+{{- if eq (default "" .record) "isnotai:alert_threshold" -}}
+{{- $known = append $known .labels.name -}}
+{{- if hasKey $values.thresholds .labels.name -}}
+{{- $_ := set . "expr" (printf "vector(%v)" (index $values.thresholds .labels.name)) -}}
+{{- end -}}
+{{- end -}}
 {{- $rules = append $rules . -}}
 {{- end -}}
 {{- end -}}
 {{- with $rules -}}
 {{- $groups = append $groups (merge (dict "rules" .) (omit $group "rules")) -}}
 {{- end -}}
+{{- end -}}
+{{- end -}}
+{{- range $name, $_ := $values.thresholds -}}
+{{- if and $values.recordingRules.enabled (not (has $name $known)) -}}
+{{- fail (printf "prometheusRule.thresholds: there is no %q; there are %s" $name (join ", " $known)) -}}
 {{- end -}}
 {{- end -}}
 {{- toYaml (dict "groups" $groups) -}}
