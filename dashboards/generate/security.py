@@ -232,7 +232,7 @@ _ALERTING = Row(
             ),
             Query(
                 f"max ({threshold('page_evidence', bare=True)})",
-                "an alert's threshold",
+                "threshold",
                 ORANGE,
                 dashed=True,
             ),
