@@ -240,7 +240,7 @@ class Sessions:
         known = self._recent(now) and not self._unread
         small = self._estimate(planner.position, now) <= 2 * planner.target
         piece = planner.next(now, coarse=self._dates.coarse, whole=known and small)
-        walk = await self._walker.walk(planner, piece, self._ledger.take)
+        walk = await self._walker.walk(planner, piece, self._ledger.count_pages)
         began = walk.began or now
         current.earliest = min(current.earliest, walk.earliest or now)
         if await self._served.learn_dates():
