@@ -22,7 +22,7 @@ from hypothesis import HealthCheck, Phase, given, seed, settings
 
 from tests.fuzz.target import Target
 
-MODULES = ("answers",)
+MODULES = ("answers", "requests")
 """Modules of this package that export TARGETS."""
 
 EXAMPLES = 200
