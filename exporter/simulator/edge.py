@@ -13,7 +13,7 @@ from typing import Any, Final
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import Response
 
-from exporter.simulator import replies
+from exporter.simulator import odd, replies
 from exporter.simulator.clock import micros
 from exporter.simulator.service import Service
 
@@ -109,6 +109,8 @@ class _Exchange:
             return await self._reply(refusal)
         if suffers and self.service.chance(faults.cut_body):
             return await self._cut()
+        if suffers and self.service.chance(faults.odd_value):
+            return await self._spoil()
         if suffers and self.service.chance(faults.trickle):
             return await self.endpoints(self.scope, self.receive, self._trickled)
         return await self.endpoints(self.scope, self.receive, self._stamped)
@@ -181,6 +183,19 @@ class _Exchange:
             await self._send({**message, "body": body[at : at + 1], "more_body": True})
             await self.service.pause(self.service.faults.trickle_seconds)
         return await self._send({**message, "body": b"", "more_body": False})
+
+    async def _spoil(self) -> None:
+        """Answer with something odd in one place."""
+        status, body = 200, b""
+
+        async def keep(message: Message) -> None:
+            nonlocal status, body
+            status = message.get("status", status)
+            body += message.get("body", b"")
+
+        await self.endpoints(self.scope, self.receive, keep)
+        spoiled = odd.spoiled(body, self.service.random)
+        await self._reply(Response(spoiled, status, media_type="application/json"))
 
     async def _cut(self) -> None:
         """Answer, but close the connection in the middle of the body."""

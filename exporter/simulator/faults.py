@@ -16,6 +16,7 @@ _CHOICES: Final = {"retry_after": RETRY_AFTER, "down": DOWN, "endless": ENDLESS}
 _SHARES: Final = frozenset(
     (
         *("status_429", "status_5xx", "no_content", "slow", "hang", "garbage", "oversized"),
+        "odd_value",
         *("refuse_cursor", "repeat_items", "short_pages", "drop_connection", "cut_body"),
         *("no_tier_header", "hide_sessions", "trickle"),
     )
@@ -51,6 +52,8 @@ class Faults:
     """Answer 200 with something else, of `garbage_kinds`."""
     garbage_kinds: tuple[str, ...] = GARBAGE
     """html, truncated (JSON), utf8 (invalid), list (JSON, but no object)."""
+    odd_value: float = 0.0
+    """One place of an answer holds something odd: of a wrong type, out of range, far too long."""
     oversized: float = 0.0
     """Answer 200 with valid JSON of `oversized_bytes`."""
     oversized_bytes: int = 64 * 1024 * 1024

@@ -1,10 +1,11 @@
 """Good answers of every endpoint, each of their places, and odd things to put there."""
 
-import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
-Path = tuple[str | int, ...]
+from exporter.simulator.odd import ODD, Path, encoded, places, put
+
+__all__ = ["GOOD", "ODD", "RESOURCE_OF", "Path", "encoded", "places", "put", "without"]
 
 GOOD: Mapping[str, Any] = {
     "/health": {"status": "healthy", "version": "1.0.17.0", "timestamp": "2026-06-10T12:00:00Z"},
@@ -96,68 +97,6 @@ RESOURCE_OF = {
     "/v1/sessions": "sessions",
 }
 
-TOO_LARGE = "a number that no float holds"
-"""Stands for `1e400`, which json.dumps cannot write."""
-
-ODD: tuple[Any, ...] = (
-    None,
-    True,
-    False,
-    0,
-    -1,
-    2**63 - 1,
-    2**63,
-    10**305,
-    10**400,
-    1e308,
-    -1e308,
-    5e-324,
-    TOO_LARGE,
-    "",
-    " ",
-    "active",
-    "0001-01-01T00:00:00Z",
-    "9999-12-31T23:59:59.9999999Z",
-    "9999-12-31T23:59:59-14:00",
-    "2026-02-30T00:00:00Z",
-    "2026-06-10",
-    "1e400",
-    "\ud800",
-    "\x00",
-    "a" * 3000,
-    "https://a" + "\u0315" * 300 + "\u0300" * 300,
-    [],
-    {},
-    [[]],
-    [None],
-    [{}],
-    {"": 0},
-    {"data": {}},
-    [1, "a", None, {}],
-    ["a"] * 300,
-    [f"flag{number}" for number in range(300)],
-)
-
-
-def places(value: Any, here: Path = ()) -> Iterator[Path]:
-    """The path of everything in a JSON value, itself included."""
-    yield here
-    if isinstance(value, dict):
-        for key, inner in value.items():
-            yield from places(inner, (*here, key))
-    elif isinstance(value, list):
-        for index, inner in enumerate(value):
-            yield from places(inner, (*here, index))
-
-
-def put(value: Any, place: Path, odd: Any) -> Any:
-    """A copy with something else at that place."""
-    if not place:
-        return odd
-    copy: Any = dict(value) if isinstance(value, dict) else list(value)
-    copy[place[0]] = put(value[place[0]], place[1:], odd)
-    return copy
-
 
 def without(value: Any, place: Path) -> Any:
     """A copy without what is at that place."""
@@ -167,8 +106,3 @@ def without(value: Any, place: Path) -> Any:
     else:
         copy[place[0]] = without(value[place[0]], place[1:])
     return copy
-
-
-def encoded(value: Any) -> bytes:
-    """The JSON of a value that may hold TOO_LARGE."""
-    return json.dumps(value).replace(f'"{TOO_LARGE}"', "1e400").encode()

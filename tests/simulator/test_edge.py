@@ -236,6 +236,16 @@ async def test_no_content_has_no_body() -> None:
     assert (response.status_code, response.content) == (204, b"")
 
 
+async def test_an_odd_value_spoils_one_place_of_an_answer() -> None:
+    async with served() as bench:
+        good = (await bench.get("/v1/stats")).text
+        bench.service.faults = Faults(odd_value=1, only=("/v1/stats",))
+        found = {(await bench.get("/v1/stats")).text for _ in range(20)}
+        assert (await bench.get("/health")).json()["status"] == "healthy"
+    assert len(found) > 10
+    assert good not in found
+
+
 async def test_no_list_is_called_empty_by_a_fault() -> None:
     async with served() as bench:
         bench.service.faults = Faults(no_content=1)
