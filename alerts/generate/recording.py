@@ -112,7 +112,8 @@ def _expected_minute() -> Recording:
     steady = threshold("steady_share")
     return Recording(
         EXPECTED + "1m",
-        f"(1 - {steady}) * {with_people} + {steady} * {USUAL}1m\nor\n{with_people}",
+        f"(1 - {steady}) * {with_people} + {steady} * {USUAL}1m\nor\n{with_people}\nor\n"
+        f"{people} / (1 / {threshold('prior_share')} - 1)",
     )
 
 
@@ -178,7 +179,10 @@ def ledger() -> Group:
         _expected_minute(),
         Recording(
             FLAGS + "expected1h",
-            f"{FLAGS}usual_per_session * on ({SITE}) group_left () {SESSIONS}increase1h",
+            f"({FLAGS}usual_per_session * on ({SITE}) group_left () {SESSIONS}increase1h"
+            f"\n  > {threshold('holiday_floor')} * {FLAGS}usual1h)\n"
+            f"or\n{threshold('holiday_floor')} * {FLAGS}usual1h\n"
+            f"or\n{FLAGS}usual_per_session * on ({SITE}) group_left () {SESSIONS}increase1h",
         ),
         Recording(
             FLAGS + "evidence1h",
@@ -253,6 +257,10 @@ def _flags() -> tuple[Recording, ...]:
         Recording(days_s, by_day(SESSIONS + "increase3h", "23h", 7)),
         Recording(kept_s, f"sum by ({SITE}) ({days_s}) - max by ({SITE}) ({days_s})"),
         Recording(kept_f, f"sum by ({FLAG_SITE}) ({days_f}) - max by ({FLAG_SITE}) ({days_f})"),
+        Recording(
+            FLAGS + "usual1h",
+            f"{kept_f} / (3 * clamp_min(count by ({FLAG_SITE}) ({days_f}) - 1, 1))",
+        ),
         Recording(
             week,
             f"(({kept_f} or 0 * {FLAGS}max2m) + {prior}) / on ({SITE}) group_left ()"

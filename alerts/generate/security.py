@@ -37,7 +37,10 @@ def _raised(window: str, tier: str) -> str:
 
 
 def _any(tier: str, *windows: str) -> str:
-    return "\nor\n".join(_raised(window, tier) for window in windows)
+    """Any of the windows, at a site that is known for two hours: before, nothing is usual."""
+    raised = "\nor\n".join(_raised(window, tier) for window in windows)
+    known = f"({SESSIONS}max2m offset 2h or {SESSIONS}max2m offset 1d)"
+    return f"(\n{raised}\n)\nand on ({SITE})\n{known}"
 
 
 def _facts(window: str) -> dict[str, Fact]:

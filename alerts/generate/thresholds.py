@@ -12,8 +12,8 @@ class Thresholds:
     """
 
     page_ratio: float = 2.5
-    page_evidence: float = 9.0
-    ticket_ratio: float = 1.4
+    page_evidence: float = 9.5
+    ticket_ratio: float = 1.5
     ticket_evidence: float = 8.5
     hint_ratio: float = 1.3
     hint_evidence: float = 6.0

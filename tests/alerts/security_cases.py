@@ -16,7 +16,7 @@ SCORE_COUNT = named("isnotai_session_bot_score_count")
 HERE = {"job": "isnotai", "integration": "campus"}
 FLAG_HERE = {**HERE, "flag": "webdriver"}
 B = {**CAMPUS, "instance": "b:10984"}
-HOURS = 2
+HOURS = 3
 QUIET = HOURS * 60
 """Minutes before whatever a case is about."""
 
@@ -96,7 +96,7 @@ SPIKE = Story(
                     Firing(
                         HERE,
                         WAVE,
-                        told("1h", "73", "6.5", "10.94%", "1.066%", "12", "59"),
+                        told("1h", "73", "6.3", "10.94%", "1.046%", "12", "60"),
                     )
                 ]
             },
