@@ -163,8 +163,12 @@ def _lines(
             yield f"{name}{{{inner}}} {value!r} {at:.3f}\n"
 
 
+class BlocksError(Exception):
+    """Promtool makes no blocks of a file; the text is its own."""
+
+
 def write_blocks(promtool: Path, lines: Iterable[str], folder: Path) -> None:
-    """Make blocks in `folder`, which Prometheus then starts on. Raises CalledProcessError."""
+    """Make blocks in `folder`, which Prometheus then starts on. Raises BlocksError."""
     folder.mkdir(parents=True, exist_ok=True)
     path = folder.parent / "history.om"
     with path.open("w") as file:
@@ -172,9 +176,12 @@ def write_blocks(promtool: Path, lines: Iterable[str], folder: Path) -> None:
     # Long blocks, since the file is read anew for each.
     command = [str(promtool), "tsdb", "create-blocks-from", "--max-block-duration=64h"]
     command += ["openmetrics", "-q"]
-    subprocess.run(
+    done = subprocess.run(
         [*command, str(path), str(folder)],
-        check=True,
+        check=False,
         capture_output=True,
+        text=True,
         timeout=PROMTOOL_SECONDS,
     )
+    if done.returncode:
+        raise BlocksError(f"promtool refuses {path.name}: {done.stderr[-500:]}")

@@ -9,7 +9,7 @@ import json
 import math
 import re
 from array import array
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from benchmarks.alerts.engine import evaluate
@@ -59,36 +59,26 @@ def _fill(values: "array[float]") -> None:
 def lines(made: Scrapes, since: float, program: Path) -> Iterator[str]:
     """What was recorded and what fired from `since` on (Unix seconds)."""
     firings, recorded = evaluate(made, RULES, show="(?:job_|isnotai:).*", program=program)
-    by_name: dict[str, list[str]] = {}
+    by_name: dict[str, dict[str, dict[float, float]]] = {}
+
+    def add(name: str, labels: dict[str, str], when: float, value: float) -> None:
+        if when >= since:
+            inner = ",".join(f"{key}={json.dumps(text)}" for key, text in sorted(labels.items()))
+            by_name.setdefault(name, {}).setdefault(inner, {})[when] = value
+
     for one in recorded:
         labels = dict(one["labels"])
         name = labels.pop("__name__")
         for milliseconds, value in zip(one["times"], one["values"], strict=True):
-            if milliseconds >= since * 1000:
-                sample = _sample(name, labels, value, milliseconds / 1000)
-                by_name.setdefault(name, []).append(sample)
+            add(name, labels, milliseconds / 1000, value)
     for fired in firings:
         labels = {"alertname": fired.alert, "alertstate": "firing", **fired.labels}
         for minute in range(fired.start, fired.end):
-            when = made.start + minute * STEP
-            if when >= since:
-                by_name.setdefault("ALERTS", []).append(_sample("ALERTS", labels, 1.0, when))
-    for name, samples in by_name.items():
+            add("ALERTS", labels, made.start + minute * STEP, 1.0)
+    for name, series in by_name.items():
         yield f"# TYPE {name} unknown\n"
-        yield from samples
+        for inner, samples in series.items():
+            # In order of time, each once: an alert may have been kept firing into its next time.
+            for when in sorted(samples):
+                yield f"{name}{{{inner}}} {samples[when]!r} {when:.3f}\n"
     yield "# EOF\n"
-
-
-def _sample(name: str, labels: dict[str, str], value: float, when: float) -> str:
-    inner = ",".join(f"{key}={json.dumps(text)}" for key, text in sorted(labels.items()))
-    return f"{name}{{{inner}}} {value!r} {when:.3f}\n"
-
-
-def fired(made: Scrapes, program: Path) -> Sequence[tuple[str, str, int, int]]:
-    """Which alerts fired: name, integration, first and last minute before the end."""
-    firings, _ = evaluate(made, RULES, program=program)
-    last = made.count - 1
-    return [
-        (one.alert, one.labels.get("integration", ""), last - one.start, last - one.end)
-        for one in firings
-    ]
