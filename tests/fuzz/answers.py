@@ -19,6 +19,7 @@ from tests.fuzz.target import Target
 from tests.hostile.odd import GOOD, ODD, RESOURCE_OF, encoded, places, put, without
 from tests.hostile.stage import Stage, stage
 
+PAUSE_SECONDS = 3700.0
 GOOD_POLLS = 2
 """So many after an odd one, and everything is as before."""
 
@@ -64,15 +65,26 @@ class _Arena:
         self.stage: Stage = self.runner.run(self._context.__aenter__())
         self.renderer = Renderer(CollectorRegistry())
 
-    def meet(self, resource: str, odd: Callable[[httpx.Request], httpx.Response | bytes]) -> None:
-        self.runner.run(self._meet(resource, odd))
+    def meet(
+        self,
+        resource: str,
+        odd: Callable[[httpx.Request], httpx.Response | bytes],
+        pausing: bool,
+    ) -> None:
+        self.runner.run(self._meet(resource, odd, pausing))
 
     async def _meet(
-        self, resource: str, odd: Callable[[httpx.Request], httpx.Response | bytes]
+        self,
+        resource: str,
+        odd: Callable[[httpx.Request], httpx.Response | bytes],
+        pausing: bool,
     ) -> None:
         it = self.stage
         for answer, polls in ((odd, 1), (lambda request: None, GOOD_POLLS)):
             it.answer = answer
+            # Past any pause that the last answer asked for, and that a refused key waits.
+            it.clock.advance(PAUSE_SECONDS if pausing else 0.0)
+            it.list_one()
             for _ in range(polls):
                 failure = await it.attempt(resource)
             self._look()
@@ -97,9 +109,14 @@ def _arena() -> _Arena:
     return _Arena()
 
 
-def _meet(resource: str, odd: Callable[[httpx.Request], httpx.Response | bytes]) -> None:
+def _meet(
+    resource: str,
+    odd: Callable[[httpx.Request], httpx.Response | bytes],
+    pausing: bool = False,
+) -> None:
+    """pausing: whether the answer may ask for a pause."""
     try:
-        _arena().meet(resource, odd)
+        _arena().meet(resource, odd, pausing)
     except BaseException:
         # The next one begins anew, so that a finding is of its own bytes.
         _arena.cache_clear()
@@ -150,7 +167,7 @@ def _check_headers(data: bytes) -> None:
         good = encoded(GOOD[request.url.path])
         return httpx.Response(status, headers=[(name, value)], content=good)
 
-    _meet("stats", answer)
+    _meet("stats", answer, pausing=True)
 
 
 dates = st.one_of(

@@ -1,7 +1,7 @@
 """One integration, wired as in the daemon, whose API is a function in the same process."""
 
 import json
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -28,19 +28,22 @@ Handler = Callable[[httpx.Request], httpx.Response | bytes | None]
 
 @dataclass
 class Stage:
-    """answer: of the API now. asked: the paths that were asked for."""
+    """answer: of the API now. asked: the paths that were asked for.
+
+    listed: the sessions of the list, one more with each poll.
+    """
 
     pipeline: Pipeline
     clock: FakeClock
     answer: Handler = lambda request: None
     asked: list[str] = field(default_factory=list)
-    listed: int = 0
+    listed: list[dict[str, Any]] = field(default_factory=list)
 
     def respond(self, request: httpx.Request) -> httpx.Response:
         self.asked.append(request.url.path)
         given = self.answer(request)
         if given is None:
-            given = json.dumps(self.good(request.url.path)).encode()
+            given = json.dumps(self.good(request.url.path, request.url.params)).encode()
         if isinstance(given, bytes):
             given = httpx.Response(200, content=given)
         given.headers.setdefault("date", format_datetime(self.now(), usegmt=True))
@@ -50,22 +53,28 @@ class Stage:
     def now(self) -> datetime:
         return datetime.fromtimestamp(int(self.clock.now()), UTC)
 
-    def good(self, path: str) -> Any:
-        """A good answer as of now; a list has a session more each time."""
+    def good(self, path: str, asked: Mapping[str, str]) -> Any:
+        """A good answer as of now; the list honours its filters to the second."""
         if path == "/v1/sessions":
-            (item,) = GOOD[path]["data"]
-            self.listed += 1
-            created = (self.now() - timedelta(seconds=30)).isoformat()
-            new = {**item, "id": f"s-{self.listed}", "createdAt": created, "updatedAt": created}
-            return {**GOOD[path], "data": [new]}
+            start, end = asked.get("startDate", ""), asked.get("endDate", "9999")
+            found = [it for it in self.listed if start <= it["createdAt"] <= end]
+            return {**GOOD[path], "data": found[-100:]}
         if path == "/v1/usage":
             rows = [{**row, "period": self.now().date().isoformat()} for row in GOOD[path]["data"]]
             return {**GOOD[path], "data": rows}
         return GOOD[path]
 
+    def list_one(self) -> None:
+        """Put a session into the list that was created lately."""
+        (item,) = GOOD["/v1/sessions"]["data"]
+        created = (self.now() - timedelta(seconds=30)).strftime("%Y-%m-%dT%H:%M:%SZ")
+        name = f"good-{len(self.listed)}"
+        self.listed.append({**item, "id": name, "createdAt": created, "updatedAt": created})
+
     async def poll(self, resource: str) -> str | None:
         """One poll, a minute after the last; what failed, as the status page has it."""
         self.clock.advance(60.0)
+        self.list_one()
         poller = next(one for one in self.pipeline.pollers if one.resource == resource)
         await poller.poll()
         return poller.state.error
