@@ -20,7 +20,7 @@ RULES = [str(ALERTS / "prometheus" / name) for name in ("recording.yaml", "alert
 
 def succeeds(*command: str) -> None:
     """Run a program to its end; what it prints is shown where it fails."""
-    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=900, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
 
 

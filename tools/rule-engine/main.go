@@ -56,7 +56,15 @@ func main() {
 	samples := flag.String("samples", "", "the series' values, as doubles")
 	record := flag.String("show", "", "print the recorded series of names that match, too")
 	timing := flag.Bool("timing", false, "say on stderr how long each rule took")
+	templates := flag.Bool("templates", false, "execute Grafana's templates from stdin instead")
 	flag.Parse()
+	if *templates {
+		if err := render(os.Stdin, os.Stdout); err != nil {
+			fmt.Fprintln(os.Stderr, "rule-engine:", err)
+			os.Exit(1)
+		}
+		return
+	}
 	if err := run(*description, *samples, *record, *timing, flag.Args()); err != nil {
 		fmt.Fprintln(os.Stderr, "rule-engine:", err)
 		os.Exit(1)
