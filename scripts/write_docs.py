@@ -98,21 +98,21 @@ def _cost_cell(settings: Settings, tier: str, rate: float) -> str:
 
 
 def capacity_table() -> str:
-    """What the default budget bears, by tier; ends with a newline."""
+    """What the default budget allows, by tier; ends with a newline."""
     settings = Settings()
     lines = [
         "| Tier | Requests/minute allowed | Left for sessions | Full rhythm up to | Limit |",
         "|---|---|---|---|---|",
     ]
     for tier in TIERS:
-        bears = cost.capacity(settings, tier)
+        capacity = cost.capacity(settings, tier)
         others = cost.requests_per_hour(settings, tier, 0.0)
         others.pop("sessions")
         allowed = cost.allowed_per_hour(settings, tier)
         left = (allowed - sum(others.values())) / 60
         lines.append(
             f"| {tier} | {allowed / 60:,.0f} | {left:,.1f} "
-            f"| {bears.rhythm:,.2f} sessions/s | {bears.limit:,.1f} sessions/s |"
+            f"| {capacity.rhythm:,.2f} sessions/s | {capacity.limit:,.1f} sessions/s |"
         )
     return "\n".join(lines) + "\n"
 

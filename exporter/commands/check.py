@@ -157,15 +157,15 @@ def _cost(settings: Settings, tier: str | None, rate: float | None) -> None:
         if total > allowed:
             _warn("the budget is too small for these intervals; polls will wait for it")
         return
-    bears = cost.capacity(settings, tier)
+    capacity = cost.capacity(settings, tier)
     seen = "unknown" if rate is None else f"{rate:.2f} sessions/s in the busiest of the last hours"
     _say("load", seen)
     _say(
         "capacity",
-        f"re-reads what is not settled at each poll up to {bears.rhythm:.2f} sessions/s, "
-        f"keeps up to {bears.limit:.1f} sessions/s",
+        f"re-reads what is not settled at each poll up to {capacity.rhythm:.2f} sessions/s, "
+        f"keeps up to {capacity.limit:.1f} sessions/s",
     )
-    for line in warnings(bears, rate):
+    for line in warnings(capacity, rate):
         _warn(line)
 
 
@@ -174,19 +174,19 @@ def _share(settings: Settings) -> str:
     return f"{share:g}" if replicas == 1 else f"{share:g} / {replicas}"
 
 
-def warnings(bears: cost.Capacity, rate: float | None) -> Iterator[str]:
+def warnings(capacity: cost.Capacity, rate: float | None) -> Iterator[str]:
     """What the budget cannot keep up with."""
-    if bears.limit <= 0:
+    if capacity.limit <= 0:
         yield (
             "the other resources spend the whole budget: lengthen their intervals or raise "
             "budget.share"
         )
-    elif rate is not None and rate > bears.limit:
+    elif rate is not None and rate > capacity.limit:
         yield (
             "the budget cannot keep up with the busiest hour: the frontier falls behind and "
             "catches up later; what leaves the tier's history before that is lost"
         )
-    elif rate is not None and rate > bears.rhythm:
+    elif rate is not None and rate > capacity.rhythm:
         yield (
             "in the busiest hour sessions are re-read less often than every poll: changes of their "
             "scores and flags show later"

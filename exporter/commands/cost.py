@@ -1,4 +1,4 @@
-"""What polling will cost, from settings and tier alone, and how many sessions that bears.
+"""What polling will cost, from settings and tier alone, and how many sessions that allows.
 
 Pure arithmetic over the same rules that the collectors follow. An estimate: retries and walks that
 are broken off come on top.
@@ -16,7 +16,7 @@ HOUR_SECONDS = 3600.0
 
 @dataclass(frozen=True, slots=True)
 class Capacity:
-    """What the budget bears, in sessions a second.
+    """What the budget allows, in sessions a second.
 
     rhythm: up to here each poll can re-read all that is not settled; beyond, changes of sessions
     are seen later, but all are counted.

@@ -33,7 +33,7 @@ DEFAULTS = {
     "ISNOTAI_SESSIONS_LOOKBACK": "5m",
     "ISNOTAI_QUOTA_LIMITS": "api_calls=1000000,sessions=250000,events=20000000",
 }
-"""A faster rhythm than a real API would bear; flags and variables win over these."""
+"""A faster rhythm than a real API would allow; flags and variables win over these."""
 
 SIMULATOR = ("--tier", "enterprise", "--rate", "2", "--port", "0", "--exit-with-parent")
 

@@ -40,7 +40,7 @@ class _Thread(Executor):
     """One thread for all work, which a process that ends does not wait for.
 
     A commit on a disk that hangs, or behind another process, would hold up the end; and SQLite
-    bears that it is cut off.
+    can be cut off.
     """
 
     def __init__(self) -> None:

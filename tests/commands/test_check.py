@@ -114,10 +114,10 @@ async def test_bad_settings_give_2_and_ask_nothing(
 
 
 def test_warnings_follow_from_what_the_budget_bears() -> None:
-    bears = Capacity(rhythm=0.7, limit=11.0)
+    capacity = Capacity(rhythm=0.7, limit=11.0)
 
-    assert list(warnings(bears, 0.5)) == []
-    assert list(warnings(bears, None)) == []
-    assert "less often" in next(warnings(bears, 2.0))
-    assert "cannot keep up" in next(warnings(bears, 12.0))
+    assert list(warnings(capacity, 0.5)) == []
+    assert list(warnings(capacity, None)) == []
+    assert "less often" in next(warnings(capacity, 2.0))
+    assert "cannot keep up" in next(warnings(capacity, 12.0))
     assert "budget.share" in next(warnings(Capacity(0.0, 0.0), 0.1))

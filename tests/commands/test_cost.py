@@ -15,10 +15,10 @@ DEFAULTS = Settings()
 
 
 def test_the_free_tier_bears_what_the_documentation_says() -> None:
-    bears = cost.capacity(DEFAULTS, "free")
+    capacity = cost.capacity(DEFAULTS, "free")
 
-    assert bears.rhythm == pytest.approx(0.7, abs=0.02)
-    assert bears.limit == pytest.approx(10.8, abs=0.3)
+    assert capacity.rhythm == pytest.approx(0.7, abs=0.02)
+    assert capacity.limit == pytest.approx(10.8, abs=0.3)
 
 
 def test_capacity_grows_with_the_tier_and_shrinks_with_replicas() -> None:

@@ -95,7 +95,7 @@ class LedgerMachine(RuleBasedStateMachine):
         self.first_start = self.listing.now() - round(lookback * MICROSECONDS)
         # A session is in the list at most an overlap after its createdAt, by a clock that did not
         # go back. Where it does, createdAt goes back with it, so what the clock ever lags behind
-        # its own fastest run is lateness too, and the two together are what an overlap bears.
+        # its own fastest run is lateness too, and the two together are what an overlap allows.
         self.latest = overlap - 2 if steady else overlap // 2 - 2
         self.back = 0 if steady else overlap // 2
         self.fastest = skew
@@ -220,7 +220,7 @@ class LedgerMachine(RuleBasedStateMachine):
     @precondition(lambda self: self.bench.state.origin is not None)
     @rule(step=st.sampled_from([2, 7, 45, 90, 400]), forward=st.booleans())
     def set_the_clock_of_the_server(self, step: int, forward: bool) -> None:
-        """Forward by anything; back by no more than the overlap bears (see `start`).
+        """Forward by anything; back by no more than the overlap allows (see `start`).
 
         A session created by a clock that is further back lies behind the frontier as one does that
         is later than an overlap: it counts only while an older one is unsettled. And what the clock

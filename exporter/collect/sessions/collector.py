@@ -160,8 +160,8 @@ class Sessions:
                 refusals += 1
                 late = self._clock.monotonic() >= deadline
                 self._barren += late and not finished
-                tired = refusals > REFUSALS_A_POLL or self._barren >= STUCK_POLLS
-                if not isinstance(error, CursorRefusedError) or tired:
+                given_up = refusals > REFUSALS_A_POLL or self._barren >= STUCK_POLLS
+                if not isinstance(error, CursorRefusedError) or given_up:
                     current.failures += 1
                     raise
             if current.done:
