@@ -40,7 +40,7 @@ NO_CLOCK_BEFORE = 1_767_225_600.0
 FOREVER = 1 << 62
 
 FIRST_GRACE = 120 * MICROSECONDS
-"""What leaves the history before a first poll can have read it is no gap either."""
+"""What leaves the history before a first poll can have read it is not a gap either."""
 
 AHEAD = 60 * MICROSECONDS
 """A frontier so far ahead of the API's clock was set by a wrong one."""
@@ -273,7 +273,7 @@ class Ledger:
     async def clamp(self, history_start: int, history: int = 0) -> float:
         """Give up what is no longer served; the seconds of it that were to be read and were not.
 
-        history: how much the tier's holds. What a lookback asks for beyond that is no gap.
+        history: how much the tier's holds. What a lookback asks for beyond that is not a gap.
         What was unsettled there is settled with what was last read: the oldest GIVEN_UP_AT_ONCE,
         the rest by the next calls. Raises StateError.
         """

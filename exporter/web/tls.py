@@ -57,7 +57,9 @@ class TLSConfig:
             context.load_cert_chain(self.cert_file, self.key_file, password="")
         except (ssl.SSLError, ValueError) as error:
             pair = f"{self.cert_file} and {self.key_file}"
-            raise TLSFileError(f"{pair} are no certificate with its key: {_why(error)}") from error
+            raise TLSFileError(
+                f"{pair} are not a certificate with its key: {_why(error)}"
+            ) from error
         if self.client_ca_file is not None:
             try:
                 context.load_verify_locations(self.client_ca_file)

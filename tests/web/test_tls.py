@@ -322,7 +322,7 @@ def test_an_encrypted_key_is_refused_rather_than_asked_for(tmp_path: Path) -> No
         "-----BEGIN ENCRYPTED PRIVATE KEY-----\nMIIB\n-----END ENCRYPTED PRIVATE KEY-----\n"
     )
     config = TLSConfig(tmp_path / "tls.crt", tmp_path / "tls.key")
-    with pytest.raises(Exception, match=r"tls\.key are no certificate with its key"):
+    with pytest.raises(Exception, match=r"tls\.key are not a certificate with its key"):
         config.context()
 
 

@@ -134,7 +134,7 @@ class Sessions:
     async def _look_round(self, now: int) -> None:
         """Find out what the API makes of dates, with a few sessions of late or of the past.
 
-        Where that cannot be found out, walks are wider than they might be; it is no failure.
+        Where that cannot be found out, walks are wider than they might be; it is not a failure.
         """
         oldest = max(self._state().reach, self._served.edge(now) + 2 * MARGIN)
         places = () if self._recent(now) else (None, oldest)

@@ -37,7 +37,7 @@ MISSES = 3
 """A session may vanish from the list; so many that are missing show that dates are coarse."""
 
 MOST_PAGES = 5
-"""Of the answer to the experiment; one that is longer is no second's."""
+"""Of the answer to the experiment; one that is longer is not a second's."""
 
 REMEMBERED = 200
 """Sessions among which one is looked for that can be asked for."""
