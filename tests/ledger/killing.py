@@ -43,6 +43,9 @@ TRACED = {
 RESTARTS_AFTER = 45.0
 """Seconds from the start of the doomed process to that of the next."""
 
+REQUESTS_TAKE = 2.0
+"""Seconds by which more or fewer requests before it may move what left the history."""
+
 SETTLING_POLLS = 8
 ENDLESS = 1 << 60
 ABSENT = "no state"
@@ -314,7 +317,7 @@ def compared(words: dict[str, Any], rest: Rest, oracle: Rest, late: float) -> It
         yield f"fell afterwards: {rest.fell}"
     for key in {*rest.ended, *oracle.ended} - {"frontier:", "horizon:"}:
         right, counted = oracle.ended.get(key, 0.0), rest.ended.get(key, 0.0)
-        most = right + (late if key == "gap:" else 0.0)
+        most = right + (late + REQUESTS_TAKE if key == "gap:" else 0.0)
         if not right - 1e-9 <= counted <= most + 1e-9:
             yield f"{key} ended at {counted}, not {right}"
     if words["invalid"] + rest.invalid > oracle.ended["remembered as invalid:"]:

@@ -37,6 +37,9 @@ idle between the end of a poll and the next tick."""
 REFUSALS_A_POLL = 12
 """Walks broken off in one poll, each answered by a slice of half the width, before it gives up."""
 
+SPARSE_SECONDS = 2 * 86_400.0
+"""Where there are few sessions, so long a time may hold enough to see what dates mean."""
+
 RECENT_INTERVALS = 3
 """A tail reaches back over at most so many intervals; what is longer is a sweep's work."""
 
@@ -137,11 +140,11 @@ class Sessions:
         Where that cannot be found out, walks are wider than they might be; it is not a failure.
         """
         oldest = max(self._state().reach, self._served.edge(now) + 2 * MARGIN)
-        places = () if self._recent(now) else (None, oldest)
-        for place in places:
+        places = ((None, None), (oldest, None), (oldest, SPARSE_SECONDS))
+        for place, seconds in () if self._recent(now) else places:
             if self._dates.exact is None and not await self._served.learn_dates():
                 try:
-                    await self._served.probe(place)
+                    await self._served.probe(place, seconds)
                 except ApiError as error:
                     _log.info("dates_unknown", error=str(error))
         await self._served.learn_dates()
@@ -240,6 +243,7 @@ class Sessions:
         known = self._recent(now) and not self._unread
         small = self._estimate(planner.position, now) <= 2 * planner.target
         piece = planner.next(now, coarse=self._dates.coarse, whole=known and small)
+        piece = self._served.within(piece, now)
         walk = await self._walker.walk(planner, piece, self._ledger.count_pages)
         began = walk.began or now
         current.earliest = min(current.earliest, walk.earliest or now)

@@ -62,14 +62,15 @@ class Served:
                     raise
         raise InvalidResponseError(f"{RESOURCE}: no answer has carried a Date to be believed")
 
-    async def probe(self, start: int | None = None) -> None:
+    async def probe(self, start: int | None = None, seconds: float | None = None) -> None:
         """A narrow answer, for its headers and a few sessions: from `start` on, or the newest.
 
+        seconds: how wide it may be, where that is not to be as narrow as the server needs it.
         Raises ApiError.
         """
         now = self._server_clock.at(self._clock.monotonic())
         now = round(self._clock.now() * MICROSECONDS) if now is None else now
-        width = round(self._probe_seconds * MICROSECONDS)
+        width = round((seconds or self._probe_seconds) * MICROSECONDS)
         filters = {"startDate": format_time(now - width if start is None else start)}
         if start is not None:
             filters["endDate"] = format_time(start + width)
@@ -78,7 +79,8 @@ class Served:
                 page = await anext(pages)
         except (StatusError, RequestTimeoutError):
             # It may be too much to read, too.
-            self._probe_seconds = max(LEAST_PROBE_SECONDS, self._probe_seconds / 2)
+            if seconds is None:
+                self._probe_seconds = max(LEAST_PROBE_SECONDS, self._probe_seconds / 2)
             raise
         sessions = [decode_session(item) for item in page.items]
         self.dates.note(sessions)
@@ -112,6 +114,15 @@ class Served:
         shortest = now - tiers.FREE.history_days * DAY
         return self.dates.earliest(start) - MICROSECONDS >= shortest
 
+    def within(self, piece: Slice, now: int) -> Slice:
+        """The slice; of one without an end only the part before what is surely served, if any.
+
+        So that at the end of a way what is surely served is asked for by itself.
+        """
+        sure = now - tiers.FREE.history_days * DAY + self.dates.slack + 2 * MICROSECONDS
+        sure += -sure % MICROSECONDS
+        return Slice(piece.start, sure) if piece.start < sure and piece.end is None else piece
+
     async def shows(self, start: int, until: int) -> bool:
         """Whether a walk from `start` shows anything, of which some was created at `until`.
 
@@ -132,7 +143,8 @@ class Served:
         """
         if until is None:
             edge = self.edge(now)
-            return edge + self._margin if edge > start else None
+            lost = edge + self.dates.slack + self._margin
+            return lost if self.dates.earliest(start) < edge else None
         shortest = now - tiers.FREE.history_days * DAY + 2 * MICROSECONDS
         low, high = start, max(start, min(until, shortest) + self.dates.slack)
         for days in (tiers.limits(self._budget.tier), tiers.PRO, tiers.FREE):
