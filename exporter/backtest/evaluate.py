@@ -1,6 +1,6 @@
 """Computes expressions for each minute of a past, all minutes at once.
 
-A vector is a list of values for each set of labels; NaN is not a sample. Nothing here reads or prints.
+A vector is a list of values for each set of labels; NaN is none. Nothing here reads or prints.
 """
 
 import re
