@@ -152,7 +152,7 @@ class Pipeline:
             group.create_task(self._rest(), name=f"rest of {self.name}")
 
     async def _rest(self) -> None:
-        """Have the ledger know that sessions are not polled, so that this makes no backlog later."""
+        """Tell the ledger that sessions are not polled, so that no backlog is made of the time."""
         try:
             await self.ledger.rest()
         except StateError as error:
