@@ -91,6 +91,8 @@ class ServerClock:
         self._suspected = 0.0
         """Since when there has been that one, on the monotonic clock."""
         self._witness: _Anchor | None = None
+        self.by_ours = False
+        """Whether it goes by our own clock, which may be minutes off, until a Date is believed."""
 
     def observe(self, date: str | None, sent: float, received: float) -> int | None:
         """Learn from an answer's Date; `sent` and `received` are on the monotonic clock.
@@ -131,6 +133,7 @@ class ServerClock:
         held = self._held(seen, wall, 0.0, FAR_HELD_SECONDS)
         if held is None:
             self._set(_Anchor(wall, seen.monotonic, seen.late))
+            self.by_ours = True
         elif agreeing and seen.monotonic - self._suspected >= held:
             self._set(_lowest([*agreeing, seen]))
         elif len(self._suspects) >= FIRST_DATES and not held:
@@ -143,7 +146,7 @@ class ServerClock:
             self._set(seen if seen.server >= expected else anchor)
         elif self._suspects and _agree(self._suspects[0], seen):
             lowest = _lowest([*self._suspects, seen])
-            held = self._held(seen, expected, HELD_SECONDS)
+            held = self._held(seen, expected, 0.0 if self.by_ours else HELD_SECONDS)
             if held is not None and seen.monotonic - self._suspected >= held:
                 self._set(lowest)
             else:
@@ -171,6 +174,8 @@ class ServerClock:
         return None if abs(time - expected) <= far else unheard
 
     def _set(self, anchor: _Anchor) -> None:
+        if anchor is not self._anchor:
+            self.by_ours = False
         self._anchor, self._suspects = anchor, []
 
     def at(self, monotonic: float) -> int | None:

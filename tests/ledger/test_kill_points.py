@@ -48,7 +48,7 @@ RIGHT = {
         "flag:no-mouse": 7,
         "flag:fourth": 3,
         "flag:other": 4,
-        "gap:": 43_300.05,
+        "gap:": 43_254.55,
         "score_sum:": 21.75,
         "remembered as invalid:": 1,
         "unsettled:": 0,

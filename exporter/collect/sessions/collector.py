@@ -176,7 +176,7 @@ class Sessions:
 
     async def _follow_back(self, now: int) -> None:
         """Where the API's clock was set back, what lies ahead of it now was not read."""
-        gap = await self._ledger.step_back(now)
+        gap = None if self._served.unsure else await self._ledger.step_back(now)
         if gap is not None:
             _log.warning("frontier_stepped_back", gap_seconds=round(gap))
             self._tail = self._sweep = self._tip = None

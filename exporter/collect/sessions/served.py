@@ -62,6 +62,11 @@ class Served:
                     raise
         raise InvalidResponseError(f"{RESOURCE}: no answer has carried a Date to be believed")
 
+    @property
+    def unsure(self) -> bool:
+        """Whether the API's time is only what our own clock shows, for want of a better one."""
+        return self._server_clock.by_ours
+
     async def probe(self, start: int | None = None, seconds: float | None = None) -> None:
         """A narrow answer, for its headers and a few sessions: from `start` on, or the newest.
 
