@@ -92,7 +92,7 @@ class Cluster:
                 "metadata": {"name": name, "labels": labels},
             }
         )
-        for account in ("default", "builder", "notai"):
+        for account in ("default", "builder"):
             self.create(
                 {
                     "apiVersion": "v1",
@@ -178,6 +178,17 @@ def wait_until_ready(client: httpx.Client, server: subprocess.Popen[bytes], log:
             pytest.fail(f"kube-apiserver ended: {log.read_text()[-3000:]}")
 
 
+def wait_until_served(client: httpx.Client, name: str) -> None:
+    """Until objects of a kind can be created, which is a moment after the kind itself was."""
+    deadline = monotonic() + START_SECONDS
+    while True:
+        definition = client.get(f"{PATHS['CustomResourceDefinition']}/{name}").json()
+        conditions = definition.get("status", {}).get("conditions", [])
+        if any(one["type"] == "Established" and one["status"] == "True" for one in conditions):
+            return
+        assert monotonic() < deadline, definition
+
+
 @pytest.fixture(scope="session")
 def cluster(
     tool: Callable[[str], Path],
@@ -211,6 +222,8 @@ def cluster(
         f"--cert-dir={work / 'certificates'}",
         f"--token-auth-file={work / 'tokens.csv'}",
         "--authorization-mode=RBAC",
+        # It holds back the deletion of claims until a controller, which is not there, lets go.
+        "--disable-admission-plugins=StorageObjectInUseProtection",
         "--service-cluster-ip-range=10.0.0.0/24",
         "--service-account-issuer=https://kubernetes.default.svc",
         f"--service-account-key-file={work / 'accounts.key'}",
@@ -236,6 +249,8 @@ def cluster(
         for definition in defined(shared_file):
             answer = client.post(PATHS["CustomResourceDefinition"], json=definition)
             assert answer.status_code == httpx.codes.CREATED, answer.text
+        for definition in defined(shared_file):
+            wait_until_served(client, definition["metadata"]["name"])
         for manifest in TAKEN_FOR_GRANTED:
             found.create(manifest)
         for name in ("monitoring", "bots"):

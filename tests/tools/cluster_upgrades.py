@@ -101,7 +101,7 @@ def earlier_value_sets() -> Iterator[tuple[Path, str]]:
 
 @pytest.mark.parametrize(
     ("package", "name"),
-    earlier_value_sets(),
+    list(earlier_value_sets()),
     ids=lambda value: value.stem if isinstance(value, Path) else Path(value).stem,
 )
 def test_what_an_earlier_chart_installed_can_be_upgraded_with_the_same_values(

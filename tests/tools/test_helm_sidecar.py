@@ -116,6 +116,15 @@ def test_a_sidecars_startup_counts_where_that_is_asked_for(helm: Helm, example: 
     assert exporter["startupProbe"]["httpGet"]["path"] == "/-/healthy"
 
 
+def test_a_sidecar_can_be_called_otherwise(helm: Helm, example: Path) -> None:
+    settings = "isnotai-exporter.sidecar.name=notai,isnotai-exporter.sidecar.portName=metrics"
+    (exporter,) = pod_of(helm.template("--set", settings, chart=example))["spec"]["initContainers"]
+
+    assert exporter["name"] == "notai"
+    assert [port["name"] for port in exporter["ports"]] == ["metrics"]
+    assert exporter["livenessProbe"]["httpGet"]["port"] == "metrics"
+
+
 def test_a_sidecars_readiness_counts_where_that_is_asked_for(helm: Helm, example: Path) -> None:
     wanted = "isnotai-exporter.sidecar.readinessProbe.enabled=true"
     exporter = exporter_in(pod_of(helm.template("--set", wanted, chart=example)))
