@@ -75,9 +75,11 @@ def prepare_streams() -> None:
     socket would get its number and all that is printed. Characters that the encoding lacks are
     replaced. Called once, before anything is opened.
     """
-    while (descriptor := os.open(os.devnull, os.O_RDWR)) <= 2:
-        os.set_inheritable(descriptor, True)
-    os.close(descriptor)
+    for number in range(3):
+        try:
+            os.fstat(number)
+        except OSError:
+            _fill(number)
     if sys.stdin is None:
         sys.stdin = open(0, encoding="utf-8", closefd=False)  # noqa: SIM115 - for the whole life
     if sys.stdout is None:
@@ -87,6 +89,21 @@ def prepare_streams() -> None:
     codecs.register_error("isnotai-plain", _plain)
     for stream in (sys.stdout, sys.stderr):
         stream.reconfigure(errors="isnotai-plain")  # type: ignore[union-attr]
+
+
+def _fill(number: int) -> None:
+    """Open a closed descriptor on the null device; where there is none, on a pipe's lone end."""
+    try:
+        opened = os.open(os.devnull, os.O_RDWR)
+    except OSError:
+        ends = os.pipe()
+        opened = os.dup(ends[min(number, 1)])
+        for end in ends:
+            os.close(end)
+    if opened != number:
+        os.dup2(opened, number)
+        os.close(opened)
+    os.set_inheritable(number, True)
 
 
 def _plain(error: UnicodeError) -> tuple[str | bytes, int]:

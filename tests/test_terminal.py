@@ -83,10 +83,14 @@ def test_a_command_runs_with_any_stream_closed(closed: tuple[int, ...]) -> None:
     assert (b"ISNOTAI" in bad.stderr or b"--region" in bad.stderr) == (2 not in closed)
 
 
-def test_what_is_opened_later_never_gets_the_number_of_a_closed_stream() -> None:
+@pytest.mark.parametrize("null", ["/dev/null", "/nowhere"])
+def test_what_is_opened_later_never_gets_the_number_of_a_closed_stream(null: str) -> None:
+    """Also in a file system that lacks the null device."""
     program = (
-        "import socket; from exporter.terminal import prepare_streams;"
-        "prepare_streams(); number = socket.socket().fileno(); raise SystemExit(number <= 2)"
+        f"import os, socket, sys; os.devnull = {null!r};"
+        "from exporter.terminal import prepare_streams; prepare_streams();"
+        "number = socket.socket().fileno(); assert sys.stdin.read() == '';"
+        "raise SystemExit(number <= 2)"
     )
 
     def close() -> None:

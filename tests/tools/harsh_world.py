@@ -69,7 +69,7 @@ async def seen(command: Command, bundle: Path, bundle_there: str, extra: dict[st
                     )
                     found["healthcheck"] = await asyncio.to_thread(healthcheck, command, variables)
                     pid = innermost(running.pid)
-                    found["stdin"] = stdin_of(pid)
+                    found["stdin is nothing"] = stdin_of(pid).startswith(("/dev/null", "pipe:"))
                     os.kill(pid, signal.SIGTERM)
                     found["exit code"] = await asyncio.wait_for(running.wait(), WAIT_SECONDS)
     return found
