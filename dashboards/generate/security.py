@@ -227,7 +227,9 @@ _ALERTING = Row(
             "with most bots in the range shown; from the dashed line on an alert is raised.",
             "none",
             Query(
-                f"{site(_recorded(f'{EVIDENCE}1h'))} {TOP_INTEGRATIONS}",
+                # No evidence is recorded where there are no more bots than usual.
+                f"({site(_recorded(f'{EVIDENCE}1h'))} or 0 * "
+                f"{site(_recorded(f'{EXPECTED}1h'))}) {TOP_INTEGRATIONS}",
                 "{{integration}}",
             ),
             Query(
@@ -238,7 +240,7 @@ _ALERTING = Row(
             ),
             width=8,
             decimals=1,
-            empty="nothing is above what is usual, or the recording rules are not loaded",
+            empty=_NO_RULES,
             links=(_OPEN_LINE,),
         ),
         table(
