@@ -25,22 +25,31 @@ SHORTEST_WEEK = "[1w:30m] offset 6h"
 _MATCH_RATIO = f'max by ({SITE}, window) (isnotai_analytics_user_match_ratio{{window="24h"}})'
 
 
-def _raised(window: str, tier: str) -> str:
+def _raised(window: str, ratio: str, evidence: str) -> str:
     bots, expected = f"{BOTS}increase{window}", EXPECTED + window
     return (
         "(\n"
-        f"  {bots} > {threshold(f'{tier}_ratio')} * {expected}\n"
-        f"  and {EVIDENCE}{window} > {threshold(f'{tier}_evidence')}\n"
+        f"  {bots} > {ratio} * {expected}\n"
+        f"  and {EVIDENCE}{window} > {threshold(evidence)}\n"
         f"  and {bots} >= {threshold('min_bots')}\n"
         ")"
     )
 
 
-def _any(tier: str, *windows: str) -> str:
-    """Any of the windows, at a site that is known for two hours: before, nothing is usual."""
-    raised = "\nor\n".join(_raised(window, tier) for window in windows)
+def _any(tier: str, fast: str, *windows: str) -> str:
+    """Any of the windows, at a site that is known for two hours: before, nothing is usual.
+
+    fast: the condition on the shortest window, which is judged most often and asks for more.
+    """
+    ratio, evidence = threshold(f"{tier}_ratio"), f"{tier}_evidence"
+    raised = "\nor\n".join((fast, *(_raised(window, ratio, evidence) for window in windows)))
     known = f"({SESSIONS}max2m offset 2h or {SESSIONS}max2m offset 1d)"
     return f"(\n{raised}\n)\nand on ({SITE})\n{known}"
+
+
+FAST_PAGE = _raised("10m", threshold("page_ratio"), "fast_evidence")
+FAST_TICKET = _raised("1h", f"4 / 3 * {threshold('ticket_ratio')}", "ticket_evidence")
+FAST_HINT = _raised("10m", threshold("hint_ratio"), "hint_evidence")
 
 
 def _facts(window: str) -> dict[str, Fact]:
@@ -89,7 +98,7 @@ def _stopped(window: str, span: int, times: int) -> str:
 RULES = (
     Alert(
         "NotAIBotShareSpike",
-        _any("page", "10m", "1h", "3h"),
+        _any("page", FAST_PAGE, "1h", "3h"),
         "Wave of AI agents at {{ $labels.integration }}",
         _told("1h"),
         severity="critical",
@@ -100,7 +109,7 @@ RULES = (
     ),
     Alert(
         "NotAIBotShareRaised",
-        _any("ticket", "1h", "6h", "1d"),
+        _any("ticket", FAST_TICKET, "6h", "1d"),
         "More AI agents than usual at {{ $labels.integration }}",
         _told("1d"),
         hold="5m",
@@ -111,7 +120,7 @@ RULES = (
     ),
     Alert(
         "NotAIBotShareHint",
-        _any("hint", "10m", "1h", "6h", "1d"),
+        _any("hint", FAST_HINT, "1h", "6h", "1d"),
         "Somewhat more AI agents than usual at {{ $labels.integration }}",
         _told("6h"),
         severity="info",

@@ -13,6 +13,7 @@ class Thresholds:
 
     page_ratio: float = 2.5
     page_evidence: float = 9.5
+    fast_evidence: float = 12.0
     ticket_ratio: float = 1.5
     ticket_evidence: float = 8.5
     hint_ratio: float = 1.3
@@ -21,7 +22,7 @@ class Thresholds:
     flag_ratio: float = 3.0
     flag_evidence: float = 12.0
     min_flags: float = 10.0
-    score_shift: float = 0.15
+    score_shift: float = 0.2
     silence_sessions: float = 16.0
     holiday_floor: float = 0.6
     """The part of the usual number of bots that is expected even when no people come."""

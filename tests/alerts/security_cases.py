@@ -196,7 +196,7 @@ RAISED = Story(
         Case(
             "fires",
             "twice the usual for hours, which is too little for a page",
-            wave(600, 60, 110),
+            wave(600, 60, 130),
             {QUIET + 60: [Firing(HERE, MORE, "")]},
         ),
         Case("boundary", "less than one and a half times", wave(600, 100, 130), {QUIET + 60: []}),
@@ -254,8 +254,8 @@ SHIFT = Story(
         ),
         Case(
             "boundary",
-            "by a little less than 0.15",
-            scores((0.2, DAYS), (0.349, 10)),
+            "by a little less than 0.2",
+            scores((0.2, DAYS), (0.399, 10)),
             {(DAYS + 8) * 60: []},
             STEP,
         ),
