@@ -137,7 +137,7 @@ def test_an_earlier_charts_release_can_take_each_path(
     cluster.namespace(release)
 
     step(cluster, helm, release, package)
-    for values in PATHS[path][1:]:
+    for values in PATHS[path]:
         step(cluster, helm, release, CHART, *values)
         if values is PERSISTENT:
             assert strategies(cluster, release) == [RECREATE]
@@ -151,3 +151,8 @@ def test_the_earlier_chart_is_why_strategy_is_said_in_full(cluster: Cluster, hel
 
     with pytest.raises(AssertionError, match="rollingUpdate"):
         step(cluster, helm, "fault", package, *PERSISTENT)
+    # What nobody owns, no apply takes away: this chart says what to do instead.
+    with pytest.raises(AssertionError, match="upgrade once with persistence.enabled=false"):
+        step(cluster, helm, "fault", CHART, *PERSISTENT)
+    step(cluster, helm, "fault", CHART)
+    step(cluster, helm, "fault", CHART, *PERSISTENT)

@@ -19,7 +19,8 @@
 
 {{/*
 How pods are replaced, in full: a field that a release leaves out is filled in by the API server, has
-no owner, and stands in the way of a release that wants another type. `null` takes such a one away.
+no owner, and stands in the way of a release that wants another type. `null` takes it away where
+applying is done on the client's side.
 */}}
 {{- define "isnotai-exporter.strategy" -}}
 {{- $type := include "isnotai-exporter.strategyType" . -}}

@@ -127,6 +127,10 @@ strategy.type Recreate is not known to a {{ $v.kind }}: leave strategy out; it n
 {{- if and (eq $type "OnDelete") (eq $v.kind "Deployment") }}
 strategy.type OnDelete is not known to a Deployment: take Recreate or RollingUpdate
 {{- end }}
+{{- $live := lookup "apps/v1" "Deployment" (include "isnotai-exporter.namespace" .) (include "isnotai-exporter.fullname" .) }}
+{{- if and (eq $v.kind "Deployment") (eq $type "Recreate") (include "isnotai-exporter.unownedRollingUpdate" $live) }}
+the Deployment that is there was made by a chart that left its strategy to Kubernetes, and what Kubernetes filled in cannot become Recreate in one step: upgrade once with persistence.enabled=false and no strategy, then again with these values
+{{- end }}
 {{- range list "serviceMonitor" "ingress" "httpRoute" }}
 {{- if and (get $v .).enabled (not $v.service.enabled) }}
 {{ . }}.enabled needs service.enabled{{ if eq . "serviceMonitor" }}; or take podMonitor.enabled{{ end }}
@@ -160,6 +164,22 @@ service.loadBalancerClass and .loadBalancerSourceRanges need service.type LoadBa
 {{- end }}
 {{- if and (eq $v.service.clusterIP "None") (ne $v.service.type "ClusterIP") }}
 service.clusterIP None needs service.type ClusterIP
+{{- end }}
+{{- end }}
+
+{{/*
+Whether a Deployment, as the API server has it, has a rollingUpdate that no manager owns, which an
+apply can neither change nor take away; or nothing. Helm finds no Deployment without a server.
+*/}}
+{{- define "isnotai-exporter.unownedRollingUpdate" -}}
+{{- if dig "spec" "strategy" "rollingUpdate" "" . }}
+{{- $owned := false }}
+{{- range dig "metadata" "managedFields" list . }}
+{{- if hasKey (dig "fieldsV1" "f:spec" "f:strategy" dict .) "f:rollingUpdate" }}
+{{- $owned = true }}
+{{- end }}
+{{- end }}
+{{- if not $owned }}true{{ end }}
 {{- end }}
 {{- end }}
 
