@@ -2,6 +2,10 @@
 
 from dashboards.generate.panels import DATASOURCE, Json
 
+ALL = ".*"
+"""What All matches. Not ".+": what was backfilled has no job and no instance, and many series have
+no cluster."""
+
 
 def label_variable(name: str, label: str, query: str) -> Json:
     """A variable over the values of a label: several at once, or all."""
@@ -14,8 +18,7 @@ def label_variable(name: str, label: str, query: str) -> Json:
         "definition": query,
         "includeAll": True,
         "multi": True,
-        # Not ".+": what was backfilled has no job and no instance, and many have no cluster.
-        "allValue": ".*",
+        "allValue": ALL,
         "current": {"selected": True, "text": ["All"], "value": ["$__all"]},
         "refresh": 2,
         "sort": 1,

@@ -9,6 +9,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from dashboards.generate.variables import ALL
+
 TIMEOUT_SECONDS = 60.0
 
 
@@ -54,7 +56,7 @@ def filled_in(expr: str, rate_interval: str, span: str = "1h") -> str:
     Raises ValueError for a variable that is not known here.
     """
     known = {
-        **dict.fromkeys(SCOPES, ".*"),
+        **dict.fromkeys(SCOPES, ALL),
         "window": "24h",
         "__rate_interval": rate_interval,
         "__range": span,
