@@ -8,6 +8,7 @@ import asyncio
 import base64
 import contextlib
 import random
+import socket
 import ssl
 from collections import Counter, deque
 from collections.abc import Awaitable, Callable
@@ -50,7 +51,8 @@ class HostileClients:
         self._tls = ssl.create_default_context()
         self._tls.check_hostname = False
         self._tls.verify_mode = ssl.CERT_NONE
-        self._held: dict[str, deque[Peer]] = {"idle": deque(), "half_open": deque()}
+        self._held: deque[Peer] = deque()
+        self._half_opened: deque[socket.socket] = deque()
 
     async def attack(self) -> None:
         """Every kind, again and again, until cancelled."""
@@ -69,9 +71,10 @@ class HostileClients:
                 for kind in kinds:
                     group.create_task(self._repeat(kind))
         finally:
-            for peers in self._held.values():
-                for _, writer in peers:
-                    writer.close()
+            for _, writer in self._held:
+                writer.transport.abort()
+            for half in self._half_opened:
+                half.close()
 
     async def _repeat(self, kind: Callable[[], Awaitable[None]]) -> None:
         while True:
@@ -81,12 +84,12 @@ class HostileClients:
             self.attacks[kind.__name__.strip("_")] += 1
             await pause()
 
-    async def _connect(self, *, tls: bool = True) -> Peer:
+    async def _connect(self) -> Peer:
         return await asyncio.open_connection(
             "127.0.0.1",
             self._port,
             local_addr=(SOURCE, 0),
-            ssl=self._tls if tls else None,
+            ssl=self._tls,
             limit=1 << 16,
         )
 
@@ -98,24 +101,28 @@ class HostileClients:
             while await reader.read(65536):
                 pass
         finally:
-            writer.close()
+            writer.transport.abort()
 
-    def _hold(self, kind: str, peer: Peer, most: int) -> None:
-        held = self._held[kind]
-        held.append(peer)
-        while len(held) > most:
-            held.popleft()[1].close()
+    def _hold(self, peer: Peer) -> None:
+        self._held.append(peer)
+        while len(self._held) > IDLE:
+            self._held.popleft()[1].transport.abort()
 
     async def _idle(self) -> None:
-        reader, writer = await self._connect()
-        writer.write(b"GET /-/healthy HTTP/1.1\r\nHost: x\r\n\r\n")
-        await reader.read(1)
-        self._hold("idle", (reader, writer), IDLE)
+        peer = await self._connect()
+        self._hold(peer)
+        peer[1].write(b"GET /-/healthy HTTP/1.1\r\nHost: x\r\n\r\n")
+        await peer[0].read(1)
 
     async def _half_open(self) -> None:
-        peer = await self._connect(tls=False)
-        peer[1].write(b"\x16\x03\x01\x02\x00\x01"[: self._chance.randint(0, 6)])
-        self._hold("half_open", peer, HALF_OPEN)
+        loop, half = asyncio.get_running_loop(), socket.socket()
+        self._half_opened.append(half)
+        half.setblocking(False)
+        half.bind((SOURCE, 0))
+        await loop.sock_connect(half, ("127.0.0.1", self._port))
+        await loop.sock_sendall(half, b"\x16\x03\x01\x02\x00\x01"[: self._chance.randint(0, 6)])
+        while len(self._half_opened) > HALF_OPEN:
+            self._half_opened.popleft().close()
 
     async def _slow(self) -> None:
         _, writer = await self._connect()
@@ -125,7 +132,7 @@ class HostileClients:
                 await writer.drain()
                 await pause()
         finally:
-            writer.close()
+            writer.transport.abort()
 
     async def _wrong_password(self) -> None:
         user = self._chance.choice(["prometheus", "nobody"])
@@ -153,5 +160,5 @@ class HostileClients:
     async def _unread(self) -> None:
         """Ask for much, many times, and read nothing."""
         peer = await self._connect()
+        self._hold(peer)
         peer[1].write(b"GET /-/healthy HTTP/1.1\r\nHost: x\r\n\r\n" * 200)
-        self._hold("idle", peer, IDLE)
