@@ -152,7 +152,7 @@ def test_the_earlier_chart_is_why_strategy_is_said_in_full(cluster: Cluster, hel
     with pytest.raises(AssertionError, match="rollingUpdate"):
         step(cluster, helm, "fault", package, *PERSISTENT)
     # What nobody owns, no apply takes away: this chart says what to do instead.
-    with pytest.raises(AssertionError, match="upgrade once with persistence.enabled=false"):
+    with pytest.raises(AssertionError, match=r"upgrade once with persistence\.enabled=false"):
         step(cluster, helm, "fault", CHART, *PERSISTENT)
     step(cluster, helm, "fault", CHART)
     step(cluster, helm, "fault", CHART, *PERSISTENT)
