@@ -1,8 +1,10 @@
 """The sessions resource: walks the list in windows of createdAt, and hands all to the ledger.
 
-A poll reads the tail, what was created since the last one; at a slower rhythm a sweep re-reads what
-is not settled and moves the frontier. Both go slice by slice, each committed on its own. It holds
-nothing that a restart would miss: a new process sweeps from the committed frontier.
+A poll reads the tail: what was created since the last poll. More rarely a sweep re-reads what is
+not settled, and moves the frontier. Tails and sweeps are passes: from a start to now, slice by
+slice, each slice committed on its own. The words are explained in docs/glossary.md.
+
+Nothing is held here that a restart would miss: a new process sweeps from the committed frontier.
 """
 
 from dataclasses import dataclass
@@ -31,20 +33,21 @@ WORKING_PART = 0.8
 """The part of its interval for which a poll begins new slices."""
 
 CATCH_UP_INTERVALS = 4
-"""For so many intervals a poll goes on while it is far behind, so that little of the budget lies
-idle between the end of a poll and the next tick."""
+"""A poll that is far behind goes on for so many intervals: else the budget would lie idle between
+its end and the next tick."""
 
 REFUSALS_A_POLL = 12
-"""Walks broken off in one poll, each answered by a slice of half the width, before it gives up."""
+"""After each walk that breaks off the slice is halved; a poll with more of them fails."""
 
 SPARSE_SECONDS = 2 * 86_400.0
-"""Where there are few sessions, so long a time may hold enough to see what dates mean."""
+"""Where sessions are few, a window this wide may hold enough of them to see what dates mean."""
 
 RECENT_INTERVALS = 3
-"""A tail reaches back over at most so many intervals; what is longer is a sweep's work."""
+"""A tail reaches back over at most so many intervals; what is older is left to a sweep."""
 
 STUCK_POLLS = 3
-"""So many polls in a row cannot read on: then tails go on beside the sweep, and polls fail."""
+"""After so many polls in a row that could not read on, tails go on beside the sweep, and polls
+fail."""
 
 LONG_SWEEP = 600 * MICROSECONDS
 """A sweep that lasts longer gets the whole budget."""
@@ -54,10 +57,12 @@ _log = get_logger(__name__)
 
 @dataclass(slots=True)
 class _Pass:
-    """A pass from a start to now: the slices still to walk, and what was covered so far.
+    """A tail or a sweep: the slices still to walk, and what was covered so far.
 
-    began: the API's time when it set out. earliest: of the readings on it.
-    blank: from when on nothing was shown that proves that the API serves it; None: all is proven.
+    Times: microseconds, by the API's clock.
+    began: when it set out. earliest: the time of the earliest reading in it.
+    unproven: from here on no answer has proved yet that the API still serves sessions; None: all is
+    proven.
     failures: polls in a row that could not read on.
     """
 
@@ -65,7 +70,7 @@ class _Pass:
     coverage: Coverage
     began: int
     earliest: int
-    blank: int | None = None
+    unproven: int | None = None
     done: bool = False
     failures: int = 0
 
@@ -108,9 +113,9 @@ class Sessions:
         self._tail: _Pass | None = None
         self._sweep: _Pass | None = None
         self._next_sweep = self._period = 0
-        self._unread = False
-        """Whether a tail left out time that only the sweep will read."""
-        self._barren = 0
+        self._skipped = False
+        """Whether a tail began after the tip: what lies between is left to the sweep."""
+        self._fruitless = 0
         """Polls in a row in which walks were broken off and none was finished."""
         self._gave_up = False
         """Whether this poll has given up history."""
@@ -122,22 +127,22 @@ class Sessions:
         await self._ledger.start()
         now = await self._served.now()
         await self._ledger.begin(now)
-        await self._follow_back(now)
-        await self._look_round(now)
+        await self._follow_step_back(now)
+        await self._learn_dates(now)
         self._choose(now)
         try:
             await self._work(now)
         except (ApiError, StateError):
-            self._report()
+            self._log_progress()
             raise
         await self._ledger.settle_unseen(self._passes)
         publish(self.resource, ())
-        self._report()
+        self._log_progress()
 
-    async def _look_round(self, now: int) -> None:
-        """Find out what the API makes of dates, with a few sessions of late or of the past.
+    async def _learn_dates(self, now: int) -> None:
+        """Find out whether date filters are exact, with a few sessions, recent or old.
 
-        Where that cannot be found out, walks are wider than they might be; it is not a failure.
+        Where that stays unknown, walks are wider than they might be; it is not a failure.
         """
         oldest = max(self._state().reach, self._served.edge(now) + 2 * MARGIN)
         places = ((None, None), (oldest, None), (oldest, SPARSE_SECONDS))
@@ -162,8 +167,8 @@ class Sessions:
             except ApiError as error:
                 refusals += 1
                 late = self._clock.monotonic() >= deadline
-                self._barren += late and not finished
-                given_up = refusals > REFUSALS_A_POLL or self._barren >= STUCK_POLLS
+                self._fruitless += late and not finished
+                given_up = refusals > REFUSALS_A_POLL or self._fruitless >= STUCK_POLLS
                 if not isinstance(error, CursorRefusedError) or given_up:
                     current.failures += 1
                     raise
@@ -172,10 +177,10 @@ class Sessions:
             if self._clock.monotonic() >= deadline:
                 break
         if finished:
-            self._barren = 0
+            self._fruitless = 0
 
-    async def _follow_back(self, now: int) -> None:
-        """Where the API's clock was set back, what lies ahead of it now was not read."""
+    async def _follow_step_back(self, now: int) -> None:
+        """Start anew where the API's clock was set back: what lies ahead of it was not read."""
         gap = None if self._served.unsure else await self._ledger.step_back(now)
         if gap is not None:
             _log.warning("frontier_stepped_back", gap_seconds=round(gap))
@@ -185,19 +190,19 @@ class Sessions:
         self._next_sweep = min(self._next_sweep, now + self._period)
 
     def _choose(self, now: int) -> None:
-        """Set out on a tail or a sweep, where the last ones are done."""
+        """Begin a tail or a sweep, if one is due and the last ones are done."""
         state = self._state()
         recent = self._recent(now)
         if not recent:
             self._tail = None  # what it left unread is a sweep's work by now
         if self._sweep is None and self._sweep_is_due(state, now):
-            self._sweep = self._set_out(state.reach, now)
+            self._sweep = self._new_pass(state.reach, now)
             self._tail = None
         elif self._tail is None and recent and self._tip is not None and not self._behind(now):
-            self._tail = self._set_out(self._tip, now)
+            self._tail = self._new_pass(self._tip, now)
         elif self._tail is None and self._is_stuck():
-            self._unread = True
-            self._tail = self._set_out(now - self._recent_micros(), now)
+            self._skipped = True
+            self._tail = self._new_pass(now - self._recent_micros(), now)
 
     def _behind(self, now: int) -> bool:
         """Whether the sweep lasts so long that tails must leave it the whole budget.
@@ -212,8 +217,8 @@ class Sessions:
         """Whether the sweep comes no further, so that tails go on without it."""
         return self._sweep is not None and self._sweep.failures >= STUCK_POLLS
 
-    def _set_out(self, start: int, now: int) -> _Pass:
-        """A pass whose first slice has about as many pages as it should, by the rate of late."""
+    def _new_pass(self, start: int, now: int) -> _Pass:
+        """A pass from `start` to now; the recent rate says how wide its first slice is."""
         width = self._pace.first_width(self._state(), now)
         planner = SlicePlanner(start, self._pace.target(), width)
         return _Pass(planner, Coverage(start, start), began=now, earliest=now)
@@ -229,7 +234,7 @@ class Sessions:
             self._tail = None
             return
         self._sweep = None
-        self._unread = False
+        self._skipped = False
         self._passes = self._passes.extended(done.coverage.start, done.earliest)
         state, now = self._state(), done.began
         next_pages = self._estimate(state.reach, now)
@@ -240,7 +245,7 @@ class Sessions:
         """Walk one slice of the pass, commit what it shows, and note what it covers."""
         now = await self._served.now()
         planner = current.planner
-        known = self._recent(now) and not self._unread
+        known = self._recent(now) and not self._skipped
         small = self._estimate(planner.position, now) <= 2 * planner.target
         piece = planner.next(now, coarse=self._dates.coarse, whole=known and small)
         piece = self._served.within(piece, now)
@@ -252,51 +257,51 @@ class Sessions:
             self._tail = self._sweep = None
             self._choose(now)
             return
-        lost = await self._lost(current, walk)
+        lost = await self._lost_before(current, walk)
         if lost is not None:
             await self._give_up(lost)
             return
         planner.walked(piece, walk.pages)
         current.coverage = current.coverage.extended(piece.end, began, self._ledger.rules)
-        if current.blank is None:
+        if current.unproven is None:
             await self._ledger.finish(piece, began, current.coverage)
         if piece.end is None:
             current.done = True
             self._tip = max(self._tip or began, began)
 
-    async def _lost(self, current: _Pass, walk: Walk) -> int | None:
-        """Before when nothing is served any more, where the walk began before that; else None.
+    async def _lost_before(self, current: _Pass, walk: Walk) -> int | None:
+        """The time before which nothing is served any more, if the walk began before it; or None.
 
-        A startDate before the history gives empty pages. So where the walk's start is old, the API
-        has to show something from there on, after the walk: a slice that shows nothing is judged
-        by the next one that does.
+        A startDate before the history gives empty pages. So if the walk's start is old, the API has
+        to show something from there on, after the walk. A slice that shows nothing is judged by the
+        next one that does.
         """
         now = await self._served.now()
-        if current.blank is None:
+        if current.unproven is None:
             if self._served.surely(walk.piece.start, now):
                 return None
-            current.blank = walk.piece.start
+            current.unproven = walk.piece.start
         if walk.first is None and walk.piece.end is not None:
             return None
-        if walk.first is None or not await self._served.shows(current.blank, walk.first):
-            lost = await self._served.first(current.blank, walk.first, now)
+        if walk.first is None or not await self._served.shows(current.unproven, walk.first):
+            lost = await self._served.first(current.unproven, walk.first, now)
             if lost is not None:
                 if walk.first is not None:
                     self._served.took(now - (walk.began or now))
                 return lost
-        current.blank = None
+        current.unproven = None
         return None
 
     async def _give_up(self, lost: int) -> None:
-        """Give up what is not served any more, and set out anew on what is."""
+        """Give up what is not served any more, and begin a new sweep over what is."""
         gap = await self._ledger.clamp(lost, self._served.history)
         if gap >= 1:
             _log.warning("sessions_gap", seconds=round(gap))
         self._tail = None
-        # At once, before the edge moves on; what is stranded behind it the next polls settle.
+        # At once, before the edge moves on; the next polls settle what was left behind it.
         state, now = self._state(), await self._served.now()
         again, self._gave_up = self._gave_up, True
-        self._sweep = None if again else self._set_out(max(state.reach, lost), now)
+        self._sweep = None if again else self._new_pass(max(state.reach, lost), now)
 
     def _on_page(self, page: Page) -> None:
         self._publish(self.resource, ())
@@ -309,7 +314,7 @@ class Sessions:
         return state
 
     def _recent(self, now: int) -> bool:
-        """Whether the last whole pass was so lately that what is new since then is little."""
+        """Whether the last whole pass is so recent that little is new since."""
         return self._tip is not None and now - self._tip <= self._recent_micros()
 
     def _recent_micros(self) -> int:
@@ -319,7 +324,7 @@ class Sessions:
         """Pages that a walk from `start` to now will take."""
         return self._pace.estimate(self._state(), start, self._tip, now)
 
-    def _report(self) -> None:
+    def _log_progress(self) -> None:
         """Say how far a catch-up has come, once a poll while it lasts."""
         if self._sweep is None:
             return

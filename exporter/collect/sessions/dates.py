@@ -1,11 +1,13 @@
-"""What the API makes of startDate and endDate: asked once, in place of guessing.
+"""Whether startDate and endDate are exact or coarse: asked once, by an experiment, never guessed.
 
-They are documented as filters on createdAt, but not whether their time counts or only their date,
-nor in which zone a day begins. The experiment: a session that is known is asked for by the second
-in which it was created. Shown alone, although its neighbours on both sides are known and lie so
-near that every day which holds it holds one of them, dates are exact. Missing, or in company, they
-are coarse; and until that is known they are taken for coarse: then startDate is early and endDate
-late enough for every zone, and each item's own createdAt decides.
+They are documented as filters on createdAt. It is not documented whether their time counts or only
+their date, nor in which zone a day begins.
+
+The experiment asks for a known session by the second in which it was created. Its neighbours on
+both sides are known too, and so near that every day which holds it holds one of them. If it is
+shown alone, dates are exact; if it is missing, or others are shown, they are coarse. Until that is
+known they count as coarse. Then startDate is early enough and endDate late enough for every zone,
+and each item's own createdAt decides.
 """
 
 from bisect import bisect_left, bisect_right
@@ -34,13 +36,13 @@ SHORTEST_DAY = 23 * HOUR
 """Where clocks are put forward."""
 
 MISSES = 3
-"""A session may vanish from the list; so many that are missing show that dates are coarse."""
+"""One missing session may have left the list; so many experiments without one mean coarse dates."""
 
 MOST_PAGES = 5
-"""Of the answer to the experiment; one that is longer is not a second's."""
+"""Pages read of the experiment's answer; a longer one shows more than one second."""
 
 REMEMBERED = 200
-"""Sessions among which one is looked for that can be asked for."""
+"""Sessions kept, at most, to find one that the experiment can ask for."""
 
 _log = get_logger(__name__)
 
@@ -58,7 +60,7 @@ class Dates:
 
     @property
     def coarse(self) -> bool:
-        """Whether an answer may show less, or days more, than the times in the filters say."""
+        """Whether filters may work by whole days, in an unknown zone, rather than by time."""
         return not self.exact
 
     def filters(self, piece: Slice) -> dict[str, str]:
@@ -73,7 +75,7 @@ class Dates:
 
     @property
     def slack(self) -> int:
-        """By so much at most a startDate may stand for an earlier time than its slice's start."""
+        """By how much a startDate may stand for an earlier time than its slice's start, at most."""
         return EARLIER + DAY + 14 * HOUR if self.coarse else 0
 
     def earliest(self, start: int) -> int:
@@ -84,23 +86,23 @@ class Dates:
         return min(asked - asked % DAY - 14 * HOUR, asked - DAY)
 
     def note(self, items: Iterable[Session | InvalidSession]) -> None:
-        """Remember sessions that were just shown, while one may have to be asked for."""
+        """Remember sessions that were just shown, for the experiment, until it is decided."""
         if self.exact is None:
             self._seen.update((it.id, it) for it in items if isinstance(it, Session))
             for identity in list(self._seen)[:-REMEMBERED]:
                 del self._seen[identity]
 
     async def ask(self, api: Api) -> None:
-        """The experiment, once there is a session for it; where it fails, the next one will do.
+        """Do the experiment, once there is a session for it. If it fails, a later one will do.
 
-        That it failed is not told: the walks that follow ask the same API for more.
+        The failure is not raised: the walks that follow ask the same API, and will raise theirs.
         """
         subject = self._subject()
         if self.exact is not None or subject is None:
             return
         self._seen.clear()
         try:
-            self.exact = await self._alone(api, subject)
+            self.exact = await self._is_shown_alone(api, subject)
         except ApiError:
             return
         if self.exact is None:
@@ -110,7 +112,7 @@ class Dates:
             _log.info("date_filters", exact=self.exact)
 
     def _subject(self) -> Session | None:
-        """A session in the middle of a minute, with neighbours that a day with it cannot miss."""
+        """A session to ask for: amid a minute, with neighbours less than a day apart."""
         found = sorted(self._seen.values(), key=lambda session: session.created)
         times = [session.created for session in found]
         for session in found:
@@ -123,7 +125,7 @@ class Dates:
                 return session
         return None
 
-    async def _alone(self, api: Api, subject: Session) -> bool | None:
+    async def _is_shown_alone(self, api: Api, subject: Session) -> bool | None:
         """Whether the session is shown without others when its second is asked for.
 
         None where it is not shown at all. Raises ApiError.

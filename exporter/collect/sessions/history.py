@@ -1,8 +1,7 @@
 """The past: every session of a finished range, once each, for whoever writes history.
 
-It walks as the session collector does, with the same walker, but keeps no state: a slice is handed
-over once it was read to its last page, and holds each id once. So memory is bounded by a slice,
-never by the range.
+It uses the session collector's walker, but keeps no state. A slice is handed over once it was read
+to its last page, and holds each id once. So memory is bounded by a slice, never by the range.
 """
 
 from collections.abc import AsyncIterator
@@ -30,7 +29,7 @@ from exporter.polling.collector import Api
 __all__ = ["PATH", "RESOURCE", "History", "Part"]
 
 REFUSALS = 30
-"""So many walks in a row that broke off, each answered by a narrower slice, end the reading."""
+"""More walks in a row than this that broke off end the reading; after each the slice is halved."""
 
 FAILURES = 8
 """So many failed walks in a row end the reading; each but the last is followed by a pause."""
@@ -72,7 +71,7 @@ class History:
         self._planner = SlicePlanner(start, target_pages(budget))
 
     async def parts(self) -> AsyncIterator[Part]:
-        """The range, part by part, without a hole. Raises ApiError once trying again is futile."""
+        """The range, part by part, without a hole. Raises ApiError when retries do not help."""
         refusals = failures = 0
         while self._planner.position < self._end:
             try:
@@ -84,7 +83,7 @@ class History:
                         raise
                     continue
                 failures += 1
-                if failures >= FAILURES or not _passing(error):
+                if failures >= FAILURES or not _is_transient(error):
                     raise
                 await self._clock.sleep(min(LONGEST_PAUSE_SECONDS, 2.0**failures))
                 continue
@@ -119,7 +118,7 @@ class History:
         return Part(piece.start, limit, sessions, len(invalid))
 
 
-def _passing(error: ApiError) -> bool:
+def _is_transient(error: ApiError) -> bool:
     """Whether the failure may pass by itself."""
     if isinstance(error, StatusError):
         return RetryPolicy.retryable(error.status)

@@ -1,6 +1,6 @@
-"""How much there is to read, how fast the budget allows it, and so how wide and how often to read.
+"""Estimates: how much there is to read, and so how wide slices are and how often sweeps come.
 
-All of it is an estimate, on which only the cost depends. Pure but for the budget that it looks at.
+A wrong estimate costs requests, never a count. Pure, but for reading the budget.
 """
 
 from math import ceil, sqrt
@@ -13,13 +13,13 @@ from exporter.collect.sessions.plan import FIRST_WIDTH
 from exporter.ledger.state import LedgerState
 
 RATE_SECONDS = 600
-"""The rate of late is that of so many seconds."""
+"""The recent rate of sessions is measured over so many seconds."""
 
 SWEEP_SECONDS = 300.0
 """The rhythm of sweeps while the budget allows it."""
 
 SWEEP_SHARE = 0.5
-"""The part of what the tail leaves of the budget that sweeps may take."""
+"""Sweeps may take this part of what tails leave of the budget."""
 
 
 def pages(sessions: float, page_size: int) -> int:
@@ -28,7 +28,7 @@ def pages(sessions: float, page_size: int) -> int:
 
 
 def expected_new(rate: float, seconds: float) -> float:
-    """A number that the sessions created in `seconds` at `rate` a second will seldom pass."""
+    """New sessions to expect in `seconds` at `rate` a second: the mean plus one deviation."""
     mean = max(0.0, rate * seconds)
     return mean + sqrt(mean)
 
@@ -38,9 +38,9 @@ def sweep_period(
 ) -> float:
     """Seconds from one sweep to the next, chosen from the budget.
 
-    A third of the settling age and at most five minutes, so that a session is re-read a few times
-    before it is settled; up to twice as long where sweeps would take more than half of what tails
-    leave. Not longer: the frontier moves with sweeps only.
+    A third of the settling age, and at most five minutes: so a session is re-read a few times
+    before it is settled. Up to twice as long, if sweeps would take more than half of what tails
+    leave of the budget. Never longer, since only sweeps move the frontier.
     interval: seconds between polls. per_minute: requests/minute that the exporter allows itself.
     """
     wanted = max(interval, min(SWEEP_SECONDS, settle_after / 3))
@@ -68,16 +68,18 @@ class Pace:
         self._interval = interval
         self._settle_after = settle_after
         self.page_size: int | None = None
-        """What the API said that it really uses; before that it is the tier's cap."""
+        """Items in a page, as the API said; None until it has: then it is the tier's limit."""
 
     def target(self) -> int:
         """Pages that a slice should have."""
         return target_pages(self._budget)
 
     def first_width(self, state: LedgerState, now: int) -> int:
-        """How wide the first slice of a way should be, by the rate of late."""
+        """How wide the first slice of a pass should be, in microseconds, by the recent rate."""
         rate = self._rate(state, now)
-        fitting = round(self.target() * self._size() / rate * MICROSECONDS) if rate else FIRST_WIDTH
+        fitting = (
+            round(self.target() * self._page_size() / rate * MICROSECONDS) if rate else FIRST_WIDTH
+        )
         return min(FIRST_WIDTH, fitting)
 
     def estimate(self, state: LedgerState, start: int, tip: int | None, now: int) -> int:
@@ -89,13 +91,13 @@ class Pace:
         start = self._dates.earliest(start)
         known = state.sessions_since(start) if start < tip else 0
         unread = max(0, now - tip) / MICROSECONDS
-        return pages(known + expected_new(self._rate(state, now), unread), self._size())
+        return pages(known + expected_new(self._rate(state, now), unread), self._page_size())
 
     def sweep_period(self, state: LedgerState, sweep_pages: int, now: int) -> int:
         """Microseconds from one sweep of so many pages to the next, chosen from the budget."""
         seconds = sweep_period(
             sweep_pages,
-            pages(expected_new(self._rate(state, now), self._interval), self._size()),
+            pages(expected_new(self._rate(state, now), self._interval), self._page_size()),
             self._interval,
             self._settle_after,
             self._budget.per_minute,
@@ -103,10 +105,10 @@ class Pace:
         # A poll that comes a moment early must not put the sweep off by a whole interval.
         return round((seconds - self._interval / 10) * MICROSECONDS)
 
-    def _size(self) -> int:
+    def _page_size(self) -> int:
         return self.page_size or tiers.limits(self._budget.tier).page_size
 
     def _rate(self, state: LedgerState, now: int) -> float:
-        """Sessions a second, of late."""
+        """Sessions a second, over the last `RATE_SECONDS`."""
         since = max(now - RATE_SECONDS * MICROSECONDS, state.origin or 0)
         return state.sessions_since(since) / max(60.0, (now - since) / MICROSECONDS)

@@ -16,17 +16,17 @@ NARROWEST = MICROSECONDS
 WIDEST = 32 * DAY
 
 FAILURES = 3
-"""So many times in a row a slice gives not even its first page, before half of it is tried."""
+"""After so many times in a row without a first page, half of the slice is tried."""
 
 FAILED_NARROWEST = 60 * MICROSECONDS
-"""No slice is cut narrower for that."""
+"""No slice is cut narrower than this because its first page fails."""
 
 
 class SlicePlanner:
     """Cuts the time from a start to now into slices of about `target` pages.
 
-    Where date filters are coarse, an answer shows days more than was asked for: slices are at
-    least a day wide then, and one whose endDate would lie past now has none.
+    With coarse date filters an answer shows days more than was asked for. Slices are then at least
+    a day wide, and one whose endDate would lie in the future has no end.
     """
 
     def __init__(self, start: int, target: int, width: int = FIRST_WIDTH) -> None:
@@ -40,19 +40,19 @@ class SlicePlanner:
     def next(self, now: int, *, coarse: bool, whole: bool = False) -> Slice:
         """The slice to walk now; the last one has no end.
 
-        now: the API's time. whole: the rest is known to be small, so it is read in one slice.
+        now: the API's time. whole: read all that is left in one slice, as it is known to be small.
         """
         end = self.position + self.width
         if self._refused_from is not None:
             end = min(end, (self.position + self._refused_from) // 2)
-        end = max(end, self._least(coarse))
+        end = max(end, self._earliest_end(coarse))
         end += -end % MICROSECONDS
         last = end + (LATER if coarse else 0) >= now - MICROSECONDS
         if last or (whole and self._refused_from is None):
             return Slice(self.position, None)
         return Slice(self.position, end)
 
-    def _least(self, coarse: bool) -> int:
+    def _earliest_end(self, coarse: bool) -> int:
         """The earliest end of a slice."""
         return self.position + (DAY if coarse else NARROWEST)
 
@@ -61,7 +61,7 @@ class SlicePlanner:
         self._failures = 0
         if done.end is None:
             return
-        # From what was walked, which a refusal may have made narrower than wanted.
+        # By the width that was walked: after a refusal it is narrower than `self.width` was.
         factor = min(4.0, max(0.25, self.target / max(1, pages_read)))
         self.width = max(NARROWEST, min(self._widest, round((done.end - done.start) * factor)))
         self.position = done.end
@@ -75,17 +75,17 @@ class SlicePlanner:
 
     def can_cut(self, tried: Slice, now: int, *, coarse: bool) -> bool:
         """Whether there is a slice that ends before this one."""
-        least = self._least(coarse)
+        least = self._earliest_end(coarse)
         if tried.end is None:
             return least + (LATER if coarse else 0) < now - 2 * MICROSECONDS
         return least + -least % MICROSECONDS < tried.end
 
     def failed(self) -> bool:
-        """The first page of a slice did not come. True where that may be due to its width."""
+        """Count a slice whose first page failed. True if its width may be the reason."""
         self._failures += 1
         return self._failures % FAILURES == 0 and self.width > FAILED_NARROWEST
 
     def too_wide(self, tried: Slice, now: int) -> None:
-        """The server cannot read so wide a window: no slice of this way is as wide any more."""
+        """The server cannot read so wide a window: no later slice of this pass is as wide."""
         self.refused(tried, now)
         self._widest = self.width

@@ -1,8 +1,8 @@
 """What the API serves of the list: from the edge of its history until its own now.
 
-A startDate before the history gives an empty page, not an error, and how long the history is
-depends on a tier that an answer may name wrongly, or not at all. So an answer that shows nothing
-proves nothing where its startDate is older than the shortest history: then the API is asked.
+A startDate before the history gives an empty page, not an error. How long the history is depends on
+the tier, which an answer may name wrongly, or not at all. So an empty answer proves nothing if its
+startDate is older than the shortest history. Then the API is asked what it still shows.
 """
 
 from contextlib import aclosing
@@ -20,19 +20,19 @@ from exporter.collect.sessions.dates import PATH, RESOURCE, Dates
 from exporter.ledger.rules import Slice
 
 PROBES = 3
-"""So many answers may be asked for until one has told the API's time."""
+"""Requests made, at most, to learn the API's time."""
 
 PROBE_SECONDS = 900.0
 LEAST_PROBE_SECONDS = 60.0
-"""The probe asks for what was created so lately: a server may be unable to read a wide window."""
+"""How wide a window a probe asks for, at first and at least: a server may fail on a wider one."""
 
 MARGIN = 60 * MICROSECONDS
 LONGEST_MARGIN = 3600 * MICROSECONDS
-"""How near to the end of the history a walk begins: a minute, and more where walks are slow."""
+"""How far inside the edge of the history a walk begins: a minute, and more if walks are slow."""
 
 
 class Served:
-    """What one key may read of the session list; with what is known of its dates."""
+    """What one key may read of the session list, and what is known of its date filters."""
 
     def __init__(
         self, api: Api, *, dates: Dates, budget: Budget, server_clock: ServerClock, clock: Clock
@@ -46,7 +46,7 @@ class Served:
         self._probe_seconds = PROBE_SECONDS
 
     async def now(self) -> int:
-        """The API's time, Unix microseconds; asked for where no answer has told it yet.
+        """The API's time, Unix microseconds. Probes for it if no answer has told it yet.
 
         Raises ApiError.
         """
@@ -57,20 +57,21 @@ class Served:
             try:
                 await self.probe()
             except StatusError:
-                # An answer all the same, and its Date counts.
+                # An error has a Date too, which may have set the clock.
                 if self._server_clock.at(self._clock.monotonic()) is None:
                     raise
         raise InvalidResponseError(f"{RESOURCE}: no answer has carried a Date to be believed")
 
     @property
     def unsure(self) -> bool:
-        """Whether the API's time is only what our own clock shows, for want of a better one."""
+        """Whether the API's time is taken from our own clock, as no Date is believed yet."""
         return self._server_clock.by_ours
 
     async def probe(self, start: int | None = None, seconds: float | None = None) -> None:
-        """A narrow answer, for its headers and a few sessions: from `start` on, or the newest.
+        """Ask for a page of a narrow window; learn the API's time and a few sessions from it.
 
-        seconds: how wide it may be, where that is not to be as narrow as the server needs it.
+        start: where the window begins; None: it ends now.
+        seconds: how wide it is; None: 15 minutes, halved each time that the server fails on it.
         Raises ApiError.
         """
         now = self._server_clock.at(self._clock.monotonic())
@@ -83,7 +84,7 @@ class Served:
             async with aclosing(walk(self._api, PATH, filters, resource=RESOURCE)) as pages:
                 page = await anext(pages)
         except (StatusError, RequestTimeoutError):
-            # It may be too much to read, too.
+            # Even this window may be too wide for the server.
             if seconds is None:
                 self._probe_seconds = max(LEAST_PROBE_SECONDS, self._probe_seconds / 2)
             raise
@@ -92,9 +93,9 @@ class Served:
         self.saw(max((it.created for it in sessions if isinstance(it, Session)), default=0))
 
     async def learn_dates(self) -> bool:
-        """Find out what the API makes of dates, where that is not known.
+        """Find out whether date filters are exact, unless that is known.
 
-        Gives whether it was found out just now that they are exact.
+        True only if this call found that they are.
         """
         if self.dates.exact is not None:
             return False
@@ -102,7 +103,7 @@ class Served:
         return not self.dates.coarse
 
     def saw(self, created: int) -> None:
-        """Take note that a session created then is in the list: the API's clock was there."""
+        """Tell the clock that a session created then was listed: the API's clock has shown it."""
         self._server_clock.witness(created, self._clock.monotonic())
 
     @property
@@ -115,21 +116,21 @@ class Served:
         return now - self.history
 
     def surely(self, start: int, now: int) -> bool:
-        """Whether the shortest history there is holds all from `start` on."""
+        """Whether all from `start` on is surely served, as the shortest history holds it."""
         shortest = now - tiers.FREE.history_days * DAY
         return self.dates.earliest(start) - MICROSECONDS >= shortest
 
     def within(self, piece: Slice, now: int) -> Slice:
-        """The slice; of one without an end only the part before what is surely served, if any.
+        """The slice, cut where what is surely served begins, if it has no end of its own.
 
-        So that at the end of a way what is surely served is asked for by itself.
+        So the last slice of a pass holds only what is surely served.
         """
         sure = now - tiers.FREE.history_days * DAY + self.dates.slack + 2 * MICROSECONDS
         sure += -sure % MICROSECONDS
         return Slice(piece.start, sure) if piece.start < sure and piece.end is None else piece
 
     async def shows(self, start: int, until: int) -> bool:
-        """Whether a walk from `start` shows anything, of which some was created at `until`.
+        """Whether a walk from `start` shows anything, given a session created at `until`.
 
         Raises ApiError.
         """
@@ -141,10 +142,10 @@ class Served:
         return False
 
     async def first(self, start: int, until: int | None, now: int) -> int | None:
-        """From when on sessions are served, where those from `start` on are not.
+        """The edge: the time from which on sessions are served, if those from `start` on are not.
 
-        until: createdAt of one that is; None where nothing is shown at all: then the tier is
-        believed. None where nothing is lost. Raises ApiError.
+        until: createdAt of a session that is served; None: none is shown, so the tier's documented
+        history counts. Gives None if nothing is lost. Raises ApiError.
         """
         if until is None:
             edge = self.edge(now)
@@ -165,5 +166,5 @@ class Served:
         return (low, middle) if await self.shows(middle, until) else (middle, high)
 
     def took(self, micros: int) -> None:
-        """A walk that took so long was overtaken by the edge: begin further within from now on."""
+        """The edge overtook a walk that lasted `micros`: begin further inside it from now on."""
         self._margin = min(LONGEST_MARGIN, max(self._margin, 2 * micros))

@@ -1,7 +1,7 @@
-"""The walk over one slice of the session list, to its last page: the daemon's and backfill's.
+"""The walk over one slice of the session list, to its last page; the daemon and backfill use it.
 
-What is read is handed over as it comes. Where the walk breaks off, the planner is told why, so that
-the next slice is one that can be read.
+What is read is handed over in batches, as it comes. When a walk breaks off, the planner is told, so
+that the next slice is one that can be read.
 """
 
 from collections.abc import Awaitable, Callable, Iterable
@@ -25,10 +25,10 @@ from exporter.collect.sessions.served import Served
 from exporter.ledger.rules import Slice
 
 BATCH_ITEMS = 500
-"""So many items are handed over at once, or fewer when a walk ends or the budget makes it wait."""
+"""Items handed over at once; fewer when a walk ends, or when the budget makes it wait."""
 
 TOO_LONG = 4
-"""A walk of more than so many times the pages it was cut for is broken off and cut again."""
+"""A walk of so many times the pages that its slice was cut for breaks off; the slice is halved."""
 
 LONGEST_WALK_MINUTES = 60
 """A walk that takes more than this of the whole budget has no end."""
@@ -41,8 +41,10 @@ Batch = list[tuple[list[Session | InvalidSession], int]]
 class Walk:
     """What one walk over a slice has shown so far. Times: microseconds, by the API's clock.
 
-    began: when its first request left; None before the first page. earliest: of its readings.
-    first, newest: createdAt of the earliest and the latest session that was shown; None, 0: none.
+    began: when its first request left; None before the first page.
+    earliest: the earliest time of a reading; it may lie before `began`, as each answer has its own.
+    first: createdAt of the oldest session shown; None: none was.
+    newest: createdAt of the newest session shown; 0: none was.
     """
 
     piece: Slice
@@ -67,8 +69,8 @@ class Walk:
 class Walker:
     """Walks slices of one integration's list.
 
-    score_scale: what a full score is in the API's answers.
-    on_page: told of each page, as a sign of life, since a small budget makes a slice last long.
+    score_scale: the API's score of a certain bot, 1 or 100.
+    on_page: called after each page, as a sign of life: with a small budget a slice lasts long.
     """
 
     def __init__(
@@ -92,10 +94,9 @@ class Walker:
         piece: Slice,
         take: Callable[[Batch], Awaitable[None]],
     ) -> Walk:
-        """Read a slice to its last page.
+        """Read a slice to its last page, and hand what was read to `take`, batch by batch.
 
-        take: is handed what was read.
-        Raises ApiError, after what was read until then was handed over, and what `take` raises.
+        Raises ApiError, once what was read before it was handed over; and what `take` raises.
         """
         walk = Walk(piece)
         batch: Batch = []
@@ -130,18 +131,18 @@ class Walker:
                     raise CursorRefusedError("the walk is too long for its slice")
         except ApiError as error:
             await hand_over()
-            await self._tell(planner, walk, now, error)
+            await self._narrow(planner, walk, now, error)
             raise
         await hand_over()
         self._served.saw(walk.newest)
         return walk
 
-    async def _tell(self, planner: SlicePlanner, walk: Walk, now: int, error: ApiError) -> None:
+    async def _narrow(self, planner: SlicePlanner, walk: Walk, now: int, error: ApiError) -> None:
         """Have the planner make the next slice narrower, where that may help."""
         if isinstance(error, CursorRefusedError) or walk.pages:
             planner.refused(walk.piece, now)
         elif _may_be_too_wide(error) and planner.failed():
-            await self._served.probe()  # which fails as well where it is the API that is down
+            await self._served.probe()  # raises if the API is down, so width was not to blame
             planner.too_wide(walk.piece, now)
 
 
@@ -150,6 +151,6 @@ def _full(batch: Batch) -> bool:
 
 
 def _may_be_too_wide(error: ApiError) -> bool:
-    """Whether a server may answer so because the window is more than it can read in time."""
+    """Whether the server may have failed because it cannot read so wide a window in time."""
     server_error = isinstance(error, StatusError) and error.status >= 500
     return server_error or isinstance(error, RequestTimeoutError)
