@@ -1,8 +1,8 @@
 """The body of an answer: how much of one is read for each resource, and the JSON in it.
 
-A body is bounded twice before anything is made of it: in bytes, and in the values that those can
-hold, since two bytes of JSON can be an object that takes a hundred times as much memory. Both are
-many times what the documented answers need.
+Before a body is decoded, two things are bounded: its bytes, and the values that they can hold. Two
+bytes of JSON can be an object that takes a hundred times as much memory. Both bounds are many times
+what the documented answers need.
 """
 
 import json

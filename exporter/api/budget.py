@@ -1,12 +1,11 @@
 """The request budget of one key: how many requests may leave in any 60 seconds, and who is first.
 
-A window that slides, not a bucket that refills: a bucket which may burst its full size can spend
-double within 60 seconds. A request takes its room from its leaving until a window after its end,
-so that the promise holds where it is counted, at the API, however long the way there was.
+A sliding window, not a token bucket: a bucket that may burst its full size can spend double within
+60 seconds. A request takes up room from when it leaves until a window after it ended. So the
+promise holds at the API, which does the counting, however slow the network is.
 
-The session walk goes first when it is tight; but a request of another resource that has waited a
-minute goes before it, in turn with it, so that neither a long catch-up nor a budget too small for
-all of them starves anybody.
+When there is little room, the session walk goes first. A request of another resource that has
+waited a minute takes turns with it. So neither a long catch-up nor a small budget starves anybody.
 """
 
 from collections import deque

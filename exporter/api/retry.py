@@ -34,9 +34,9 @@ def retry_after(headers: Mapping[str, str]) -> float | None:
 class RetryPolicy:
     """How often and how fast a request is tried again within one poll.
 
-    attempts: tries in all. base, cap: seconds; the wait before retry n is drawn from
-    [0, min(cap, base * 2^n)].
-    patience: the longest pause that a poll sits out; it fails at once before a longer one.
+    attempts: tries in all.
+    base, cap: seconds. The wait before retry n, from 0, is drawn from [0, min(cap, base * 2^n)].
+    patience: seconds. A poll waits out a pause up to this long, and fails at once if it is longer.
     """
 
     random: Callable[[], float]

@@ -1,9 +1,8 @@
 """The API's clock, learned from the Date header of its answers.
 
 Windows and ages are counted on this clock, so that ours may be minutes off. A Date is cut to the
-second and was written somewhere between request and answer, so `Date - round trip` is the latest
-moment that surely lies no later than the request's leaving; that bound is what is kept. Between
-answers the monotonic clock carries it on.
+second and was written at some moment between request and answer. So the request surely left at
+`Date - round trip` or later; that bound is kept. Between answers the monotonic clock carries it on.
 """
 
 from collections.abc import Callable
@@ -17,20 +16,20 @@ JUMP_SECONDS = 2.0
 """A Date further off than this what was expected is not believed at once."""
 
 AGREED_SECONDS = 60.0
-"""Two Dates agree that foretell one another this well, however long their answers took."""
+"""Two Dates agree if they differ by no more than this, less the time that passed between them."""
 
 HELD_SECONDS = 120.0
-"""So long have Dates to agree before the clock is set by them: a server that is wrong alone is
-seldom the only one that answers for so long."""
+"""For so long Dates must agree before they set the clock: where one server of several is wrong,
+another will most likely answer in that time."""
 
 FAR_SECONDS = 2400.0
 """Clocks may be minutes apart. Dates that are off by more need a witness, or to agree for long."""
 
 FAR_HELD_SECONDS = 3600.0
-"""So long, without a witness: after it a clock that was really set is followed."""
+"""For so long they must agree without a witness: a clock that was really set is then followed."""
 
 FIRST_DATES = 4
-"""After so many first Dates of which no two agree, the one that shows least is believed."""
+"""After so many first Dates of which no two agree, the lowest is believed."""
 
 
 def parse_http_date(text: str) -> int | None:
@@ -67,18 +66,20 @@ class _Anchor:
 
 
 class ServerClock:
-    """What the API's clock shows, in microseconds since 1970, and never more than it really shows,
-    save that it follows a step back late; `observe` gives each answer its own time meanwhile.
+    """What the API's clock shows, in microseconds since 1970, and never more than it really shows.
 
-    A Date that is off what the ones before foretell is set aside until others have agreed with it
-    for a while: a wrong one ahead would move the frontier past sessions that nobody read, and one
-    behind would take for readable what left the history. A first one that is off our own clock is
-    believed when a second agrees. Of those that agree, the one that shows least counts.
+    One exception: it follows a step back late. Meanwhile `observe` gives each answer its own time.
 
-    Dates that are more than minutes off are weighed, however many agree, since one server may be
-    wrong for long: against what else tells the time (`witness`), when the newest session was
-    created and what /health says. Where that speaks for them they are believed as others are; where
-    it speaks against them they never are; without a witness they have to agree for an hour.
+    **Unexpected Dates.** Earlier Dates say what the next one should be. One that differs is
+    set aside until others have agreed with it for a while. A wrong one ahead would move the
+    frontier past sessions that nobody read. One behind would show as readable what has left the
+    history. A first Date that differs from our own clock is believed when a second agrees. Of Dates
+    that agree, the lowest counts.
+
+    **Dates off by more than `FAR_SECONDS`.** One server may be wrong for long, so it does not count
+    how many agree. They are compared with what else tells the time (`witness`): when the
+    newest session was created, and what /health says. If that confirms them, they are believed as
+    others are; if it contradicts them, never. Without a witness they have to agree for an hour.
 
     now: Unix seconds of our clock; without it the first Date is believed.
     """
@@ -97,8 +98,8 @@ class ServerClock:
     def observe(self, date: str | None, sent: float, received: float) -> int | None:
         """Learn from an answer's Date; `sent` and `received` are on the monotonic clock.
 
-        Gives the API's time when that request left, at the latest: what its own Date says, unless
-        the clock shows less; what the clock shows, where the answer has no Date.
+        Gives a time, by the API's clock, that is not later than when that request left: the earlier
+        of what its Date says and what the clock shows. Without a Date, what the clock shows.
         """
         server = parse_http_date(date) if date else None
         if server is None:
@@ -116,7 +117,7 @@ class ServerClock:
     def witness(self, time: int, monotonic: float) -> None:
         """The API's clock has shown `time` (microseconds) by that moment of ours.
 
-        As something else than a Date tells: a session's createdAt, or what /health says.
+        The source is not a Date but a session's createdAt, or the timestamp of /health.
         """
         if self._witness is None or time > self._witness.server:
             self._witness = _Anchor(time, monotonic, 0.0)

@@ -44,10 +44,13 @@ async def walk(
 ) -> AsyncGenerator[Page, None]:
     """The pages of a list, in the order in which they come.
 
-    most: pages, after which a list has no end. Of cursors only a hash is kept.
-    Raises EndlessListError where there are more pages, CursorRefusedError where the API does not
-    take back its own cursor, InvalidResponseError where a page is not a page, or after the first
-    MOST_ITEMS of one that is longer, and what `Api.get` raises.
+    most: pages; a list that has more is treated as endless. Of cursors only a hash is kept.
+
+    Raises what `Api.get` raises, and
+
+    - EndlessListError after `most` pages;
+    - CursorRefusedError if the API refuses its own cursor, or gives one a second time;
+    - InvalidResponseError if a page cannot be read, or after the first MOST_ITEMS of a longer one.
     """
     cursor: str | None = None
     seen: set[int] = set()

@@ -1,8 +1,8 @@
-"""The ledger of one integration: takes readings of sessions, commits what they count, publishes it.
+"""The ledger of one integration: counts readings of sessions, commits, and publishes the counts.
 
-Counters and frontier are changed in one transaction and published only after its commit; while
-commits fail, what is published stays at the last one. It asks the API nothing: the session
-collector walks, and hands over what it read.
+Counters and frontier change in one transaction, and are published only after its commit. While
+commits fail, the counts of the last one stay published. The ledger asks the API nothing: the
+session collector walks, and hands over what it read.
 """
 
 import sqlite3
@@ -25,14 +25,14 @@ from exporter.metrics.telemetry import Telemetry
 
 PRUNED_AT_ONCE = 20_000
 GIVEN_UP_AT_ONCE = 10_000
-"""So many sessions that the list shows no more are settled in one transaction; the next polls go on
-with the rest. That bounds what a poll takes of memory and processor."""
+"""Sessions that the list no longer shows, settled in one transaction at most; the next polls go on
+with the rest. That bounds the memory and CPU time of a poll."""
 
 REMEMBERED_MINUTES = 180
-"""How far behind the frontier sessions are known by their minute at least, for coverage."""
+"""How far behind the frontier sessions are counted by minute at least, for the coverage ratio."""
 
 MOST_MINUTES = 7 * 1440
-"""And at most, while sweeps reach so far back: what they cost is told from it."""
+"""And at most, while sweeps reach so far back: their cost is estimated from it."""
 
 NO_CLOCK_BEFORE = 1_767_225_600.0
 """2026-01-01: the API is younger, so a first start before it was noted by a clock not yet set."""
@@ -40,17 +40,17 @@ NO_CLOCK_BEFORE = 1_767_225_600.0
 FOREVER = 1 << 62
 
 FIRST_GRACE = 120 * MICROSECONDS
-"""What leaves the history before a first poll can have read it is not a gap either."""
+"""What leaves the history before a first poll can have read it is not a gap."""
 
 AHEAD = 60 * MICROSECONDS
 """A frontier so far ahead of the API's clock was set by a wrong one."""
 
 INVALID_SECONDS = 26 * 3600
-"""How long after it was first read an invalid item is remembered: an API that honours only the
-date of a filter shows it for a day."""
+"""How long an invalid item is remembered after its first reading: with coarse date filters the API
+shows it for a day."""
 
 
-_ODD = {
+_OUT_OF_BOUNDS = {
     "botScore": "scores outside of 0 to 1 are not counted; "
     "if the API's go to 100, set sessions.bot_score_scale to 100",
     "detectionFlags": f"only the first {MOST_FLAGS} flags of a session are counted",
@@ -72,15 +72,15 @@ class _Effects:
 
 
 MOST_WINDOWS = 100
-"""So many windows behind holes are known; more are forgotten, and would be counted again."""
+"""Windows remembered past holes; older ones are forgotten, and would be counted again."""
 
 
 @dataclass(slots=True)
 class _Walked:
-    """What this process has read to now, should the state be lost; times of createdAt.
+    """What this process has read so far, should the state be lost. Times are of createdAt.
 
-    to: all before it. beyond: windows, [start, end), that tails read behind holes, while a sweep
-    comes no further; the latest MOST_WINDOWS of them.
+    to: all before it was read. beyond: later windows, [start, end), that tails read while a sweep
+    came no further; the latest MOST_WINDOWS of them.
     """
 
     to: int = 0
@@ -147,7 +147,7 @@ class Ledger:
             self._exemplars.clear()
 
     async def prepare(self) -> LedgerState:
-        """Load the state, or lay a new one. Cheap when that is done. Raises StateError."""
+        """Load the state, or make a new one; cheap once that is done. Raises StateError."""
         state = self.state
         if state is not None and self._generation == self._store.generation:
             return state
@@ -165,7 +165,7 @@ class Ledger:
         return (await self._store.run_then(load, publish))[2]
 
     async def start(self) -> None:
-        """Sessions are to be counted from now on, if they were not already. Raises StateError."""
+        """Count sessions from now on, unless that was begun already. Raises StateError."""
         state = await self.prepare()
         wall = self._clock.now()
         if state.first_start >= NO_CLOCK_BEFORE or wall < NO_CLOCK_BEFORE:
@@ -185,9 +185,9 @@ class Ledger:
         await self._commit(work)
 
     async def begin(self, now: int) -> None:
-        """Fix the origin on the API's clock, which now shows `now`, unless that was done before.
+        """Set the origin, once, by the API's clock, which shows `now`. Raises StateError.
 
-        The origin is the first process's start less the lookback, also when the API was down then.
+        The origin is the first process's start less the lookback, also if the API was down then.
         """
         state = await self.prepare()
         if state.origin is not None:
@@ -214,9 +214,9 @@ class Ledger:
         return max(elapsed, self._clock.now() - state.first_start)
 
     async def rest(self) -> None:
-        """Sessions are not to be counted from now on: when they are again, that is a first start.
+        """Stop counting sessions; when it begins again, that is a first start. Raises StateError.
 
-        So no time is a backlog, or a gap, that nobody meant to read. Raises StateError.
+        So the time between is neither a backlog nor a gap.
         """
         state = await self.prepare()
         self._resting = True
@@ -236,12 +236,13 @@ class Ledger:
         await self._commit(work)
 
     async def step_back(self, now: int) -> float | None:
-        """Where the frontier lies ahead of the API's clock, a wrong one set it: step back.
+        """Step back a frontier that lies ahead of the API's clock: a wrong clock set it.
 
-        What was created after the newest session that was counted was never counted; from there on
-        all is read anew. Up to there ids may be forgotten already, so nothing before is counted:
-        where that lies ahead of the clock, too, the time until the clock is there is a gap.
-        Gives the seconds of it; None where there was nothing to do. Raises StateError.
+        It steps to the newest counted session: what was created later is read again. Ids from
+        before may be forgotten, so nothing created before is counted. If even that time is ahead of
+        the clock, the time until the clock reaches it is a gap.
+
+        Gives the seconds of the gap; None if there was nothing to do. Raises StateError.
         """
         state = await self.prepare()
         if state.bounds.frontier <= now + AHEAD:
@@ -271,9 +272,9 @@ class Ledger:
         return gap
 
     async def clamp(self, history_start: int, history: int = 0) -> float:
-        """Give up what is no longer served; the seconds of it that were to be read and were not.
+        """Give up what was created before `history_start`; gives the gap in seconds.
 
-        history: how much the tier's holds. What a lookback asks for beyond that is not a gap.
+        history: how long the tier's is, in microseconds; a lookback beyond it is not a gap.
         What was unsettled there is settled with what was last read: the oldest GIVEN_UP_AT_ONCE,
         the rest by the next calls. Raises StateError.
         """
@@ -345,8 +346,8 @@ class Ledger:
     async def finish(self, done: Slice, at: int, coverage: Coverage) -> None:
         """Note that a walk over `done`, begun at the API's time `at`, reached its last page.
 
-        coverage: what this walk and those before it cover without a hole. Moves the frontier, and
-        forgets what no window reaches any more. Raises StateError.
+        coverage: what this walk and those before it cover without a hole.
+        Moves the frontier, and forgets what no walk will reach any more. Raises StateError.
         """
 
         def work(
@@ -369,7 +370,7 @@ class Ledger:
             self._walked.note(coverage.start, at, frontier)
 
     async def settle_unseen(self, passes: RecentPasses) -> None:
-        """Settle, with what was last read, sessions that whole passes should have shown.
+        """Settle, with what was last read, sessions that several whole passes did not show.
 
         The oldest GIVEN_UP_AT_ONCE; the rest by the next calls. Raises StateError.
         """
@@ -411,9 +412,9 @@ class Ledger:
         return self._store.generation, records.salt(connection), state
 
     def _initial(self) -> LedgerState:
-        """What a new state starts with: nothing, or what is published where one was damaged.
+        """What a new state starts with: nothing, or, after a damaged one, the published counts.
 
-        Then no counter falls; and what was walked past before is not counted again.
+        So no counter falls, and what was already walked past is not counted again.
         """
         before = self.state
         if before is None:
@@ -438,7 +439,7 @@ class Ledger:
         window: tuple[int, int],
         effects: _Effects,
     ) -> LedgerState:
-        """Settle, with what was last read, the oldest of what is unsettled there."""
+        """Settle, with what was last read, the oldest unsettled sessions created in `window`."""
         tally = Tally()
         oldest = records.unsettled(connection, state.row, *window, GIVEN_UP_AT_ONCE)
         settled = {key: rules.settle(known, None, tally) for key, known in oldest}
@@ -459,7 +460,7 @@ class Ledger:
         return after
 
     def _forget(self, connection: sqlite3.Connection, state: LedgerState) -> LedgerState:
-        """Move the horizon up to where windows reach, and drop minutes that nobody asks for."""
+        """Move the horizon up to where walks reach, and drop minutes that nobody asks for."""
         bounds = state.bounds
         last = bounds.frontier // rules.MINUTE
         reach = state.reach // rules.MINUTE
@@ -499,7 +500,7 @@ class Ledger:
         for family, amount in effects.folded.items():
             self._telemetry.dropped.inc(family, by=amount)
         for name in sorted(effects.odd - self._odd):
-            _log.warning("session_field_out_of_bounds", field=name, message=_ODD[name])
+            _log.warning("session_field_out_of_bounds", field=name, message=_OUT_OF_BOUNDS[name])
         self._odd |= effects.odd
         for score, identity in effects.scores if self._keep_exemplars else ():
             if identity is not None:

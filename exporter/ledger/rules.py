@@ -31,9 +31,9 @@ class Rules:
 
 @dataclass(frozen=True, slots=True)
 class Bounds:
-    """Where counting stands: nothing before `horizon` counts, nothing before `frontier` is new.
+    """Where counting stands: nothing before `horizon` counts; what is before `frontier` was read.
 
-    forgotten: windows, [start, end), where all was counted of which no id is known any more.
+    forgotten: windows, [start, end), in which all was counted, but no id is known any more.
     """
 
     horizon: int
@@ -144,9 +144,9 @@ def settle(known: Known, identity: str | None, tally: Tally) -> Known:
 
 @dataclass(frozen=True, slots=True)
 class RecentPasses:
-    """The last whole ways from a start to now, as (start, the earliest time of a reading on it).
+    """The last whole passes from a start to now, as (start, the earliest time of a reading in it).
 
-    A reading settles a session that is old enough. What is unsettled all the same was not shown.
+    A reading settles a session that is old enough. So one that is still unsettled was not shown.
     """
 
     last: tuple[tuple[int, int], ...] = ()
@@ -156,8 +156,9 @@ class RecentPasses:
         return RecentPasses((*self.last, (start, earliest))[-MISSED_PASSES:])
 
     def unseen(self, rules: Rules) -> tuple[int, int] | None:
-        """Where a session was created, [start, end), that is unsettled although it was old enough
-        for each of several passes: it is settled with what was last read. None: nowhere.
+        """The window of createdAt, [start, end), that every pass read when it was old enough.
+
+        What is still unsettled there was shown by none of them. None: there is no such window.
         """
         if len(self.last) < MISSED_PASSES:
             return None
@@ -176,9 +177,9 @@ class Slice:
 
 @dataclass(frozen=True, slots=True)
 class Coverage:
-    """What whole walks have covered without a hole: all of [start, end) that was visible in time.
+    """What whole walks have covered without a hole: what was visible of [start, end).
 
-    limit: sessions created before it had surely become visible when they were walked past.
+    limit: sessions created before it were surely visible when walked past; None: all were.
     """
 
     start: int
@@ -188,8 +189,8 @@ class Coverage:
     def extended(self, end: int | None, at: int, rules: Rules) -> "Coverage":
         """With a whole walk, begun at the API's time `at`, from this end to `end` (None: now).
 
-        What was created before `at - overlap` was visible to that walk; of what was created later
-        some may have been missed, whatever is walked after it.
+        What was created before `at - overlap` was visible to that walk. Of what was created later
+        it may have missed some, and later walks of this coverage do not read that part again.
         """
         visible = at - rules.overlap
         reached = max(self.end, at) if end is None else end

@@ -27,12 +27,12 @@ SCORE = "score"
 class LedgerState:
     """What was last committed. Times: microseconds since 1970 by the API's clock.
 
-    first_start, begun: Unix seconds of our clock: the start of the first process, and of counting.
+    first_start, begun: when the first process and when counting started, Unix seconds of our clock.
     origin, horizon, frontier: None until the API's clock was first seen.
     counts: by name and label. started: when each of them began at 0, Unix seconds.
-    minutes: sessions counted by the minute of createdAt, as far back as coverage is asked for.
-    oldest: createdAt of the oldest unsettled session.
-    forgotten: what tails had read behind a hole when an earlier state was damaged; in memory only.
+    minutes: sessions counted, by the minute of createdAt, as far back as they are asked for.
+    oldest: createdAt of the oldest unsettled session; None: there is none.
+    forgotten: windows that tails had read past a hole before a state was damaged; in memory only.
     """
 
     row: int

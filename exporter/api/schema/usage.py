@@ -1,8 +1,8 @@
 """`GET /v1/usage`: what was consumed, in an envelope of its own, as rows of metric and value.
 
-The form of a row's `period` and the keys of `totals` are unknown. A period that is a day is held
-to the days that were asked for; of several storage rows the one with the greatest period counts as
-the newest; nothing else depends on either.
+The form of a row's `period` and the keys of `totals` are unknown. Two things depend on a period: if
+it is a day, its row counts only if that day was asked for; and of several storage rows the one with
+the greatest period counts as the newest. Nothing depends on `totals`.
 """
 
 import re
@@ -43,9 +43,9 @@ class _Body(Shape):
 class Consumption:
     """What one answer says was consumed between its two dates.
 
-    sums: by metric, rows added up; a known metric that no row names is 0, one that only rows which
-        did not decode name is missing. Storage is not in it: it is a level, not a flow.
-    storage: the newest storage in bytes, where a row gives it.
+    sums: by metric, rows added up. A known metric that no row names is 0. One that is named only by
+        rows that did not decode is missing. Storage is not in it: it is a level, not a flow.
+    storage: the newest storage in bytes; None if no row gives it.
     invalid_items: rows that did not decode.
     outside: rows of other days, which are not in the sums.
     """
