@@ -7,6 +7,7 @@ the bound of a body, and never lets a key, a URL or a body into an error's text.
 import asyncio
 import re
 import ssl
+from collections import Counter
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -128,7 +129,7 @@ class Client:
     ) -> None:
         self._http = http
         self._keyless = keyless
-        self._sending = 0
+        self._sending: Counter[httpx.AsyncClient] = Counter()
         self._replaced: list[httpx.AsyncClient] = []
         self._retry = retry
         self._clock = clock
@@ -176,22 +177,25 @@ class Client:
     async def close(self) -> None:
         """Close all connections."""
         await self._http.aclose()
-        self._sending = 0
+        self._sending.clear()
         await self._close_replaced()
 
     @asynccontextmanager
     async def _connection(self) -> AsyncIterator[httpx.AsyncClient]:
-        self._sending += 1
+        http = self._http
+        self._sending[http] += 1
         try:
-            yield self._http
+            yield http
         finally:
-            self._sending -= 1
+            self._sending[http] -= 1
             await self._close_replaced()
 
     async def _close_replaced(self) -> None:
-        """Close what was replaced, once nothing is under way."""
-        while self._replaced and not self._sending:
-            await self._replaced.pop().aclose()
+        """Close what was replaced and has nothing under way, whatever goes on elsewhere."""
+        for http in [one for one in self._replaced if not self._sending[one]]:
+            self._replaced.remove(http)
+            del self._sending[http]
+            await http.aclose()
 
     async def _try(self, path: str, params: Mapping[str, str], resource: str) -> Answer:
         scopes = (resource, self._shared(resource))

@@ -5,12 +5,14 @@ import contextlib
 import json
 import logging
 import traceback
+from collections import Counter
 from pathlib import Path
 
 import httpx
 import pytest
 
 from exporter.api import body as bodies
+from exporter.api.client import Client
 from exporter.api.errors import (
     ApiError,
     KeyMissingError,
@@ -514,3 +516,27 @@ async def test_a_request_under_way_ends_on_the_connection_it_began_on() -> None:
         assert old.is_closed
         await api.client.close()
         assert new.is_closed
+
+
+async def test_a_replaced_client_is_closed_although_another_is_never_idle() -> None:
+    clients = [httpx.AsyncClient() for _ in range(3)]
+    one = Client.__new__(Client)
+    one._http, one._replaced, one._sending = clients[0], [], Counter()
+
+    async with one._connection():
+        await one.reconnect(clients[1])
+        assert not clients[0].is_closed
+        async with one._connection():
+            await one.reconnect(clients[2])
+    assert clients[0].is_closed
+    assert clients[1].is_closed
+
+    async with one._connection():
+        other = httpx.AsyncClient()
+        await one.reconnect(other)
+        async with one._connection():
+            await one.reconnect(httpx.AsyncClient())
+        assert other.is_closed
+        assert not clients[2].is_closed
+    await one.close()
+    assert clients[2].is_closed
