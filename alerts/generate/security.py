@@ -36,14 +36,14 @@ def _raised(window: str, ratio: str, evidence: str) -> str:
     )
 
 
-def _any(tier: str, fast: str, *windows: str) -> str:
-    """Any of the windows, at a site that is known for two hours: before, nothing is usual.
+def _any(tier: str, since: str, fast: str, *windows: str) -> str:
+    """Any of the windows, at a site that is known for so long: before, nothing is usual.
 
     fast: the condition on the shortest window, which is judged most often and asks for more.
     """
     ratio, evidence = threshold(f"{tier}_ratio"), f"{tier}_evidence"
     raised = "\nor\n".join((fast, *(_raised(window, ratio, evidence) for window in windows)))
-    known = f"({SESSIONS}max2m offset 2h or {SESSIONS}max2m offset 1d)"
+    known = f"({SESSIONS}max2m offset {since} or {SESSIONS}max2m offset 1d)"
     return f"(\n{raised}\n)\nand on ({SITE})\n{known}"
 
 
@@ -98,7 +98,7 @@ def _stopped(window: str, span: int, times: int) -> str:
 RULES = (
     Alert(
         "NotAIBotShareSpike",
-        _any("page", FAST_PAGE, "1h", "3h"),
+        _any("page", "2h", FAST_PAGE, "1h", "3h"),
         "Wave of AI agents at {{ $labels.integration }}",
         _told("1h"),
         severity="critical",
@@ -109,7 +109,7 @@ RULES = (
     ),
     Alert(
         "NotAIBotShareRaised",
-        _any("ticket", FAST_TICKET, "6h", "1d"),
+        _any("ticket", "6h", FAST_TICKET, "6h", "1d"),
         "More AI agents than usual at {{ $labels.integration }}",
         _told("1d"),
         hold="5m",
@@ -120,7 +120,7 @@ RULES = (
     ),
     Alert(
         "NotAIBotShareHint",
-        _any("hint", FAST_HINT, "1h", "6h", "1d"),
+        _any("hint", "6h", FAST_HINT, "1h", "6h", "1d"),
         "Somewhat more AI agents than usual at {{ $labels.integration }}",
         _told("6h"),
         severity="info",

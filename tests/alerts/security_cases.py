@@ -35,12 +35,18 @@ def quarters(*parts: tuple[float, float]) -> str:
     return phases(*((hourly / 4, round(hours * 4)) for hourly, hours in parts))
 
 
-def wave(people: float, usual: float, bots: float, hours: float = 2) -> dict[str, str]:
+def wave(
+    people: float, usual: float, bots: float, hours: float = 2, *, quiet: int = HOURS
+) -> dict[str, str]:
     """Quiet hours with so many people and bots an hour, then so many bots."""
     return {
-        SESSIONS: minutes((people + usual, HOURS), (people + bots, hours)),
-        BOTS: minutes((usual, HOURS), (bots, hours)),
+        SESSIONS: minutes((people + usual, quiet), (people + bots, hours)),
+        BOTS: minutes((usual, quiet), (bots, hours)),
     }
+
+
+MORNING = 7
+"""Hours from which warnings and hints are given, and one more."""
 
 
 def told(
@@ -196,11 +202,21 @@ RAISED = Story(
         Case(
             "fires",
             "twice the usual for hours, which is too little for a page",
-            wave(600, 60, 130),
-            {QUIET + 60: [Firing(HERE, MORE, "")]},
+            wave(600, 60, 130, quiet=MORNING),
+            {MORNING * 60 + 60: [Firing(HERE, MORE, "")]},
         ),
-        Case("boundary", "less than one and a half times", wave(600, 100, 130), {QUIET + 60: []}),
-        Case("silent", "as ever", wave(600, 40, 40, 6), {QUIET + 60: [], QUIET + 300: []}),
+        Case(
+            "boundary",
+            "less than one and a half times",
+            wave(600, 100, 130, quiet=MORNING),
+            {MORNING * 60 + 60: []},
+        ),
+        Case(
+            "silent",
+            "as ever",
+            wave(600, 40, 40, 6, quiet=MORNING),
+            {MORNING * 60 + 60: [], MORNING * 60 + 300: []},
+        ),
     ),
 )
 
@@ -213,11 +229,21 @@ HINT = Story(
         Case(
             "fires",
             "a little more than usual for hours",
-            wave(600, 60, 84, 6),
-            {QUIET + 4 * 60: [Firing(HERE, SOMEWHAT, "")]},
+            wave(600, 60, 84, 6, quiet=MORNING),
+            {MORNING * 60 + 4 * 60: [Firing(HERE, SOMEWHAT, "")]},
         ),
-        Case("boundary", "four bots are too few", wave(4, 0.1, 4), {QUIET + 55: []}),
-        Case("silent", "as ever", wave(600, 40, 40, 6), {QUIET + 60: [], QUIET + 300: []}),
+        Case(
+            "boundary",
+            "four bots are too few",
+            wave(4, 0.1, 4, quiet=MORNING),
+            {MORNING * 60 + 55: []},
+        ),
+        Case(
+            "silent",
+            "as ever",
+            wave(600, 40, 40, 6, quiet=MORNING),
+            {MORNING * 60 + 60: [], MORNING * 60 + 300: []},
+        ),
     ),
 )
 
@@ -315,8 +341,8 @@ SURGE = Story(
         ),
         Case(
             "boundary",
-            "a little less than three times",
-            flagged(600, (30, 72), (88, 4)),
+            "less than three times",
+            flagged(600, (30, 72), (78, 4)),
             {(72 + 2) * 60: []},
             STEP,
         ),
