@@ -228,9 +228,9 @@ HINT = Story(
     (
         Case(
             "fires",
-            "a little more than usual for hours",
-            wave(600, 60, 84, 6, quiet=MORNING),
-            {MORNING * 60 + 4 * 60: [Firing(HERE, SOMEWHAT, "")]},
+            "some more than usual for an hour",
+            wave(600, 60, 100, quiet=MORNING),
+            {MORNING * 60 + 60: [Firing(HERE, SOMEWHAT, "")]},
         ),
         Case(
             "boundary",
