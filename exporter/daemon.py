@@ -1,7 +1,7 @@
 """The daemon: starts everything in one TaskGroup, answers for it over HTTP, stops it in order.
 
-It stays up with the API down, the key wrong or missing and the disk full; it ends on a signal, on
-an address that is taken, and on a state that is another's.
+It stays up with the API down, the key wrong or missing and the disk full. It ends on a signal, on
+an address that is already in use, and on a state that another exporter holds or that is not ours.
 """
 
 import asyncio

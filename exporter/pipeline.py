@@ -63,9 +63,9 @@ class Pipeline:
 
     http: made by `connect`.
     telemetry, ledger: the integration's own, which outlive the pipeline.
-    before: pipelines that ended as this one begins. Of one with the same key at the same address,
-    what it spent and learnt goes on; of one with the same name, how its resources fare is known
-    until they are polled.
+    before: pipelines that ended as this one begins. What one with the same key and address spent
+    and learnt is kept. The status of the resources of one with the same name is shown until they
+    are polled.
     """
 
     def __init__(

@@ -83,8 +83,8 @@ class Pipelines:
     async def reconcile(self, plan: Plan) -> None:
         """Do what the plan asks for.
 
-        A pipeline whose key, address and name stay goes on, with its ledger, its budget and all
-        that it learnt of the API; only pollers that the change concerns begin anew.
+        A pipeline whose key, address and name stay the same goes on, with its ledger, its budget
+        and all that it learnt of the API. Only pollers that the change concerns begin anew.
         """
         self._reconciling = True
         try:

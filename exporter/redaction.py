@@ -1,8 +1,8 @@
-"""What must never be printed, and how it is blotted out: the one place where that is decided.
+"""What must never be printed, and what replaces it: the one place where that is decided.
 
-Keys are hidden by value (each key is registered as soon as it is read) and by pattern (anything
-that looks like a Not AI key, a URL's user name and password, a URL's query, which may hold cursors
-and ids). Logs, error lines and pages pass their text through here. It never keeps the text it was
+Keys are hidden by value: each is registered as soon as it is read. By pattern are hidden: anything
+that looks like a Not AI key, a URL's user name and password, and its query, which may hold cursors
+and ids. Logs, error lines and pages pass their text through here. It never keeps the text it was
 given, and it never decides whether something is logged at all.
 """
 

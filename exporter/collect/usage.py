@@ -94,8 +94,8 @@ class Usage:
     async def _ask_today(self) -> tuple[date, Consumption]:
         """Today's consumption, and which day that is.
 
-        Where the answer shows that the API was at another day already, or still, it is asked once
-        more: our clock may be off before the first answer, and midnight may pass.
+        If the answer shows that the API is at another day than was asked for, it is asked once
+        more. Our clock may be off before the first answer, and midnight may pass.
         """
         today = months.day_of(self._now())
         consumed, server_time = await self._ask(today, today)

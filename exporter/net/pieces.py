@@ -1,9 +1,9 @@
 """The bytes of answers on their way to httpx: handed over in small parts, and bounded in pieces.
 
-The parser of HTTP is plain code that turns whatever has arrived into events without a pause: 64 KiB
-of single bytes in chunks, or of `100 Continue`, hold the event loop for a good part of a second,
-and it reads on for as long as more is sent. What arrives in many lines is therefore handed over in
-small parts, between which others run, and no answer may have more than MOST_PIECES.
+The HTTP parser turns whatever has arrived into events without a pause. 64 KiB of single bytes in
+chunks, or of `100 Continue`, block the event loop for a good part of a second, and it reads on for
+as long as more is sent. So what arrives in many lines is handed over in small parts, between which
+other tasks run. No answer may have more than MOST_PIECES.
 """
 
 # ruff: noqa: ASYNC109 - the timeouts are parameters of httpcore's interface

@@ -1,7 +1,7 @@
 """The OTLP push: sends the current snapshot at each interval, and once more at the end.
 
-It runs beside polls and scrapes and slows neither: conversion and sending happen on a thread of
-their own, one at a time, and nothing is queued but the newest snapshot. A failure is counted and
+It runs beside polls and scrapes and slows neither. Conversion and sending happen on a thread of
+their own, one at a time. Nothing is queued but the newest snapshot. A failure is counted and
 logged, with the endpoint but without its credentials. It imports the OpenTelemetry SDK, so it may
 only be imported where the push is on. Interval and time-outs are ours to keep: prebuilt data
 passes by the SDK's own reader.

@@ -1,9 +1,9 @@
 """Settings from four sources: flags over environment over YAML over defaults.
 
-Each source gives a flat layer, so that the origin of every value is known and an error can name the
-setting as the user wrote it. pydantic-settings merges the layers and pydantic checks the values;
-its own messages, which quote the input, are never printed. Keys are registered with the redactor as
-soon as they are read.
+Each source gives a flat layer. So the origin of every value is known, and an error can name the
+setting as the user wrote it. pydantic-settings merges the layers and pydantic checks the values.
+Its own messages quote the input, so they are never printed. Keys are registered with the redactor
+as soon as they are read.
 """
 
 from __future__ import annotations

@@ -1,14 +1,14 @@
 """HTTP basic authentication by bcrypt hashes, as Prometheus' web-config file has it.
 
-Every path is guarded but `/-/healthy` and `/-/ready`: a kubelet's or a load balancer's probe can
-carry no secret that its own manifest does not show, a refused probe restarts a healthy pod, and
-both answers hold a verdict only. (Prometheus' exporter-toolkit, which has no probes of its own,
+Every path is guarded but `/-/healthy` and `/-/ready`. A kubelet's or a load balancer's probe can
+carry no secret that its own manifest does not show, and a refused probe restarts a healthy pod.
+Both answers hold a verdict only. (Prometheus' exporter-toolkit, which has no probes of its own,
 guards everything.) Passwords are neither kept nor logged: a success is remembered as a keyed
 digest, so that a scrape pays for bcrypt once.
 
-bcrypt is slow on purpose, so one runs at a time and clients take turns for it: those who were right
-before go first, then one client after the other. Each check costs as much as the dearest hash of
-the file, whoever asks, so that its time does not tell which user exists.
+bcrypt is slow on purpose, so one check runs at a time, and clients take turns. Those whose last
+password was right go first, then one client after the other. Each check costs as much as the most
+expensive hash in the file, whoever asks, so its time does not tell which users exist.
 """
 
 import asyncio

@@ -113,9 +113,9 @@ class BoundedProtocol(H11Protocol):
 class Listener:
     """Accepts connections on `sockets`, at most `limit` at once.
 
-    A newcomer is never turned away: it takes the place of another, of the client that holds the
-    most, and of those one that is idle before one that is in use, the oldest first. So who holds
-    many connections takes them from himself, and a health check is always answered.
+    A new connection is never refused. At the limit it replaces one of the client that holds the
+    most: an idle one before one in use, the oldest first. So a client with many connections takes
+    them from itself, and a health check is always answered.
     """
 
     def __init__(

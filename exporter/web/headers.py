@@ -11,8 +11,9 @@ _TWO_LENGTHS = {b"content-length", b"transfer-encoding"}
 class AddedHeaders:
     """ASGI middleware that sets `headers`, as they are now, on every response.
 
-    A request that gives its length in two ways may end elsewhere for a proxy before us; so its
-    connection is closed after the answer (RFC 9112, 6.1), and what follows is not read as another.
+    A request that gives its length in two ways may end at another byte for a proxy in front of us.
+    So its connection is closed after the answer (RFC 9112, 6.1): what follows is never read as
+    another request.
     """
 
     def __init__(self, app: ASGIApp, headers: Callable[[], Mapping[str, str]]) -> None:

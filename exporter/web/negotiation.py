@@ -27,8 +27,8 @@ _FORMATS: dict[str, tuple[Format, str]] = {
 def choose(accept: str | None, accept_encoding: str | None) -> tuple[Format, bool]:
     """The form to serve, and True where it is to be gzipped. Never raises.
 
-    Of what is wanted equally, a type that is named beats a wildcard, and the first beats the rest.
-    gzip is used where it is named, or let in by `*`, and as welcome as the bytes as they are.
+    At equal quality a named type beats a wildcard, and the first beats the rest. gzip is used if it
+    is named or covered by `*`, at a quality not below that of the uncompressed form.
     """
     wanted: list[tuple[float, bool, Format]] = [(0.0, True, "text")]
     for name, version, quality in _elements(accept):

@@ -75,10 +75,10 @@ class Server:
         return "https" if self._webconfig.tls is not None else "http"
 
     def check(self, webconfig: WebConfig) -> None:
-        """Raises WebConfigError where the server must not go over to `webconfig` while it runs.
+        """Raises WebConfigError if the running server must not change to `webconfig`.
 
-        TLS does not change without a restart (renewed certificates in the same files need none),
-        and what was protected stays so: a file that is empty for a moment must open no door.
+        TLS does not change without a restart; renewed certificates in the same files need none.
+        What was protected stays so, even if the file is empty for a moment.
         """
         if webconfig.tls != self._webconfig.tls:
             raise WebConfigError("tls_server_config: a change takes effect at a restart only")

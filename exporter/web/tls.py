@@ -72,8 +72,8 @@ class TLSConfig:
 class RenewedContext:
     """A context that follows its files.
 
-    Each change makes a new one, and each connection is accepted with the one of its moment; so no
-    session of an older context can be resumed, such as one of a client whose CA was replaced.
+    Each change makes a new context, and each connection is accepted with the newest. So no TLS
+    session of an older one can be resumed, such as that of a client whose CA was replaced.
     Raises TLSFileError where the files are unusable at the start.
     """
 

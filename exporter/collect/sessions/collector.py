@@ -60,7 +60,7 @@ class _Pass:
     """A tail or a sweep: the slices still to walk, and what was covered so far.
 
     Times: microseconds, by the API's clock.
-    began: when it set out. earliest: the time of the earliest reading in it.
+    began: when it began. earliest: the time of the earliest reading in it.
     unproven: from here on no answer has proved yet that the API still serves sessions; None: all is
     proven.
     failures: polls in a row that could not read on.
