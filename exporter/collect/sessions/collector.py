@@ -23,7 +23,7 @@ from exporter.collect.sessions.plan import SlicePlanner
 from exporter.collect.sessions.served import MARGIN, Served
 from exporter.collect.sessions.walk import Walk, Walker
 from exporter.ledger.ledger import Ledger
-from exporter.ledger.rules import Coverage, RecentPasses
+from exporter.ledger.rules import Coverage, RecentPasses, Slice
 from exporter.ledger.state import LedgerState
 from exporter.ledger.store import StateError
 from exporter.log import get_logger
@@ -242,15 +242,10 @@ class Sessions:
         self._next_sweep = now + self._period
 
     async def _step(self, current: _Pass) -> None:
-        """Walk one slice of the pass, commit what it shows, and note what it covers."""
+        """Walk one slice of the pass, and commit what it shows."""
         now = await self._served.now()
-        planner = current.planner
-        known = self._recent(now) and not self._skipped
-        small = self._estimate(planner.position, now) <= 2 * planner.target
-        piece = planner.next(now, coarse=self._dates.coarse, whole=known and small)
-        piece = self._served.within(piece, now)
-        walk = await self._walker.walk(planner, piece, self._ledger.count_pages)
-        began = walk.began or now
+        piece = self._next_slice(current.planner, now)
+        walk = await self._walker.walk(current.planner, piece, self._ledger.count_pages)
         current.earliest = min(current.earliest, walk.earliest or now)
         if await self._served.learn_dates():
             # By other filters less has to be read; what was read is counted already.
@@ -258,10 +253,22 @@ class Sessions:
             self._choose(now)
             return
         lost = await self._lost_before(current, walk)
-        if lost is not None:
+        if lost is None:
+            await self._cover(current, walk, walk.began or now)
+        else:
             await self._give_up(lost)
-            return
-        planner.walked(piece, walk.pages)
+
+    def _next_slice(self, planner: SlicePlanner, now: int) -> Slice:
+        """The slice to walk now: all that is left, if that is known to be little."""
+        known = self._recent(now) and not self._skipped
+        small = self._estimate(planner.position, now) <= 2 * planner.target
+        piece = planner.next(now, coarse=self._dates.coarse, whole=known and small)
+        return self._served.within(piece, now)
+
+    async def _cover(self, current: _Pass, walk: Walk, began: int) -> None:
+        """Note what a whole walk adds to the pass, and commit the frontier that follows."""
+        piece = walk.piece
+        current.planner.walked(piece, walk.pages)
         current.coverage = current.coverage.extended(piece.end, began, self._ledger.rules)
         if current.unproven is None:
             await self._ledger.finish(piece, began, current.coverage)
