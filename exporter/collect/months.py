@@ -8,7 +8,6 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 
-FREE_HISTORY_DAYS = 7
 LONGEST_MONTH = 31
 FINAL_AFTER = timedelta(hours=6)
 # A request may wait for the budget or be retried; its first day must still be readable when it runs
@@ -34,13 +33,9 @@ def day_of(now: int) -> date:
     return _moment(now).date()
 
 
-def first_readable(now: int, history_days: int | None) -> date:
-    """The first day that lies whole within a history of that many days.
-
-    None: an unknown tier, which counts as the one with the shortest history, free.
-    """
-    days = FREE_HISTORY_DAYS if history_days is None else history_days
-    edge = _moment(now) + _MARGIN - timedelta(days=days)
+def first_readable(now: int, history_days: int) -> date:
+    """The first day that lies whole within a history of that many days."""
+    edge = _moment(now) + _MARGIN - timedelta(days=history_days)
     started = datetime(edge.year, edge.month, edge.day, tzinfo=UTC)
     return edge.date() if edge == started else edge.date() + _DAY
 

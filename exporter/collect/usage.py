@@ -47,7 +47,7 @@ class Usage:
     """Reads `/v1/usage`: today, this month until today, and at times one finished day to remember.
 
     days: the memory of finished days.
-    history_days: how far back the key's tier can read; None while that is unknown.
+    history_days: how far back the key's tier can read; an unknown tier counts as free.
     quota_limits: the customer's monthly limits by metric, as in `isnotai_usage`.
     clock: ours; its day counts until an answer carries the API's time.
 
@@ -62,7 +62,7 @@ class Usage:
         api: Api,
         telemetry: Telemetry,
         days: UsageDays,
-        history_days: Callable[[], int | None],
+        history_days: Callable[[], int],
         quota_limits: Mapping[str, float],
         clock: Clock,
     ) -> None:
@@ -144,7 +144,7 @@ class Usage:
         A day of which a row did not decode is not final: it is tried again after the others.
         """
         history = self._history_days()
-        if history is not None and history >= months.LONGEST_MONTH:
+        if history >= months.LONGEST_MONTH:
             return
         now = self._now()
         readable = months.first_readable(now, history)

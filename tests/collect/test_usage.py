@@ -36,7 +36,7 @@ class UsageRig:
     """The API's truth and clock; `skew` is how far our own clock is ahead."""
 
     now: datetime
-    history: int | None = FREE
+    history: int = FREE
     skew: timedelta = timedelta()
     limits: dict[str, float] = field(default_factory=dict)
     memory: Memory = field(default_factory=Memory)
@@ -93,7 +93,7 @@ class UsageRig:
         last = date.fromisoformat(params["endDate"])
         if self.failing(first, last):
             return StatusError(503)
-        oldest = self.now - (FREE if self.history is None else self.history) * DAY
+        oldest = self.now - self.history * DAY
         empty = datetime(first.year, first.month, first.day, tzinfo=UTC) < oldest
         days = [] if empty else [first + n * DAY for n in range((last - first).days + 1)]
         rows = [row for day in days if day <= self.now.date() for row in day_rows(day)]
@@ -166,11 +166,10 @@ async def test_on_the_first_of_a_month_one_request_is_enough() -> None:
         ("2026-07-31T12:00:00", PRO, [("07-31", "07-31"), ("07-02", "07-02")]),
         ("2026-06-07T12:00:00", FREE, [("06-07", "06-07"), ("06-01", "06-07"), ("06-01", "06-01")]),
         ("2026-06-08T12:00:00", FREE, [("06-08", "06-08"), ("06-02", "06-02")]),
-        ("2026-06-08T12:00:00", None, [("06-08", "06-08"), ("06-02", "06-02")]),
     ],
 )
 async def test_a_first_poll_asks_only_for_what_the_tier_can_read(
-    now: str, history: int | None, asked: list[tuple[str, str]]
+    now: str, history: int, asked: list[tuple[str, str]]
 ) -> None:
     world = UsageRig(at(now), history)
     assert await world.poll() == asked
@@ -178,10 +177,10 @@ async def test_a_first_poll_asks_only_for_what_the_tier_can_read(
     assert bool(world.period("month")) == whole
 
 
-@pytest.mark.parametrize("history", [FREE, PRO, ENTERPRISE, None])
+@pytest.mark.parametrize("history", [FREE, PRO, ENTERPRISE])
 @pytest.mark.parametrize("start", ["2024-02-01T00:20:00", "2026-07-01T00:20:00"])
 async def test_polled_from_its_first_day_a_month_is_whole_until_its_last_minute(
-    history: int | None, start: str
+    history: int, start: str
 ) -> None:
     world = UsageRig(at(start), history)
     month = world.now.month
