@@ -314,7 +314,7 @@ _LATE = Row(
             "of them ask for a longer overlap. A catch-up makes none.",
             "short",
             Query(gained("isnotai_late_sessions_total"), "late", ORANGE),
-            width=8,
+            width=6,
             decimals=0,
             empty=_NO_SESSIONS,
         ),
@@ -327,7 +327,19 @@ _LATE = Row(
                 "topk(10, " + gained("isnotai_session_gap_seconds_total", ("integration",)) + ")",
                 "{{integration}}",
             ),
-            width=8,
+            width=6,
+            empty=_NO_SESSIONS,
+        ),
+        lines(
+            "Times ahead of the API's clock",
+            "Times in the hour before that the frontier stepped back, as a wrong clock had put it "
+            "ahead; and sessions listed now as created more than a day ahead of the API's clock, "
+            "which are not counted yet. Both stay at 0.",
+            "short",
+            Query(gained("isnotai_session_frontier_step_backs_total"), "step-backs", ORANGE),
+            Query(total(of("isnotai_future_sessions")), "future sessions", VERMILLION),
+            width=6,
+            decimals=0,
             empty=_NO_SESSIONS,
         ),
         lines(
@@ -336,7 +348,7 @@ _LATE = Row(
             "minutes of skew do no harm.",
             "s",
             Query(f"{_SKEW} and topk(10, abs({_SKEW}))", "{{instance}} {{integration}}"),
-            width=8,
+            width=6,
             minimum=None,
             empty="the API's clock was not seen yet",
         ),

@@ -262,8 +262,10 @@ class Ledger:
             connection: sqlite3.Connection, state: LedgerState, effects: _Effects
         ) -> LedgerState:
             origin = min(state.origin or back, back)
+            wall = self._clock.now()
             after = replace(state, origin=origin, horizon=back, frontier=back)
-            after = records.raise_count(connection, after, states.GAP, gap, self._clock.now())
+            after = records.raise_count(connection, after, states.GAP, gap, wall)
+            after = records.raise_count(connection, after, states.STEP_BACKS, 1, wall)
             records.write_row(connection, after)
             return after
 

@@ -17,6 +17,7 @@ SESSIONS = ("sessions", "")
 BOTS = ("bots", "")
 LATE = ("late", "")
 GAP = ("gap", "")
+STEP_BACKS = ("step_backs", "")
 SCORE_SUM = ("score_sum", "")
 FLAG = "flag"
 BOT_FLAG = "bot_flag"
@@ -138,6 +139,7 @@ def samples(
     yield Sample(catalogue.BOT_SESSIONS, state.value(BOTS), created=begun)
     yield Sample(catalogue.LATE_SESSIONS, state.value(LATE), created=begun)
     yield Sample(catalogue.SESSION_GAP, state.value(GAP), created=begun)
+    yield Sample(catalogue.SESSION_STEP_BACKS, state.value(STEP_BACKS), created=begun)
     flags = sorted({label for name, label in state.counts if name == FLAG} | {OTHER})
     for flag in flags:
         started = state.started.get((FLAG, flag), begun)

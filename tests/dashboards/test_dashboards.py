@@ -242,7 +242,8 @@ def test_account_level_gauges_are_not_summed_over_the_exporters_that_share_a_key
 
 LEDGER = (
     r"\b(?:isnotai_(?:bot_)?sessions_total|isnotai_(?:bot_)?session_flags_total"
-    r"|isnotai_session_bot_score_\w+|isnotai_late_sessions_total|isnotai_session_gap_seconds_total)"
+    r"|isnotai_session_bot_score_\w+|isnotai_late_sessions_total|isnotai_session_gap_seconds_total"
+    r"|isnotai_session_frontier_step_backs_total)"
 )
 
 

@@ -3,7 +3,7 @@
 import asyncio
 import sqlite3
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import nullcontext
 from pathlib import Path
 from typing import TypeVar
@@ -17,6 +17,7 @@ from exporter.ledger.ledger import Ledger
 from exporter.ledger.rules import Rules
 from exporter.ledger.state import LedgerState
 from exporter.ledger.store import Store
+from exporter.metrics.model import Sample
 from exporter.metrics.telemetry import Telemetry, dropped_counter
 from tests.clocks import FakeClock
 from tests.ledger.listing import Fake, Listing
@@ -102,6 +103,7 @@ class Bench:
         self.tier = tier
         self.share = share
         self.budgeted = budgeted
+        self.shown = dict[str, list[Sample]]()
         self.runner = asyncio.Runner()
         self.listing = Listing(self.clock, ServerClock(), **listing)  # type: ignore[arg-type]
         self.store: MortalStore | None = None
@@ -149,8 +151,12 @@ class Bench:
         return self.runner.run(work)  # type: ignore[arg-type]
 
     def poll(self) -> None:
-        """One poll. Raises what it raises."""
-        self.run(self.sessions.update(lambda part, readings: None))
+        """One poll; `shown` holds what it publishes, by part. Raises what it raises."""
+
+        def publish(part: str, samples: Iterable[Sample]) -> None:
+            self.shown[part] = list(samples)
+
+        self.run(self.sessions.update(publish))
 
     async def get(
         self, path: str, params: Mapping[str, str] | None = None, *, resource: str

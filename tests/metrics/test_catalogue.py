@@ -34,6 +34,8 @@ isnotai_sessions_unsettled gauge
 isnotai_late_sessions_total counter
 isnotai_session_frontier_timestamp_seconds gauge
 isnotai_session_gap_seconds_total counter
+isnotai_session_frontier_step_backs_total counter
+isnotai_future_sessions gauge
 isnotai_session_coverage_ratio gauge
 isnotai_analytics_sessions gauge window
 isnotai_analytics_events gauge window

@@ -27,6 +27,8 @@ from exporter.ledger.rules import Coverage, RecentPasses, Slice
 from exporter.ledger.state import LedgerState
 from exporter.ledger.store import StateError
 from exporter.log import get_logger
+from exporter.metrics import catalogue
+from exporter.metrics.model import Sample
 from exporter.polling.collector import Api, Publish
 
 WORKING_PART = 0.8
@@ -119,6 +121,7 @@ class Sessions:
         """Polls in a row in which walks were broken off and none was finished."""
         self._gave_up = False
         """Whether this poll has given up history."""
+        self._future = 0
         self._passes = RecentPasses()
 
     async def update(self, publish: Publish) -> None:
@@ -273,6 +276,7 @@ class Sessions:
         if current.unproven is None:
             await self._ledger.finish(piece, began, current.coverage)
         if piece.end is None:
+            self._note_future(walk.future)
             current.done = True
             self._tip = max(self._tip or began, began)
 
@@ -309,6 +313,17 @@ class Sessions:
         state, now = self._state(), await self._served.now()
         again, self._gave_up = self._gave_up, True
         self._sweep = None if again else self._new_pass(max(state.reach, lost), now)
+
+    def _note_future(self, count: int) -> None:
+        """Show how many listed sessions are to be created later; say so when there are some."""
+        if count and not self._future:
+            _log.warning(
+                "sessions_created_in_future",
+                sessions=count,
+                message="they are counted once the API's clock comes near their createdAt",
+            )
+        self._future = count
+        self._publish("future", (Sample(catalogue.FUTURE_SESSIONS, float(count)),))
 
     def _on_page(self, page: Page) -> None:
         self._publish(self.resource, ())

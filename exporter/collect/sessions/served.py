@@ -11,7 +11,7 @@ from exporter.api import tiers
 from exporter.api.answer import Api
 from exporter.api.budget import Budget
 from exporter.api.errors import InvalidResponseError, RequestTimeoutError, StatusError
-from exporter.api.schema.session import Session, decode_session
+from exporter.api.schema.session import InvalidSession, Session, decode_session
 from exporter.api.serverclock import ServerClock
 from exporter.api.times import DAY, MICROSECONDS, format_time
 from exporter.api.walk import walk
@@ -29,6 +29,10 @@ LEAST_PROBE_SECONDS = 60.0
 MARGIN = 60 * MICROSECONDS
 LONGEST_MARGIN = 3600 * MICROSECONDS
 """How far inside the edge of the history a walk begins: a minute, and more if walks are slow."""
+
+FUTURE = DAY
+"""A session created so far ahead of the API's clock is not counted yet. If it is less, a time zone
+that was left out may be the reason, or a clock that is a little off."""
 
 
 class Served:
@@ -88,9 +92,11 @@ class Served:
             if seconds is None:
                 self._probe_seconds = max(LEAST_PROBE_SECONDS, self._probe_seconds / 2)
             raise
-        sessions = [decode_session(item) for item in page.items]
-        self.dates.note(sessions)
-        self.saw(max((it.created for it in sessions if isinstance(it, Session)), default=0))
+        items = [decode_session(item) for item in page.items]
+        self.dates.note(items)
+        at = self._server_clock.at(self._clock.monotonic())
+        present = [it for it in items if at is None or not self.is_future(it, at)]
+        self.saw(max((it.created for it in present if isinstance(it, Session)), default=0))
 
     async def learn_dates(self) -> bool:
         """Find out whether date filters are exact, unless that is known.
@@ -101,6 +107,13 @@ class Served:
             return False
         await self.dates.ask(self._api)
         return not self.dates.coarse
+
+    def is_future(self, item: Session | InvalidSession, at: int) -> bool:
+        """Whether a session read at the API's time `at` is not created yet, by that time.
+
+        Our own clock in the API's place may be wrong by years, so then none is.
+        """
+        return isinstance(item, Session) and not self.unsure and item.created > at + FUTURE
 
     def saw(self, created: int) -> None:
         """Tell the clock that a session created then was listed: the API's clock has shown it."""

@@ -4,7 +4,7 @@ What is read is handed over in batches, as it comes. When a walk breaks off, the
 that the next slice is one that can be read.
 """
 
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from exporter.api.answer import Api
@@ -45,6 +45,7 @@ class Walk:
     earliest: the earliest time of a reading; it may lie before `began`, as each answer has its own.
     first: createdAt of the oldest session shown; None: none was.
     newest: createdAt of the newest session shown; 0: none was.
+    future: sessions shown with a createdAt in the future; they are not counted yet.
     """
 
     piece: Slice
@@ -52,18 +53,28 @@ class Walk:
     earliest: int | None = None
     first: int | None = None
     pages: int = 0
-
     newest: int = 0
+    future: int = 0
 
-    def page(self, sessions: Iterable[Session | InvalidSession], at: int) -> None:
-        """Take note of one page, read at the API's time `at`."""
-        created = [it.created for it in sessions if isinstance(it, Session)]
-        if created:
-            self.first = min(created) if self.first is None else min(self.first, *created)
-            self.newest = max(self.newest, *created)
-        self.began = at if self.began is None else self.began
+    def page(
+        self,
+        items: list[Session | InvalidSession],
+        at: int,
+        is_future: Callable[[Session | InvalidSession, int], bool],
+    ) -> list[Session | InvalidSession]:
+        """Take note of one page, read at the API's time `at`; gives what of it is to be counted."""
+        began = self.began = at if self.began is None else self.began
         self.earliest = at if self.earliest is None else min(self.earliest, at)
         self.pages += 1
+        # By the walk's begin, as the frontier is: so it never passes what is left out here.
+        present = [it for it in items if not is_future(it, began)]
+        self.future += len(items) - len(present)
+        created = [it.created for it in items if isinstance(it, Session)]
+        if created:
+            self.first = min(created) if self.first is None else min(self.first, *created)
+        newest = (it.created for it in present if isinstance(it, Session))
+        self.newest = max(self.newest, max(newest, default=0))
+        return present
 
 
 class Walker:
@@ -120,7 +131,7 @@ class Walker:
                     raise InvalidResponseError("sessions: no answer has carried a Date")
                 # Decoded at once: what waits to be committed is small, whatever the page held.
                 items = [decode_session(item, self._scale) for item in page.items]
-                walk.page(items, page.server_time)
+                items = walk.page(items, page.server_time, self._served.is_future)
                 dates.note(items)
                 self._on_page(page)
                 batch.append((items, page.server_time))

@@ -79,6 +79,20 @@ SESSION_GAP = Metric(
     "isnotai.session.gap",
     "s",
 )
+SESSION_STEP_BACKS = Metric(
+    "isnotai_session_frontier_step_backs",
+    "counter",
+    "Times that the frontier stepped back, since a wrong clock of the API had put it ahead.",
+    "isnotai.session.frontier.step_backs",
+    "{step}",
+)
+FUTURE_SESSIONS = Metric(
+    "isnotai_future_sessions",
+    "gauge",
+    "Sessions listed as created more than a day ahead of the API's clock, and not counted yet.",
+    "isnotai.future_sessions",
+    "{session}",
+)
 SESSION_COVERAGE = Metric(
     "isnotai_session_coverage_ratio",
     "gauge",

@@ -5,9 +5,12 @@ from contextlib import contextmanager, suppress
 from typing import Any
 
 import pytest
+import structlog
 
 from exporter.api.errors import ApiError, EndlessListError
 from exporter.api.times import DAY, MICROSECONDS
+from exporter.metrics import catalogue
+from exporter.metrics.model import Sample
 from tests.ledger.bench import Bench, add, polls
 from tests.ledger.listing import Fake
 
@@ -120,6 +123,77 @@ def test_a_frontier_ahead_of_the_clock_steps_back_and_counts_nothing_twice() -> 
 
         assert bench.counts()["sessions"] == 40
         assert bench.state.bounds.frontier <= bench.listing.now()
+        shown = {it.metric: it.value for it in bench.ledger.samples(gauges=False)}
+        assert shown[catalogue.SESSION_STEP_BACKS] == 1
+
+
+@pytest.mark.parametrize("date_filter", ["exact", "day"])
+@pytest.mark.parametrize("status", ["active", "closed"])
+def test_a_session_of_the_far_future_is_counted_once_its_time_comes(
+    date_filter: str, status: str
+) -> None:
+    """Until then it is neither active nor unsettled, but shows in a metric and in one log line."""
+    with begun(date_filter=date_filter) as bench:
+        bench.poll()
+        add(bench, "never", ago=-50 * 365 * 86_400, status="active", score=0.9)
+        later = add(bench, "later", ago=-2 * 86_400, status=status, score=0.9)
+        for it in bench.listing.sessions.values():
+            it.visible = 0
+        with structlog.testing.capture_logs() as logs:
+            for number in range(30):
+                add(bench, f"s{number}")
+                attempts(bench, 1)
+        assert bench.counts() == {"sessions": 30}
+        assert bench.state.active == 0
+        attempts(bench, 20)
+        assert (bench.state.active, bench.state.unsettled) == (0, 0)
+        assert bench.shown["future"] == [Sample(catalogue.FUTURE_SESSIONS, 2.0)]
+        assert [it["event"] for it in logs].count("sessions_created_in_future") == 1
+
+        bench.clock.advance(86_400 + 600)
+        attempts(bench, 3)
+        assert bench.counts()["sessions"] == 31
+        later.status = "closed"
+        bench.clock.advance(86_400 + 1800)
+        attempts(bench, 10)
+
+        assert bench.counts() == {"sessions": 31, "bots": 1}
+        assert (bench.state.active, bench.state.unsettled) == (0, 0)
+        assert bench.state.bounds.frontier > later.created
+        assert bench.shown["future"] == [Sample(catalogue.FUTURE_SESSIONS, 1.0)]
+
+
+def test_sessions_of_the_far_future_do_not_hide_what_left_the_history() -> None:
+    """Nor one of the last year that can be written."""
+    with begun() as bench:
+        bench.poll()
+        frontier = bench.state.bounds.frontier
+        bench.clock.advance(9 * 86_400)
+        ahead = add(bench, "ahead", ago=-7900 * 365.2425 * 86_400, status="active")
+        ahead.visible = 0
+
+        attempts(bench, 6)
+
+        lost = (bench.listing.now() - 7 * DAY - frontier) / MICROSECONDS
+        assert lost - 600 < bench.counts().pop("gap") < lost + 3 * 86_400
+        assert bench.state.bounds.frontier > bench.listing.now() - 600 * MICROSECONDS
+
+
+def test_dates_days_behind_in_mid_walk_cost_no_session() -> None:
+    """By it all that is new would be of the far future."""
+    with begun(page_size=5, overlap=1) as bench:
+        bench.poll()
+        listing = bench.listing
+        listing.date = lambda _, right: right - 4 * 86_400 * (listing.depth == 2)
+        for number in range(200):
+            add(bench, f"s{number}")
+            bench.clock.advance(10)
+            if number % 10 == 9:
+                bench.poll()
+        listing.date = lambda _, right: right
+        attempts(bench, 30)
+
+        assert bench.counts()["sessions"] == 200
 
 
 def test_a_server_that_reads_no_wide_window_is_counted_from_the_first_poll() -> None:
