@@ -34,6 +34,8 @@ from tests.publish.test_otlp_data import whole_catalogue
 pytestmark = pytest.mark.tools
 
 WAIT_SECONDS = 40.0
+OVERLAP_SECONDS = 120
+"""The default of sessions.overlap: how far the frontier stays behind a walk's beginning."""
 SCRAPED = "scraped"
 PUSHED = "isnotai-exporter"
 KEY = "aik_v1_" + "x" * 40
@@ -310,14 +312,17 @@ def test_a_running_exporter_gives_equal_values_once_the_api_is_quiet(
     address = f"127.0.0.1:{free_port()}"
     with ExitStack() as stack:
         server = stack.enter_context(prometheus(tool, tmp_path, address))
+        started = int(time.time())
         api = stack.enter_context(simulator(tmp_path))
         stack.enter_context(
             exporter(tmp_path, api, address, OTEL_EXPORTER_OTLP_ENDPOINT=server.otlp)
         )
         get(f"{api}/_simulator/freeze", b"")
-        server.until(
-            lambda: server.query(f'isnotai_session_bot_score_count{{job="{PUSHED}"}} > 0') or None
-        )
+        # Pages are counted as they come; a frontier from after the start says that a walk was whole.
+        frontier = f'isnotai_session_frontier_timestamp_seconds{{job="{PUSHED}"}}'
+        server.until(lambda: server.query(f"{frontier} >= {started - OVERLAP_SECONDS}") or None)
+        polls = f'isnotai_polls_total{{job="{PUSHED}",outcome="success"}}'
+        server.until(lambda: server.query(f"min({polls}) > 0") or None)
         series = server.equal()
         starts = server.query(f'resets(isnotai_sessions_total{{job="{PUSHED}"}}[5m])')
     for metric in catalogue.METRICS:
