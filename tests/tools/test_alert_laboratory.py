@@ -10,7 +10,7 @@ from benchmarks.alerts.__main__ import RULES, START, needed
 from exporter.backtest.evaluate import Past
 from exporter.backtest.rules import read, run
 
-pytestmark = pytest.mark.tools
+pytestmark = [pytest.mark.tools, pytest.mark.timeout(1800)]
 
 SEED, SIZE, DAYS = 3, 5_000, 12
 NEAR = 6

@@ -12,7 +12,7 @@ import yaml
 from tests.alerts.promtool import Story, rule_test_file
 from tests.alerts.stories import STORIES
 
-pytestmark = pytest.mark.tools
+pytestmark = [pytest.mark.tools, pytest.mark.timeout(1000)]
 
 ALERTS = Path(__file__).resolve().parents[2] / "alerts"
 RULES = [str(ALERTS / "prometheus" / name) for name in ("recording.yaml", "alerts.yaml")]
