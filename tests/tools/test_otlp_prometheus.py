@@ -318,7 +318,7 @@ def test_a_running_exporter_gives_equal_values_once_the_api_is_quiet(
             exporter(tmp_path, api, address, OTEL_EXPORTER_OTLP_ENDPOINT=server.otlp)
         )
         get(f"{api}/_simulator/freeze", b"")
-        # Pages are counted as they come; a frontier from after the start says that a walk was whole.
+        # Pages are counted as they come; a frontier from after the start means one whole walk.
         frontier = f'isnotai_session_frontier_timestamp_seconds{{job="{PUSHED}"}}'
         server.until(lambda: server.query(f"{frontier} >= {started - OVERLAP_SECONDS}") or None)
         polls = f'isnotai_polls_total{{job="{PUSHED}",outcome="success"}}'
