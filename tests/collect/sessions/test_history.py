@@ -142,3 +142,24 @@ def test_sweeps_that_begin_at_the_edge_of_the_history_neither_stand_nor_make_a_g
     assert bench.counts()["sessions"] == 599
     assert bench.counts().get("gap", 0) == 0
     assert worst < 3000
+
+
+def test_a_poll_gives_up_history_twice_at_most_however_slow_the_api_is(make: Make) -> None:
+    """Each answer comes when the edge has moved past where its walk began."""
+    bench = make(tier="free", interval=3600)
+    bench.sessions._dates.exact = True
+    bench.poll()
+    bench.clock.advance(9 * 86_400)
+    bench.listing.latency = 100.0
+    gaps = []
+    clamp = bench.ledger.clamp
+
+    async def noted(history_start: int, history: int = 0) -> float:
+        gaps.append(await clamp(history_start, history))
+        return gaps[-1]
+
+    bench.ledger.clamp = noted  # type: ignore[method-assign]
+    bench.poll()
+
+    assert len(gaps) == 2
+    assert sum(gaps) == pytest.approx(2 * 86_400, rel=0.02)
