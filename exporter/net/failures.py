@@ -26,6 +26,7 @@ _WHY: Final = {
     21: "unknown issuer",
     62: "hostname mismatch",
     64: "hostname mismatch",
+    79: "its CA's basic constraints are missing, or with its key usage do not make it a CA",
 }
 """By OpenSSL's X509_V_ERR_ numbers; others are told in OpenSSL's words."""
 

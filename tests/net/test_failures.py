@@ -129,7 +129,7 @@ async def test_why_a_certificate_is_not_accepted(
 async def test_what_a_strict_python_misses_in_a_certificate_is_told(tmp_path: Path) -> None:
     """Python 3.13 asks for what RFC 5280 wants; here whichever Python runs is asked to."""
     file = tmp_path / "ca.pem"
-    context = _without_key_identifiers(file)
+    context = _incomplete(file)
     network = Network.read({"SSL_CERT_FILE": str(file)})
     network.trust.current().verify_flags |= ssl.VERIFY_X509_STRICT
 
@@ -139,8 +139,24 @@ async def test_what_a_strict_python_misses_in_a_certificate_is_told(tmp_path: Pa
     assert re.search(r"not accepted: missing (Authority|Subject) Key Identifier$", said)
 
 
-def _without_key_identifiers(ca_file: Path) -> ssl.SSLContext:
-    """A server's context, its certificate and its CA's made as many private CAs still do."""
+async def test_a_ca_without_basic_constraints_is_told(tmp_path: Path) -> None:
+    """OpenSSL only calls it an invalid CA certificate, which names nothing to change."""
+    file = tmp_path / "ca.pem"
+    context = _incomplete(file, identifiers=True)
+    network = Network.read({"SSL_CERT_FILE": str(file)})
+    network.trust.current().verify_flags |= ssl.VERIFY_X509_STRICT
+
+    async with listening(answer, context) as port:
+        said = await failure(f"https://127.0.0.1:{port}", network)
+
+    assert "not accepted: its CA's basic constraints are missing" in said
+
+
+def _incomplete(ca_file: Path, *, identifiers: bool = False) -> ssl.SSLContext:
+    """A server's context, its certificate and its CA's made as many private CAs still do.
+
+    They lack the key identifiers, or, with these, the basic constraints.
+    """
     now = datetime.now(UTC)
     keys = [ec.generate_private_key(ec.SECP256R1()) for _ in range(2)]
     names = [
@@ -156,8 +172,15 @@ def _without_key_identifiers(ca_file: Path) -> ssl.SSLContext:
             .serial_number(x509.random_serial_number())
             .not_valid_before(now - timedelta(days=1))
             .not_valid_after(now + timedelta(days=1))
-            .add_extension(x509.BasicConstraints(ca=place == 0, path_length=None), critical=True)
         )
+        if identifiers:
+            own_id = x509.SubjectKeyIdentifier.from_public_key(key.public_key())
+            ca_id = x509.AuthorityKeyIdentifier.from_issuer_public_key(keys[0].public_key())
+            builder = builder.add_extension(own_id, critical=False)
+            builder = builder.add_extension(ca_id, critical=False)
+        else:
+            basic = x509.BasicConstraints(ca=place == 0, path_length=None)
+            builder = builder.add_extension(basic, critical=True)
         if place == 1:
             san = x509.SubjectAlternativeName([x509.IPAddress(_LOOPBACK)])
             builder = builder.add_extension(san, critical=False)
