@@ -131,6 +131,7 @@ class Client:
         self._keyless = keyless
         self._sending: Counter[httpx.AsyncClient] = Counter()
         self._replaced: list[httpx.AsyncClient] = []
+        self._closing: set[asyncio.Task[None]] = set()
         self._retry = retry
         self._clock = clock
         self._telemetry = telemetry
@@ -172,13 +173,14 @@ class Client:
         """Send through another HTTP client from now on; requests under way end on the old one."""
         self._replaced.append(self._http)
         self._http = http
-        await self._close_replaced()
+        self._close_replaced()
 
     async def close(self) -> None:
         """Close all connections."""
         await self._http.aclose()
         self._sending.clear()
-        await self._close_replaced()
+        self._close_replaced()
+        await asyncio.gather(*self._closing)
 
     @asynccontextmanager
     async def _connection(self) -> AsyncIterator[httpx.AsyncClient]:
@@ -188,14 +190,20 @@ class Client:
             yield http
         finally:
             self._sending[http] -= 1
-            await self._close_replaced()
+            self._close_replaced()
 
-    async def _close_replaced(self) -> None:
-        """Close what was replaced and has nothing under way, whatever goes on elsewhere."""
+    def _close_replaced(self) -> None:
+        """Close what was replaced and has nothing under way, whatever goes on elsewhere.
+
+        In a task of its own: a poll that is cancelled meanwhile would leave connections open, and
+        httpx closes a client once only.
+        """
         for http in [one for one in self._replaced if not self._sending[one]]:
             self._replaced.remove(http)
             del self._sending[http]
-            await http.aclose()
+            closing = asyncio.create_task(http.aclose())
+            self._closing.add(closing)
+            closing.add_done_callback(self._closing.discard)
 
     async def _try(self, path: str, params: Mapping[str, str], resource: str) -> Answer:
         scopes = (resource, self._shared(resource))

@@ -521,13 +521,14 @@ async def test_a_request_under_way_ends_on_the_connection_it_began_on() -> None:
 async def test_a_replaced_client_is_closed_although_another_is_never_idle() -> None:
     clients = [httpx.AsyncClient() for _ in range(3)]
     one = Client.__new__(Client)
-    one._http, one._replaced, one._sending = clients[0], [], Counter()
+    one._http, one._replaced, one._sending, one._closing = clients[0], [], Counter(), set()
 
     async with one._connection():
         await one.reconnect(clients[1])
         assert not clients[0].is_closed
         async with one._connection():
             await one.reconnect(clients[2])
+    await asyncio.gather(*one._closing)
     assert clients[0].is_closed
     assert clients[1].is_closed
 
@@ -536,6 +537,7 @@ async def test_a_replaced_client_is_closed_although_another_is_never_idle() -> N
         await one.reconnect(other)
         async with one._connection():
             await one.reconnect(httpx.AsyncClient())
+        await asyncio.gather(*one._closing)
         assert other.is_closed
         assert not clients[2].is_closed
     await one.close()

@@ -1,7 +1,8 @@
 """Everything that can go wrong at the simulated API, changing twice a second, drawn from a seed.
 
 A third of the time all faults strike at once. Only what the promise of exactly-once excludes is
-left out: sessions that the list shows later than the overlap, and hours of a wrong clock.
+left out: sessions that the list shows later than the overlap, hours of a wrong clock, and odd
+values (`odd_value`), after which nobody can say what was true of the session.
 """
 
 import asyncio
@@ -97,6 +98,9 @@ class Weather:
             "slow_seconds": chance.uniform(0.1, 1.0),
             "trickle_seconds": 0.0005,
             "oversized_bytes": 16 * 1024 * 1024,
+            "endless": chance.choice(["", "", "", "", "", "empty", "full"]),
+            "most_sessions": chance.choice([0, 0, 0, 0, 100]),
+            "wrong_date": chance.choice([0.0, 0.0, 0.0, 0.0, -600.0, 600.0]),
         }
 
     def _jump(self) -> None:

@@ -350,11 +350,12 @@ class Sessions:
         """Say how far a catch-up has come, once a poll while it lasts."""
         if self._sweep is None:
             return
-        start, position = self._sweep.coverage.start, self._sweep.coverage.end
+        start, began = self._sweep.coverage.start, self._sweep.began
+        done = min(self._sweep.coverage.end, began) - start
         _log.info(
             "catching_up",
-            done_seconds=round((position - start) / MICROSECONDS),
-            total_seconds=round((max(self._sweep.began, position) - start) / MICROSECONDS),
+            done_seconds=round(done / MICROSECONDS),
+            total_seconds=round((began - start) / MICROSECONDS),
         )
 
 
