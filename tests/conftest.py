@@ -17,6 +17,12 @@ settings.register_profile("here", deadline=None)
 settings.load_profile("ci" if os.environ.get("CI") else "here")
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Whole runs first: the longest of them would else be alone at the end, with a core idle."""
+    long = ("tests/soak/", "tests/e2e/")
+    items.sort(key=lambda item: not item.nodeid.startswith(long))
+
+
 @pytest.fixture(autouse=True)
 def _log_level_of_no_other_test() -> Iterator[None]:
     """A command that ran in this process may have left a level that drops what a test looks for."""
