@@ -7,6 +7,8 @@ everybody, wait a minute for each TLS handshake, and log a traceback whenever de
 import asyncio
 import contextlib
 import errno
+import resource
+import select
 import socket
 import ssl
 from collections import Counter
@@ -25,15 +27,24 @@ EXCHANGE_TIMEOUT = 15.0
 # How long a TLS handshake, and the goodbye of TLS, may take.
 HANDSHAKE_TIMEOUT = 5.0
 
-# How long to wait, in seconds, after a connection could not be accepted.
+# How long to wait, in seconds, after a connection could not be accepted, where none can make room.
 ACCEPT_PAUSE = 0.1
 
 # Between two log lines that connections cannot be accepted, in seconds.
 LOG_PAUSE = 60.0
 
-_IDLE, _RECEIVING, _ANSWERING = range(3)
+_SILENT, _IDLE, _RECEIVING, _ANSWERING = range(4)
 
 _log = get_logger(__name__)
+
+
+def most_connections(most: int) -> int:
+    """How many connections may be open at once: `most`, or half of the process's descriptors.
+
+    The other half is for the API, the state, OTLP and the process itself.
+    """
+    descriptors, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return most if descriptors == resource.RLIM_INFINITY else max(1, min(most, descriptors // 2))
 
 
 class BoundedProtocol(H11Protocol):
@@ -50,12 +61,16 @@ class BoundedProtocol(H11Protocol):
     is_current: Callable[[], bool] = staticmethod(lambda: True)
     on_lost: Callable[["BoundedProtocol"], object] = staticmethod(lambda protocol: None)
     opening: asyncio.Task[None] | None = None
+    _heard = False
     _deadline: asyncio.TimerHandle | None = None
 
     @property
     def stage(self) -> int:
         """How much would be lost with the connection: the higher, the more."""
-        if self.transport is not None and self._deadline is None:
+        if not self._heard:
+            # It has sent nothing yet, or is still shaking hands.
+            return _SILENT
+        if self._deadline is None:
             return _IDLE
         if self.cycle is None or self.cycle.response_complete:
             return _RECEIVING
@@ -73,6 +88,7 @@ class BoundedProtocol(H11Protocol):
         self._start_exchange()
 
     def data_received(self, data: bytes) -> None:
+        self._heard = True
         if self._deadline is None:
             if not self.is_current():
                 self.transport.close()
@@ -113,9 +129,10 @@ class BoundedProtocol(H11Protocol):
 class Listener:
     """Accepts connections on `sockets`, at most `limit` at once.
 
-    A new connection is never refused. At the limit it replaces one of the client that holds the
-    most: an idle one before one in use, the oldest first. So a client with many connections takes
-    them from itself, and a health check is always answered.
+    A new connection is never refused. At the limit, or where the system has no descriptor left,
+    it replaces one of the client that holds the most: one that has sent nothing before an idle one,
+    an idle one before one in use, the oldest first. So a client with many connections takes them
+    from itself, and a health check is always answered.
     """
 
     def __init__(
@@ -154,8 +171,8 @@ class Listener:
                 accepted, address = await loop.sock_accept(listening)
             except OSError as error:
                 if error.errno != errno.ECONNABORTED:
-                    self._on_refused(error, loop.time())
-                    await asyncio.sleep(ACCEPT_PAUSE)
+                    made_room = self._on_refused(error, listening, loop.time())
+                    await asyncio.sleep(0 if made_room else ACCEPT_PAUSE)
                 continue
             if len(self._connections) >= self._limit:
                 self._drop_one()
@@ -165,6 +182,8 @@ class Listener:
             self._connections.add(protocol)
             protocol.opening = loop.create_task(self._open(accepted, protocol))
             protocol.opening.add_done_callback(partial(self._on_opened, accepted, protocol))
+            # Where many wait, accepting does not: others run now, and what made room ends.
+            await asyncio.sleep(0)
 
     async def _open(self, accepted: socket.socket, protocol: BoundedProtocol) -> None:
         """Hand the connection over, after the handshake of TLS where there is one."""
@@ -192,23 +211,31 @@ class Listener:
             self._connections.discard(protocol)
             accepted.close()
 
-    def _drop_one(self, highest: int = _ANSWERING) -> None:
-        """End the connection that is missed the least, of those up to this stage."""
+    def _drop_one(self) -> bool:
+        """End the connection that is missed the least; whether there was one."""
         held = Counter(protocol.peer for protocol in self._connections)
         least = min(
-            (one for one in self._connections if one.stage <= highest),
+            self._connections,
             key=lambda one: (-held[one.peer], one.stage, one.since),
             default=None,
         )
         if least is None:
-            return
+            return False
         self._connections.discard(least)
         least.abort()
+        return True
 
-    def _on_refused(self, error: OSError, now: float) -> None:
-        """The system gives no more connections: make room with one of ours, and say so."""
+    def _on_refused(self, error: OSError, listening: socket.socket, now: float) -> bool:
+        """The system gives no more connections: say so, and make room; whether that was done."""
         if now - self._logged_at >= LOG_PAUSE:
             self._logged_at = now
             _log.warning("connection_not_accepted", reason=error.strerror)
-        # Linux says so also when nobody waits to be accepted: what is in use stays.
-        self._drop_one(_IDLE)
+        # Linux says so also when nobody waits to be accepted: what is open stays then.
+        return _is_waited_at(listening) and self._drop_one()
+
+
+def _is_waited_at(listening: socket.socket) -> bool:
+    """Whether a client waits to be accepted."""
+    poll = select.poll()
+    poll.register(listening, select.POLLIN)
+    return bool(poll.poll(0))

@@ -14,7 +14,7 @@ import uvicorn
 from starlette.types import ASGIApp
 
 from exporter.web.basic_auth import BasicAuth
-from exporter.web.connections import BoundedProtocol, Listener
+from exporter.web.connections import BoundedProtocol, Listener, most_connections
 from exporter.web.headers import AddedHeaders
 from exporter.web.target import AnyTarget
 from exporter.web.tls import RenewedContext, TLSFileError
@@ -23,7 +23,8 @@ from exporter.web.webconfig import WebConfig, WebConfigError
 # Longer than the usual scrape interval, so that Prometheus can keep its connection.
 KEEP_ALIVE_TIMEOUT = 75
 
-# More at once are never open; a scraper and a few people need a dozen.
+# More at once are never open, and fewer where descriptors are few; a scraper and a few people need
+# a dozen.
 CONNECTIONS = 128
 
 # How long answers under way may take when the server stops, in seconds.
@@ -119,7 +120,7 @@ class Server:
         def protocol() -> BoundedProtocol:
             return BoundedProtocol(server.config, server.server_state, {})
 
-        listener = Listener(self._sockets, protocol, tls, CONNECTIONS)
+        listener = Listener(self._sockets, protocol, tls, most_connections(CONNECTIONS))
         server.on_shutdown = listener.stop
         try:
             async with asyncio.TaskGroup() as group:

@@ -1,5 +1,6 @@
 """The daemon starts and stays up whatever the API does, says so, and recovers by itself."""
 
+import asyncio
 import os
 import resource
 import signal
@@ -271,4 +272,33 @@ async def test_a_process_without_home_zone_locale_or_many_descriptors_counts() -
     ):
         await exporter.until(lambda scrape: scrape.value("isnotai_sessions_total"))
         assert await exporter.healthy()
+        assert "Traceback" not in daemon.output
+
+
+@pytest.mark.parametrize("sent", [b"", b"GET /metrics HTTP/1.1\r\nX-Slow:"])
+async def test_more_clients_than_descriptors_do_not_make_a_scraper_wait(sent: bytes) -> None:
+    """They fall silent at once or within their request, and hold on to their connections."""
+
+    def few() -> None:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (64, 64))
+
+    async with (
+        simulated(rate=2.0) as api,
+        process(api.variables, prepare=few) as daemon,
+        client_of(daemon) as exporter,
+    ):
+        await exporter.until(lambda scrape: scrape.value("isnotai_up") == 1)
+        port = int(exporter.url.rpartition(":")[2])
+        held = [await asyncio.open_connection("127.0.0.1", port) for _ in range(80)]
+        try:
+            for _, writer in held:
+                writer.write(sent)
+            # Far less than the 15 s after which a request that is not finished ends.
+            assert (await exporter.client.get("/metrics", timeout=5)).status_code == 200
+            assert await exporter.healthy()
+        finally:
+            for _, writer in held:
+                writer.transport.abort()
+        await exporter.until(lambda scrape: scrape.value("isnotai_up") == 1)
+        assert "connection_not_accepted" not in daemon.output
         assert "Traceback" not in daemon.output

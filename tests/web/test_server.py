@@ -3,6 +3,7 @@
 import asyncio
 import errno
 import os
+import resource
 import signal
 import socket
 from collections.abc import AsyncIterator
@@ -359,10 +360,32 @@ async def test_who_holds_the_most_connections_loses_them_first(
         assert not any(reader.at_eof() for reader in greedy[13:])
 
 
+async def test_who_has_sent_nothing_makes_room_before_who_is_idle(
+    app: ASGIApp, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(server_module, "CONNECTIONS", 8)
+    async with serving(app) as server, Clients(server) as clients:
+        scraper = await clients.idle()
+        silent = [await clients.send(b"") for _ in range(20)]
+        assert [await until_closed(reader) for reader in silent[:13]] == [b""] * 13
+        assert not scraper.at_eof()
+        assert (await scrape(server)).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("descriptors", "most"),
+    [(resource.RLIM_INFINITY, 128), (1_048_576, 128), (256, 128), (64, 32), (1, 1)],
+)
+def test_connections_leave_half_of_the_descriptors_to_others(
+    monkeypatch: pytest.MonkeyPatch, descriptors: int, most: int
+) -> None:
+    monkeypatch.setattr(resource, "getrlimit", lambda kind: (descriptors, descriptors))
+    assert connections.most_connections(128) == most
+
+
 async def test_a_connection_that_cannot_be_accepted_makes_room_and_one_log_line(
     app: ASGIApp, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(connections, "ACCEPT_PAUSE", 0)
     loop = asyncio.get_running_loop()
     accept, failures = loop.sock_accept, [errno.EMFILE, errno.EMFILE, errno.ECONNABORTED]
 
@@ -381,6 +404,32 @@ async def test_a_connection_that_cannot_be_accepted_makes_room_and_one_log_line(
             assert await until_closed(idle[0]) == b""
     assert [line["event"] for line in lines] == ["connection_not_accepted"]
     assert lines[0]["reason"] == os.strerror(errno.EMFILE)
+
+
+async def test_without_descriptors_and_without_anybody_waiting_what_is_open_stays(
+    app: ASGIApp, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(connections, "ACCEPT_PAUSE", 0)
+    loop = asyncio.get_running_loop()
+    accept, failures = loop.sock_accept, [errno.EMFILE] * 5
+
+    async def failing(listening: socket.socket) -> object:
+        if failures and kept:
+            raise OSError(failures[0], os.strerror(failures.pop(0)))
+        if not failures:
+            failed.set()
+        return await accept(listening)
+
+    failed = asyncio.Event()
+    kept: list[asyncio.StreamReader] = []
+    async with serving(app) as server, Clients(server) as clients:
+        monkeypatch.setattr(loop, "sock_accept", failing)
+        kept.append(await clients.idle())
+        # What waits in accept now was there before: this one is let in, and then it fails.
+        other = await clients.idle()
+        async with asyncio.timeout(5):
+            await failed.wait()
+        assert not any(reader.at_eof() for reader in (*kept, other))
 
 
 async def test_a_pipelined_answer_that_nobody_reads_is_bounded_too(
