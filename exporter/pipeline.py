@@ -105,6 +105,7 @@ class Pipeline:
             deadlines=self._deadlines,
             auth_header=settings.auth_header,
             keyless=registry.KEYLESS,
+            bounds=registry.BOUNDS,
         )
         self._tasks: dict[Poller, asyncio.Task[None]] = {}
         named = next((it for it in before if it.name == self.name), None)

@@ -1,10 +1,12 @@
-"""Copy what the chart needs from elsewhere in the repository, and make its README.
+"""Copy what the chart needs from elsewhere in the repository; make its README and its intervals.
 
 Helm reads no file outside of a chart, so alerts and dashboards stand in it as copies; a test holds
 them equal to their sources. The README's tables come from the `# --` comments of values.yaml and
-from the settings model. Writes nothing outside of the chart.
+from the settings model, and so does what values.yaml and its schema say of `config.poll`. Writes
+nothing outside of the chart.
 """
 
+import json
 import re
 import sys
 from collections.abc import Iterator
@@ -28,6 +30,8 @@ COPIES = {
 _KEY = re.compile(r"(?P<indent> *)(?P<key>[A-Za-z0-9]+):")
 _COMMENT = re.compile(r" *# ?")
 _MARKED = re.compile(r" *# -- ")
+_INTERVAL = "Interval"
+_BELOW_POLL = re.compile(rf"(?m)^(  poll: {{}}\n)(?:    # [a-z]+{_INTERVAL}: .*\n)*")
 
 
 def copies() -> dict[Path, bytes]:
@@ -52,6 +56,31 @@ def readme() -> str:
     if not marker:
         raise ValueError(f"{path} has no line that says where the made part begins")
     return f"{kept}{marker}\n{_settings_table()}\n{_values_table()}"
+
+
+def values() -> str:
+    """values.yaml, with the interval of each resource below `config.poll`, as a comment."""
+    text = (CHART / "values.yaml").read_text("utf-8")
+    lines = [f"    # {name}: {default}\n" for name, default in _intervals().items()]
+    made, times = _BELOW_POLL.subn(lambda found: found[1] + "".join(lines), text)
+    if times != 1:
+        raise ValueError(f"config.poll is there {times} times, not once")
+    return made
+
+
+def schema() -> str:
+    """values.schema.json, with the interval of each resource in `config.poll`."""
+    known: dict[str, Any] = json.loads((CHART / "values.schema.json").read_text("utf-8"))
+    poll = known["properties"]["config"]["properties"]["poll"]
+    kept = {name: it for name, it in poll["properties"].items() if not name.endswith(_INTERVAL)}
+    poll["properties"] = {name: {"$ref": "#/$defs/interval"} for name in _intervals()} | kept
+    return json.dumps(known, indent=1, ensure_ascii=False) + "\n"
+
+
+def _intervals() -> dict[str, str]:
+    """The default of each resource's interval, by its name in the chart."""
+    found = {_camel(one.path[-1]): one.default for one in all_settings() if one.path[0] == "poll"}
+    return {name: default for name, default in found.items() if name.endswith(_INTERVAL)}
 
 
 def described_values() -> Iterator[tuple[str, str, Any]]:
@@ -114,6 +143,10 @@ def _shown(default: Any) -> str:
     )
 
 
+#: What is made, wholly or in part. The README is made of the values, so it comes last.
+MADE = {"values.yaml": values, "values.schema.json": schema, "README.md": readme}
+
+
 def main() -> int:
     wanted = copies()
     for stale in present() - wanted.keys():
@@ -121,8 +154,9 @@ def main() -> int:
     for path, content in wanted.items():
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(content)
-    (CHART / "README.md").write_text(readme(), "utf-8")
-    sys.stdout.write(f"{len(wanted)} files copied, README made\n")
+    for name, make in MADE.items():
+        (CHART / name).write_text(make(), "utf-8")
+    sys.stdout.write(f"{len(wanted)} files copied, {len(MADE)} made\n")
     return 0
 
 

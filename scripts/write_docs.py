@@ -12,10 +12,12 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from exporter.cli import COMMANDS
+from exporter.collect import registry
 from exporter.commands import cost
 from exporter.metrics import catalogue
 from exporter.metrics.model import Metric
 from exporter.settings import Settings, markdown_table
+from exporter.settings.describe import all_settings
 from scripts.generated import add_options, write_or_check
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -79,6 +81,19 @@ def _open_label(metric: Metric) -> str | None:
     return next(label for label in metric.labels if label not in _ONE_PER)
 
 
+def resources_table() -> str:
+    """Every resource of the API with its setting and what a poll costs; ends with a newline."""
+    settings = Settings()
+    described = {setting.name: setting for setting in all_settings()}
+    lines = ["| `resource` | Setting | Default | Requests a poll |", "|---|---|---|---|"]
+    for resource in registry.RESOURCES:
+        setting = described[f"poll.{resource.name}_interval"]
+        each = "its pages" if resource.requests is None else f"{resource.requests(settings)}"
+        default = "off" if setting.default == "0" else setting.default
+        lines.append(f"| {resource.name} | `{setting.name}` | {default} | {each} |")
+    return "\n".join(lines) + "\n"
+
+
 def cost_table() -> str:
     """Requests an hour with default settings, by tier and load; ends with a newline."""
     settings = Settings()
@@ -129,6 +144,7 @@ DOCUMENTS: Mapping[str, Mapping[str, Callable[[], str]]] = {
     "README.md": {
         "commands": commands_table,
         "settings": markdown_table,
+        "resources": resources_table,
         "metrics": metrics_table,
     },
     "docs/quota.md": {"cost": cost_table, "capacity": capacity_table},

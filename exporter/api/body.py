@@ -1,4 +1,4 @@
-"""The body of an answer: how much of one is read for each resource, and the JSON in it.
+"""The body of an answer: how much of one is read, and the JSON in it.
 
 Before a body is decoded, two things are bounded: its bytes, and the values that they can hold. Two
 bytes of JSON can be an object that takes a hundred times as much memory. Both bounds are many times
@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from exporter.api.errors import UnreadableBodyError
 
-_KIB = 1024
+KIB = 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,24 +21,11 @@ class Bounds:
     values: int
 
 
-LIST = Bounds(2048 * _KIB, 50_000)
+LIST = Bounds(2048 * KIB, 50_000)
 """A page of a list: 100 sessions are some 100 kB, and some 1,500 values."""
 
-ERROR = Bounds(16 * _KIB, 1_000)
+ERROR = Bounds(16 * KIB, 1_000)
 """An error, of which only a code is of use."""
-
-_BOUNDS = {
-    "health": Bounds(64 * _KIB, 1_000),
-    "integration": Bounds(256 * _KIB, 5_000),
-    "stats": Bounds(256 * _KIB, 10_000),
-    "analytics": Bounds(1024 * _KIB, 30_000),
-    "usage": Bounds(1024 * _KIB, 30_000),
-}
-
-
-def bounds(resource: str) -> Bounds:
-    """What the answers of a resource are bounded by."""
-    return _BOUNDS.get(resource, LIST)
 
 
 def decode(body: bytes, most: Bounds) -> object:

@@ -12,6 +12,7 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from http.cookiejar import CookieJar, DefaultCookiePolicy
+from types import MappingProxyType
 
 import httpx
 
@@ -111,6 +112,7 @@ class Client:
     http: made by `http_client`, or one with another transport.
     auth_header: `authorization` (Bearer) or `x-api-key`.
     keyless: the resources that are asked for without the key.
+    bounds: what the answers of a resource are bounded by; those of others as pages of a list.
     """
 
     def __init__(
@@ -126,9 +128,11 @@ class Client:
         deadlines: Deadlines,
         auth_header: str = "authorization",
         keyless: frozenset[str] = frozenset({"health"}),
+        bounds: Mapping[str, bodies.Bounds] = MappingProxyType({}),
     ) -> None:
         self._http = http
         self._keyless = keyless
+        self._bounds = bounds
         self._sending: Counter[httpx.AsyncClient] = Counter()
         self._replaced: list[httpx.AsyncClient] = []
         self._closing: set[asyncio.Task[None]] = set()
@@ -232,7 +236,7 @@ class Client:
         if reply.status == 204:
             return Answer(None, reply.server_time)
         try:
-            body = bodies.decode(reply.body, bodies.bounds(resource))
+            body = bodies.decode(reply.body, self._most(resource))
         except UnreadableBodyError:
             self._telemetry.invalid_responses.inc(resource)
             raise
@@ -241,6 +245,10 @@ class Client:
     def _shared(self, resource: str) -> str:
         """The scope of pauses that the resource shares with others."""
         return KEYLESS if resource in self._keyless else KEY
+
+    def _most(self, resource: str) -> bodies.Bounds:
+        """What of an answer of the resource is read."""
+        return self._bounds.get(resource, bodies.LIST)
 
     def _learn(self, reply: _Reply, key: str | None, scopes: tuple[str, str], sent: float) -> None:
         tier = _tier(reply.headers)
@@ -271,7 +279,7 @@ class Client:
                     # Now, since other answers may set the clock while the body is read.
                     server_time = self.server_clock.observe(date, sent, received)
                     if 200 <= response.status_code <= 299:
-                        body = await _read(response, bodies.bounds(resource))
+                        body = await _read(response, self._most(resource))
                     else:
                         body = await _read_error(response)
             return _Reply(response.status_code, response.headers, body, server_time)

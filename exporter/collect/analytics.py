@@ -8,6 +8,7 @@ import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
+from exporter.api.body import KIB, Bounds
 from exporter.api.schema.analytics import BucketTimestamp, Hours, Window, read_analytics
 from exporter.api.times import MICROSECONDS
 from exporter.collect.origins import origin_label
@@ -228,4 +229,5 @@ RESOURCE = Resource(
     _collector,
     reads=lambda settings: settings.analytics,
     requests=lambda settings: len(settings.analytics.windows),
+    bounds=Bounds(1024 * KIB, 30_000),
 )

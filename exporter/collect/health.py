@@ -6,6 +6,7 @@ says what the API said of itself.
 
 from collections.abc import Callable
 
+from exporter.api.body import KIB, Bounds
 from exporter.api.schema.health import read_health
 from exporter.collect.resource import Context, Resource
 from exporter.log import get_logger
@@ -52,4 +53,4 @@ def _collector(context: Context) -> Health:
     return Health(api=context.api, on_time=witness)
 
 
-RESOURCE = Resource("health", _collector, keyless=True)
+RESOURCE = Resource("health", _collector, bounds=Bounds(64 * KIB, 1_000), keyless=True)

@@ -4,6 +4,7 @@ The region and the tier, which `isnotai_integration_info` shows, come from the s
 header; the answer may hold names, so none of it is read.
 """
 
+from exporter.api.body import KIB, Bounds
 from exporter.api.schema.integration import check_integration
 from exporter.collect.resource import Resource
 from exporter.polling.collector import Api, Publish
@@ -24,4 +25,8 @@ class Integration:
         publish(self.resource, ())
 
 
-RESOURCE = Resource("integration", lambda context: Integration(api=context.api))
+RESOURCE = Resource(
+    "integration",
+    lambda context: Integration(api=context.api),
+    bounds=Bounds(256 * KIB, 5_000),
+)

@@ -1,5 +1,7 @@
 """All resources of the API, in the order in which they are shown."""
 
+from types import MappingProxyType
+
 from exporter.collect import analytics, health, integration, stats, usage
 from exporter.collect.resource import Resource
 from exporter.collect.sessions import collector as sessions
@@ -15,6 +17,7 @@ RESOURCES = (
 )
 NAMES = tuple(resource.name for resource in RESOURCES)
 KEYLESS = frozenset(resource.name for resource in RESOURCES if resource.keyless)
+BOUNDS = MappingProxyType({resource.name: resource.bounds for resource in RESOURCES})
 
 
 def polled(settings: Settings) -> tuple[Resource, ...]:

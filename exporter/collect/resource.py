@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from exporter.api.answer import Api
+from exporter.api.body import LIST, Bounds
 from exporter.api.budget import Budget
 from exporter.api.serverclock import ServerClock
 from exporter.clock import Clock
@@ -53,6 +54,7 @@ class Resource:
     reads: what of the settings its collector is made from; a reload that changes nothing of it
         keeps the collector, with all that it has learnt.
     requests: how many requests one poll sends; None where that depends on the traffic.
+    bounds: how much of one answer is read, many times what the documented ones need.
     keyless: it is asked without the key, and says nothing about it.
     """
 
@@ -60,6 +62,7 @@ class Resource:
     collector: Callable[[Context], Collector]
     reads: Callable[[Settings], object] = _nothing
     requests: Callable[[Settings], int] | None = _one
+    bounds: Bounds = LIST
     keyless: bool = False
 
     def interval(self, settings: Settings) -> float:

@@ -5,6 +5,7 @@ Which ones are kept does not depend on their values, so that no series comes and
 
 from fnmatch import fnmatchcase
 
+from exporter.api.body import KIB, Bounds
 from exporter.api.schema.stats import read_stats
 from exporter.collect.resource import Context, Resource
 from exporter.log import get_logger
@@ -65,4 +66,9 @@ def _collector(context: Context) -> Stats:
     return Stats(api=context.api, telemetry=context.telemetry, include=include)
 
 
-RESOURCE = Resource("stats", _collector, reads=lambda settings: settings.stats)
+RESOURCE = Resource(
+    "stats",
+    _collector,
+    reads=lambda settings: settings.stats,
+    bounds=Bounds(256 * KIB, 10_000),
+)

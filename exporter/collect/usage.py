@@ -9,6 +9,7 @@ from datetime import date
 from typing import Protocol
 
 from exporter.api import tiers
+from exporter.api.body import KIB, Bounds
 from exporter.api.schema.decode import INT64_MAX
 from exporter.api.schema.usage import KNOWN, STORAGE, Consumption, read_usage
 from exporter.api.times import MICROSECONDS
@@ -235,4 +236,5 @@ RESOURCE = Resource(
     reads=lambda settings: settings.quota,
     # Today, and the month so far; a day to be remembered comes on top, once a day.
     requests=lambda settings: 2,
+    bounds=Bounds(1024 * KIB, 30_000),
 )

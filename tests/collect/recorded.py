@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from exporter.api.errors import ApiError
+from exporter.collect import registry
 from exporter.metrics.model import Metric, Sample
 from exporter.metrics.telemetry import Telemetry, dropped_counter
 from exporter.polling.collector import Answer
@@ -63,5 +64,4 @@ class Board:
 
 def telemetry() -> Telemetry:
     created = 1_780_000_000.0
-    resources = ("health", "integration", "stats", "analytics", "usage", "sessions")
-    return Telemetry(created, resources, dropped_counter(created))
+    return Telemetry(created, registry.NAMES, dropped_counter(created))

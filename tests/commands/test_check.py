@@ -6,12 +6,13 @@ from pathlib import Path
 import pytest
 
 from exporter import cli
+from exporter.collect import registry
 from exporter.commands.check import warnings
 from exporter.commands.cost import Capacity
 from exporter.simulator.service import DEFAULT_KEY
 from tests.e2e.simulation import Simulation, simulated
 
-RESOURCES = ("health", "integration", "stats", "analytics", "usage", "sessions")
+RESOURCES = registry.NAMES
 
 
 async def checked(

@@ -14,7 +14,7 @@ from typing import Any
 import httpx
 import structlog
 
-from exporter.api import body as bodies
+from exporter.collect import registry
 from tests.hostile.odd import GOOD, RESOURCE_OF
 from tests.hostile.stage import Stage, stage
 
@@ -119,7 +119,7 @@ def _flood(unit: bytes, turn: int) -> Callable[[httpx.Request], httpx.Response]:
 
     def answer(request: httpx.Request) -> httpx.Response:
         path = request.url.path
-        most = bodies.bounds(RESOURCE_OF[path])
+        most = registry.BOUNDS[RESOURCE_OF[path]]
         kinds = list(flooded(path, unit, most.size, most.values))
         return httpx.Response(200, content=kinds[turn % len(kinds)])
 
