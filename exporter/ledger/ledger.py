@@ -6,21 +6,21 @@ session collector walks, and hands over what it read.
 """
 
 import sqlite3
-from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 
 from exporter.api.schema.flags import is_label
-from exporter.api.schema.session import MOST_FLAGS, InvalidSession, Session
+from exporter.api.schema.session import InvalidSession, Session
 from exporter.api.times import MICROSECONDS
 from exporter.clock import Clock
 from exporter.ledger import records, rules
 from exporter.ledger import state as states
+from exporter.ledger.effects import Effects, Teller
 from exporter.ledger.rules import Coverage, Known, RecentPasses, Rules, Slice, Tally
 from exporter.ledger.state import LedgerState
 from exporter.ledger.store import StateError, Store
-from exporter.log import get_logger
-from exporter.metrics.model import Exemplar, Sample
+from exporter.ledger.walked import Walked
+from exporter.metrics.model import Sample
 from exporter.metrics.telemetry import Telemetry
 
 PRUNED_AT_ONCE = 20_000
@@ -50,56 +50,6 @@ INVALID_SECONDS = 26 * 3600
 shows it for a day."""
 
 
-_OUT_OF_BOUNDS = {
-    "botScore": "scores outside of 0 to 1 are not counted; "
-    "if the API's go to 100, set sessions.bot_score_scale to 100",
-    "detectionFlags": f"only the first {MOST_FLAGS} flags of a session are counted",
-}
-"""What is said of a field, once, that is out of bounds."""
-
-_log = get_logger(__name__)
-
-
-@dataclass(slots=True)
-class _Effects:
-    """What is to happen outside the state once it is committed."""
-
-    folded: Counter[str] = field(default_factory=Counter)
-    invalid: int = 0
-    scores: list[tuple[float, str | None]] = field(default_factory=list)
-    odd: set[str] = field(default_factory=set)
-    """Fields that were out of bounds."""
-
-
-MOST_WINDOWS = 100
-"""Windows remembered past holes; older ones are forgotten, and would be counted again."""
-
-
-@dataclass(slots=True)
-class _Walked:
-    """What this process has read so far, should the state be lost. Times are of createdAt.
-
-    to: all before it was read. beyond: later windows, [start, end), that tails read while a sweep
-    came no further; the latest MOST_WINDOWS of them.
-    """
-
-    to: int = 0
-    beyond: tuple[tuple[int, int], ...] = ()
-
-    def note(self, start: int, at: int, frontier: int) -> None:
-        """A whole walk over [start, now), begun at `at`; all before the frontier had been read."""
-        start -= start % MICROSECONDS  # as its filter was written
-        to, beyond = max(frontier, self.to), list[tuple[int, int]]()
-        for window in sorted([*self.beyond, (start, at)]):
-            if window[0] <= to:
-                to = max(to, window[1])
-            elif beyond and window[0] <= beyond[-1][1]:
-                beyond[-1] = (beyond[-1][0], max(beyond[-1][1], window[1]))
-            else:
-                beyond.append(window)
-        self.to, self.beyond = to, tuple(beyond[-MOST_WINDOWS:])
-
-
 class Ledger:
     """Counts the sessions of one integration exactly once.
 
@@ -126,13 +76,11 @@ class Ledger:
         self._started = started
         self._lookback = lookback
         self._max_flags = max_flags
-        self._telemetry = telemetry
+        self._teller = Teller(telemetry)
         self._keep_exemplars = exemplars
-        self._exemplars: dict[int, Exemplar] = {}
         self._salt = b""
         self._generation = -1
-        self._walked = _Walked()
-        self._odd: set[str] = set()
+        self._walked = Walked()
         self._resting = False
         self.rules = counting
         self.state: LedgerState | None = None
@@ -144,7 +92,7 @@ class Ledger:
         self._max_flags = max_flags
         self._keep_exemplars = exemplars
         if not exemplars:
-            self._exemplars.clear()
+            self._teller.forget_exemplars()
 
     async def prepare(self) -> LedgerState:
         """Load the state, or make a new one; cheap once that is done. Raises StateError."""
@@ -176,7 +124,7 @@ class Ledger:
         first_start = wall - (self._clock.monotonic() - self._started[1])
 
         def work(
-            connection: sqlite3.Connection, state: LedgerState, effects: _Effects
+            connection: sqlite3.Connection, state: LedgerState, effects: Effects
         ) -> LedgerState:
             after = replace(state, first_start=first_start)
             records.write_row(connection, after)
@@ -197,7 +145,7 @@ class Ledger:
         origin = wished if state.horizon is None else max(wished, state.horizon)
 
         def work(
-            connection: sqlite3.Connection, state: LedgerState, effects: _Effects
+            connection: sqlite3.Connection, state: LedgerState, effects: Effects
         ) -> LedgerState:
             after = replace(state, origin=origin, horizon=origin, frontier=origin)
             records.write_row(connection, after)
@@ -224,7 +172,7 @@ class Ledger:
             return
 
         def work(
-            connection: sqlite3.Connection, state: LedgerState, effects: _Effects
+            connection: sqlite3.Connection, state: LedgerState, effects: Effects
         ) -> LedgerState:
             window = (0, FOREVER)
             while (after := self._settle(connection, state, window, effects)).oldest is not None:
@@ -259,7 +207,7 @@ class Ledger:
         gap = max(0, back - now) / MICROSECONDS
 
         def work(
-            connection: sqlite3.Connection, state: LedgerState, effects: _Effects
+            connection: sqlite3.Connection, state: LedgerState, effects: Effects
         ) -> LedgerState:
             origin = min(state.origin or back, back)
             wall = self._clock.now()
@@ -270,7 +218,7 @@ class Ledger:
             return after
 
         await self._commit(work)
-        self._walked = _Walked()
+        self._walked = Walked()
         return gap
 
     async def clamp(self, history_start: int, history: int = 0) -> float:
@@ -293,7 +241,7 @@ class Ledger:
         gap = max(0, history_start - promised) / MICROSECONDS
 
         def work(
-            connection: sqlite3.Connection, state: LedgerState, effects: _Effects
+            connection: sqlite3.Connection, state: LedgerState, effects: Effects
         ) -> LedgerState:
             after = self._settle(connection, state, (0, history_start), effects)
             after = records.raise_count(connection, after, states.GAP, gap, self._clock.now())
@@ -314,7 +262,7 @@ class Ledger:
         """
 
         def work(
-            connection: sqlite3.Connection, state: LedgerState, effects: _Effects
+            connection: sqlite3.Connection, state: LedgerState, effects: Effects
         ) -> LedgerState:
             tally = Tally()
             invalid: list[bytes] = []
@@ -353,7 +301,7 @@ class Ledger:
         """
 
         def work(
-            connection: sqlite3.Connection, state: LedgerState, effects: _Effects
+            connection: sqlite3.Connection, state: LedgerState, effects: Effects
         ) -> LedgerState:
             frontier = coverage.frontier(state.bounds.frontier)
             after = self._forget(connection, replace(state, frontier=frontier))
@@ -382,7 +330,7 @@ class Ledger:
             return
 
         def work(
-            connection: sqlite3.Connection, state: LedgerState, effects: _Effects
+            connection: sqlite3.Connection, state: LedgerState, effects: Effects
         ) -> LedgerState:
             return self._settle(connection, state, window, effects)
 
@@ -394,7 +342,7 @@ class Ledger:
         gauges: whether those that go stale are shown.
         """
         if self.state is not None:
-            yield from states.samples(self.state, self._exemplars, gauges=gauges)
+            yield from states.samples(self.state, self._teller.exemplars, gauges=gauges)
 
     def _with_known_flags(self, session: Session) -> Session:
         """The session, flags that cannot be labels replaced by their hashes."""
@@ -439,7 +387,7 @@ class Ledger:
         connection: sqlite3.Connection,
         state: LedgerState,
         window: tuple[int, int],
-        effects: _Effects,
+        effects: Effects,
     ) -> LedgerState:
         """Settle, with what was last read, the oldest unsettled sessions created in `window`."""
         tally = Tally()
@@ -449,7 +397,7 @@ class Ledger:
         return self._count(connection, state, tally, effects)
 
     def _count(
-        self, connection: sqlite3.Connection, state: LedgerState, tally: Tally, effects: _Effects
+        self, connection: sqlite3.Connection, state: LedgerState, tally: Tally, effects: Effects
     ) -> LedgerState:
         """Add a tally to the state, in memory and in the open transaction."""
         wall = self._clock.now()
@@ -479,10 +427,10 @@ class Ledger:
         return after
 
     async def _commit(
-        self, work: Callable[[sqlite3.Connection, LedgerState, _Effects], LedgerState]
+        self, work: Callable[[sqlite3.Connection, LedgerState, Effects], LedgerState]
     ) -> None:
         """Do `work` in one transaction, and publish its state once that is committed."""
-        effects = _Effects()
+        effects = Effects()
 
         def checked(connection: sqlite3.Connection) -> LedgerState:
             if self.state is None or self._generation != self._store.generation:
@@ -491,21 +439,7 @@ class Ledger:
 
         def publish(state: LedgerState) -> LedgerState:
             self.state = state
-            self._apply(effects)
+            self._teller.tell(effects, self._clock.now(), exemplars=self._keep_exemplars)
             return state
 
         await self._store.run_then(checked, publish)
-
-    def _apply(self, effects: _Effects) -> None:
-        if effects.invalid:
-            self._telemetry.invalid_items.inc("sessions", by=effects.invalid)
-        for family, amount in effects.folded.items():
-            self._telemetry.dropped.inc(family, by=amount)
-        for name in sorted(effects.odd - self._odd):
-            _log.warning("session_field_out_of_bounds", field=name, message=_OUT_OF_BOUNDS[name])
-        self._odd |= effects.odd
-        for score, identity in effects.scores if self._keep_exemplars else ():
-            if identity is not None:
-                labels = (("session_id", identity),)
-                place = states.score_place(score)
-                self._exemplars[place] = Exemplar(labels, score, self._clock.now())
