@@ -88,7 +88,9 @@ class Pipeline:
         share, replicas = settings.budget.share, settings.budget.replicas
         self.gate = KeyGate(_key_source(account), clock, random.random)
         same = next((it for it in before if it.asks_like(account)), None)
-        self.budget: Budget = same.budget if same else Budget(share, replicas, clock)
+        self.budget: Budget = (
+            same.budget if same else Budget(share, replicas, clock, registry.BEHIND)
+        )
         self.budget.resize(share, replicas)
         self.server_clock: ServerClock = same.server_clock if same else ServerClock(clock.now)
         self.dates: Dates = same.dates if same else Dates()

@@ -6,6 +6,9 @@ promise holds at the API, which does the counting, however slow the network is.
 
 When there is little room, the session walk goes first. A request of another resource that has
 waited a minute takes turns with it. So neither a long catch-up nor a small budget starves anybody.
+
+Some stand behind all others: what is only good to have. They get what is left over, and never more
+than half of the budget at a time, so that a poll of sessions finds room at once.
 """
 
 from collections import deque
@@ -31,6 +34,9 @@ PATIENCE_SECONDS = 60.0
 LONGEST_WAIT_SECONDS = 120.0
 """A request that finds no room for this long gives up; its poll fails as throttled."""
 
+LONGEST_WAIT_BEHIND_SECONDS = 900.0
+"""The same for those who stand behind the others: a catch-up may take as long."""
+
 _ROUNDING = 1e-9
 """So that a tenth of sixty is six."""
 
@@ -47,10 +53,15 @@ class Budget:
 
     An allowance below one request a minute becomes one request in proportionally more seconds.
     A pause that the API asked for (`pauses`) stops the requests of its scope.
+
+    behind: the resources that stand behind all others.
     """
 
-    def __init__(self, share: float, replicas: int, clock: Clock) -> None:
+    def __init__(
+        self, share: float, replicas: int, clock: Clock, behind: frozenset[str] = frozenset()
+    ) -> None:
         self._part = share / replicas
+        self._behind = behind
         self._clock = clock
         self._under_way = 0
         self._ended: deque[float] = deque()
@@ -72,11 +83,11 @@ class Budget:
         whole = int(allowed + _ROUNDING)
         return float(whole) if whole else allowed
 
-    @property
-    def longest_wait(self) -> float:
-        """Seconds after which a request that found no room gives up."""
+    def longest_wait(self, resource: str) -> float:
+        """Seconds after which a request of that resource that found no room gives up."""
         size, window = self._size()
-        return LONGEST_WAIT_SECONDS if size > 1 else 3 * window
+        usual = LONGEST_WAIT_SECONDS if size > 1 else 3 * window
+        return max(usual, LONGEST_WAIT_BEHIND_SECONDS) if resource in self._behind else usual
 
     def resize(self, share: float, replicas: int) -> None:
         """Allow another part of the tier's limit; what was spent and learnt stays."""
@@ -107,17 +118,19 @@ class Budget:
             self._ended.append(self._clock.monotonic())
 
     async def _wait(self, mine: _Waiting) -> None:
-        deadline = mine.since + self.longest_wait
+        deadline = mine.since + self.longest_wait(mine.resource)
+        behind = mine.resource in self._behind
         self._waiting.append(mine)
         try:
             while True:
                 now = self._clock.monotonic()
-                pause = max(self._pause(now), self.pauses.left(mine.scopes))
+                pause = max(self._pause(now, behind), self.pauses.left(mine.scopes))
                 if pause <= 0 and self._next(now) is mine:
                     break
                 if now + pause > deadline:
                     raise ThrottledError(f"no request may leave for {max(pause, 1):.0f} s")
-                await self._clock.sleep(min(max(pause, 0.01), 1.0))
+                # A turn may come at any moment, but for those who wait behind the others.
+                await self._clock.sleep(min(max(pause, 1.0 if behind else 0.01), 1.0))
         finally:
             self._waiting.remove(mine)
         self._overtaken = mine.resource != FIRST and any(
@@ -129,10 +142,12 @@ class Budget:
         """Whose turn it is, of those who wait."""
         free = [it for it in self._waiting if self.pauses.left(it.scopes) <= 0]
         sessions = [it for it in free if it.resource == FIRST]
-        others = [it for it in free if it.resource != FIRST]
+        others = [it for it in free if it.resource not in (FIRST, *self._behind)]
         long_waiting = [it for it in others if now - it.since >= PATIENCE_SECONDS]
         if sessions and (self._overtaken or not long_waiting):
             return sessions[0]
+        if not others:
+            others = [it for it in free if it.resource in self._behind]
         # Of those who have waited long, the one whose resource has gone without for longest.
         return min(long_waiting or others, key=lambda it: self._turns.get(it.resource, 0))
 
@@ -148,10 +163,15 @@ class Budget:
         while self._ended and self._ended[0] <= since:
             self._ended.popleft()
 
-    def _pause(self, now: float) -> float:
-        """The least seconds until a request may leave; 0 or less for now."""
+    def _pause(self, now: float, behind: bool) -> float:
+        """The least seconds until a request may leave; 0 or less for now.
+
+        behind: it stands behind the others, and leaves them half of the budget.
+        """
         self._forget()
         size, window = self._size()
+        if behind:
+            size = (size + 1) // 2
         over = self._under_way + len(self._ended) - size
         for_room = 0.0
         if over >= 0:

@@ -218,7 +218,7 @@ class Client:
         if authenticated:
             self.gate.check()
         now = self._clock.monotonic()
-        self.deadlines.expect(resource, now + self.budget.longest_wait + REQUEST_SECONDS)
+        self.deadlines.expect(resource, now + self.budget.longest_wait(resource) + REQUEST_SECONDS)
         async with self.budget.request(*scopes):
             sent = self._clock.monotonic()
             # Read after the wait, in which it may have been replaced or refused.

@@ -17,6 +17,7 @@ RESOURCES = (
 )
 NAMES = tuple(resource.name for resource in RESOURCES)
 KEYLESS = frozenset(resource.name for resource in RESOURCES if resource.keyless)
+BEHIND = frozenset(resource.name for resource in RESOURCES if resource.behind)
 BOUNDS = MappingProxyType({resource.name: resource.bounds for resource in RESOURCES})
 
 

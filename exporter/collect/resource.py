@@ -56,6 +56,7 @@ class Resource:
     requests: how many requests one poll sends; None where that depends on the traffic.
     bounds: how much of one answer is read, many times what the documented ones need.
     keyless: it is asked without the key, and says nothing about it.
+    behind: it gets what the others leave of the budget, and at most half of it at a time.
     """
 
     name: str
@@ -64,6 +65,7 @@ class Resource:
     requests: Callable[[Settings], int] | None = _one
     bounds: Bounds = LIST
     keyless: bool = False
+    behind: bool = False
 
     def interval(self, settings: Settings) -> float:
         """Seconds between two polls; 0: never."""

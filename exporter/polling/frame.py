@@ -25,6 +25,10 @@ STUCK_GRACE_SECONDS = 4 * REQUEST_SECONDS
 """The time-outs of one request with its retries; on top of five intervals, a poll that has given
 no sign for so long is stuck."""
 
+FIRST_RETRY_SECONDS = 60.0
+SHORT_SECONDS = 900.0
+"""A poll that comes at most so often is not repeated before its time."""
+
 LASTING: frozenset[Metric] = frozenset({catalogue.API_INFO, catalogue.QUOTA_LIMIT})
 """Infos and settings, which do not become untrue with time."""
 
@@ -55,6 +59,8 @@ class ResourceState:
 
 class Poller:
     """Polls one collector on its interval, aligned to its own start, never overlapping.
+
+    Where the interval is long, a poll that failed is repeated before the next is due.
 
     interval, stale_after: seconds. on_poll: called after each poll, so that a snapshot is made.
     deadlines: by when its requests must have ended, as the client tells.
@@ -99,10 +105,23 @@ class Poller:
             passed = max(tick, int((self._clock.monotonic() - start) / self.interval))
             if passed > tick:
                 self._telemetry.polls.inc(self.resource, "skipped", by=passed - tick)
-            tick = passed + 1
-            wait = start + tick * self.interval - self._clock.monotonic()
+            wait = start + (passed + 1) * self.interval - self._clock.monotonic()
+            early = self._retry_seconds()
+            tick = passed if early < wait else passed + 1
+            wait = min(wait, early)
             self.next_poll = self._clock.now() + wait
             await self._clock.sleep(max(0.0, wait))
+
+    def _retry_seconds(self) -> float:
+        """Seconds after which a failed poll is repeated: twice as many with each failure.
+
+        At most a quarter of the interval; the whole of one that is short.
+        """
+        failures = self.state.failures
+        if not failures or self.interval <= SHORT_SECONDS:
+            return self.interval
+        most = max(SHORT_SECONDS, self.interval / 4)
+        return min(most, FIRST_RETRY_SECONDS * 2.0 ** min(failures - 1, 20))
 
     async def poll(self) -> None:
         """One poll; its failure is counted, logged and survived.

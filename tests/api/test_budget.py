@@ -317,3 +317,68 @@ def test_what_is_held_alone_holds_up_nobody_else() -> None:
         return order
 
     assert virtual_time.run(scenario()) == ["stats", "health", "sessions"]
+
+
+def test_those_behind_the_others_get_what_is_left_and_never_more_than_half() -> None:
+    """A walk that has no end, with a poll of sessions a minute and a catch-up in the middle."""
+
+    async def scenario() -> tuple[Counter[str], float, float, int]:
+        clock = VirtualClock()
+        budget = Budget(0.25, 1, clock, frozenset({"users"}))
+        sent, waits = Counter[str](), list[float]()
+
+        async def walk() -> None:
+            while True:
+                async with budget.request("users"):
+                    sent["users"] += 1
+
+        async def ask(resource: str) -> None:
+            began = clock.monotonic()
+            async with budget.request(resource):
+                sent[resource] += 1
+            waits.append(clock.monotonic() - began)
+
+        walking = asyncio.create_task(walk())
+        for _ in range(60):
+            await ask("sessions")
+            await ask("stats")
+            await clock.sleep(60)
+        quiet = max(waits)
+        before = sent["users"]
+        began = clock.monotonic()
+        for _ in range(150):
+            await ask("sessions")
+        took = clock.monotonic() - began
+        during = sent["users"] - before
+        assert not walking.done()
+        return sent, quiet, took, during
+
+    sent, quiet, took, during = virtual_time.run(scenario())
+
+    assert quiet == 0
+    assert sent["users"] >= 60 * 5
+    assert during <= 8
+    # 150 requests at 15 in 61 s take so long alone; the last minute's users cost one window.
+    assert took <= 11 * 61
+
+
+def test_who_stands_behind_waits_longer_and_gives_up_in_the_end() -> None:
+    async def scenario() -> float:
+        clock = VirtualClock()
+        budget = Budget(0.25, 1, clock, frozenset({"users"}))
+
+        async def walk() -> None:
+            while True:
+                async with budget.request("sessions"):
+                    pass
+
+        walking = [asyncio.create_task(walk()) for _ in range(2)]
+        await clock.sleep(0.1)
+        began = clock.monotonic()
+        with pytest.raises(ThrottledError):
+            async with budget.request("users"):
+                pytest.fail("a request left before those of the others")
+        assert not any(task.done() for task in walking)
+        return clock.monotonic() - began
+
+    assert 800 < virtual_time.run(scenario()) <= 900

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 import pytest
 from hypothesis import given, settings
@@ -448,3 +449,65 @@ async def test_waiting_for_the_budget_is_not_being_stuck() -> None:
     one.clock.advance(1)
 
     assert one.poller.stuck()
+
+
+@pytest.mark.parametrize(
+    ("interval", "waits"),
+    [
+        (60.0, [60.0, 60.0, 60.0]),
+        (900.0, [900.0, 900.0, 900.0]),
+        (86_400.0, [60.0, 120.0, 240.0, 480.0, 960.0, 1920.0, 3840.0, 7680.0, 15360.0, 21600.0]),
+    ],
+)
+def test_a_failed_poll_of_a_long_interval_is_repeated_before_its_time(
+    interval: float, waits: list[float]
+) -> None:
+    async def scenario() -> list[float]:
+        clock = VirtualClock()
+        collected = Collected(failing(StatusError(503)), clock=clock)
+        poller = Poller(
+            collected,
+            integration="default",
+            interval=interval,
+            stale_after=5 * interval,
+            clock=clock,
+            telemetry=telemetry(),
+            deadlines=Deadlines(),
+            on_poll=lambda: None,
+        )
+        polling = asyncio.create_task(poller.run())
+        await clock.sleep(sum(waits) + 1)
+        assert not polling.done()
+        return collected.began
+
+    began = virtual_time.run(scenario())
+
+    assert [later - before for before, later in pairwise(began)] == waits
+
+
+def test_what_was_repeated_comes_again_when_it_is_due_and_nothing_counts_as_skipped() -> None:
+    async def scenario() -> tuple[list[float], float]:
+        clock, watch = VirtualClock(), telemetry()
+        collected = Collected(failing(StatusError(503)), clock=clock)
+        poller = Poller(
+            collected,
+            integration="default",
+            interval=3600.0,
+            stale_after=18_000.0,
+            clock=clock,
+            telemetry=watch,
+            deadlines=Deadlines(),
+            on_poll=lambda: None,
+        )
+        polling = asyncio.create_task(poller.run())
+        await clock.sleep(90)
+        collected.work = stat
+        await clock.sleep(3 * 3600)
+        assert not polling.done()
+        start = collected.began[0]
+        return [time - start for time in collected.began], watch.polls.value("stats", "skipped")
+
+    began, skipped = virtual_time.run(scenario())
+
+    assert began == [0.0, 60.0, 180.0, 3600.0, 7200.0, 10_800.0]
+    assert skipped == 0
