@@ -5,6 +5,7 @@ Collectors know none of that. One failing poll never stops another, whatever it 
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
+from math import inf
 from traceback import walk_tb
 
 from structlog.contextvars import bound_contextvars
@@ -115,11 +116,11 @@ class Poller:
     def _retry_seconds(self) -> float:
         """Seconds after which a failed poll is repeated: twice as many with each failure.
 
-        At most a quarter of the interval; the whole of one that is short.
+        At most a quarter of the interval. Infinite where nothing failed or the interval is short.
         """
         failures = self.state.failures
         if not failures or self.interval <= SHORT_SECONDS:
-            return self.interval
+            return inf
         most = max(SHORT_SECONDS, self.interval / 4)
         return min(most, FIRST_RETRY_SECONDS * 2.0 ** min(failures - 1, 20))
 
