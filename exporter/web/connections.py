@@ -5,12 +5,13 @@ everybody, wait a minute for each TLS handshake, and log a traceback whenever de
 """
 
 import asyncio
-import contextlib
 import errno
 import resource
 import select
 import socket
 import ssl
+import sys
+from asyncio import sslproto
 from collections import Counter
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -32,6 +33,9 @@ ACCEPT_PAUSE = 0.1
 
 # Between two log lines that connections cannot be accepted, in seconds.
 LOG_PAUSE = 60.0
+
+# What is read at once of a TLS connection: a whole record, of which asyncio would keep 16 at hand.
+TLS_READ_BYTES = 16 * 1024
 
 _SILENT, _IDLE, _RECEIVING, _ANSWERING = range(4)
 
@@ -106,7 +110,13 @@ class BoundedProtocol(H11Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         self._end_exchange()
         super().connection_lost(exc)
+        # uvicorn lets it run after a reset, and all of the connection would live on with it.
+        self._unset_keepalive_if_required()
         self.on_lost(self)
+
+    def send_400_response(self, msg: str) -> None:
+        super().send_400_response(msg)
+        _forget_traceback(sys.exception())
 
     def timeout_keep_alive_handler(self) -> None:
         # Closing waits until all is sent, which a client that does not read could put off for ever.
@@ -149,6 +159,7 @@ class Listener:
         self._connections: set[BoundedProtocol] = set()
         self._accepting: list[asyncio.Task[None]] = []
         self._logged_at = float("-inf")
+        sslproto.SSLProtocol.max_size = TLS_READ_BYTES
 
     def start(self, group: asyncio.TaskGroup) -> None:
         """Accept from now on, in tasks of this group."""
@@ -174,21 +185,26 @@ class Listener:
                     made_room = self._on_refused(error, listening, loop.time())
                     await asyncio.sleep(0 if made_room else ACCEPT_PAUSE)
                 continue
-            if len(self._connections) >= self._limit:
-                self._drop_one()
-            protocol = self._protocol()
-            protocol.peer, protocol.since = peer_of(address[0]), loop.time()
-            protocol.on_lost = self._connections.discard
-            self._connections.add(protocol)
-            protocol.opening = loop.create_task(self._open(accepted, protocol))
-            protocol.opening.add_done_callback(partial(self._on_opened, accepted, protocol))
+            self._begin(accepted, address)
             # Where many wait, accepting does not: others run now, and what made room ends.
             await asyncio.sleep(0)
+
+    def _begin(self, accepted: socket.socket, address: tuple[str, int]) -> None:
+        """One more connection, in the place of another where there is no more room."""
+        loop = asyncio.get_running_loop()
+        if len(self._connections) >= self._limit:
+            self._drop_one()
+        protocol = self._protocol()
+        protocol.peer, protocol.since = peer_of(address[0]), loop.time()
+        protocol.on_lost = self._connections.discard
+        self._connections.add(protocol)
+        protocol.opening = loop.create_task(self._open(accepted, protocol))
+        protocol.opening.add_done_callback(partial(self._on_opened, accepted, protocol))
 
     async def _open(self, accepted: socket.socket, protocol: BoundedProtocol) -> None:
         """Hand the connection over, after the handshake of TLS where there is one."""
         loop, tls = asyncio.get_running_loop(), self._tls
-        with contextlib.suppress(OSError):  # as are a handshake that fails, or comes to no end
+        try:
             if tls is None:
                 await loop.connect_accepted_socket(lambda: protocol, accepted)
                 return
@@ -202,6 +218,8 @@ class Listener:
                 ssl_handshake_timeout=HANDSHAKE_TIMEOUT,
                 ssl_shutdown_timeout=HANDSHAKE_TIMEOUT,
             )
+        except OSError as error:  # as are a handshake that fails, or comes to no end
+            _forget_traceback(error)
 
     def _on_opened(
         self, accepted: socket.socket, protocol: BoundedProtocol, opening: asyncio.Task[None]
@@ -232,6 +250,16 @@ class Listener:
             _log.warning("connection_not_accepted", reason=error.strerror)
         # Linux says so also when nobody waits to be accepted: what is open stays then.
         return _is_waited_at(listening) and self._drop_one()
+
+
+def _forget_traceback(error: BaseException | None) -> None:
+    """Let go of the frames that an error came through.
+
+    They refer to the error in turn, and to the connection, which would then stay until Python looks
+    for such circles: late enough for hundreds of megabytes.
+    """
+    if error is not None:
+        error.__traceback__ = None
 
 
 def _is_waited_at(listening: socket.socket) -> bool:
