@@ -25,11 +25,10 @@ another will most likely answer in that time."""
 FAR_SECONDS = 2400.0
 """Clocks may be minutes apart. Dates that are off by more need a witness, or to agree for long."""
 
+_FAR = round(FAR_SECONDS * MICROSECONDS)
+
 FAR_HELD_SECONDS = 3600.0
 """For so long they must agree without a witness: a clock that was really set is then followed."""
-
-FIRST_DATES = 4
-"""After so many first Dates of which no two agree, the lowest is believed."""
 
 
 def parse_http_date(text: str) -> int | None:
@@ -70,11 +69,15 @@ class ServerClock:
 
     One exception: it follows a step back late. Meanwhile `observe` gives each answer its own time.
 
-    **Unexpected Dates.** Earlier Dates say what the next one should be. One that differs is
-    set aside until others have agreed with it for a while. A wrong one ahead would move the
-    frontier past sessions that nobody read. One behind would show as readable what has left the
-    history. A first Date that differs from our own clock is believed when a second agrees. Of Dates
-    that agree, the lowest counts.
+    **Unexpected Dates.** Earlier Dates say what the next one should be, and our own clock what the
+    first. One that differs is set aside until others have agreed with it for a while. A wrong one
+    ahead would move the frontier past sessions that nobody read, and settle sessions that are still
+    open. One behind would show as readable what has left the history; only a first one that is
+    minutes behind is believed at once, since it costs nothing. Of Dates that agree, the lowest counts.
+
+    **While first Dates are ahead** our own clock stands in for the API's (`by_ours`), or the newest
+    createdAt where that is later: the API's clock has shown it. Answers on one connection come from
+    one server, so that a second Date that agrees proves little.
 
     **Dates off by more than `FAR_SECONDS`.** One server may be wrong for long, so it does not count
     how many agree. They are compared with what else tells the time (`witness`): when the
@@ -87,11 +90,12 @@ class ServerClock:
     def __init__(self, now: Callable[[], float] | None = None) -> None:
         self._now = now
         self._anchor: _Anchor | None = None
-        self._suspects: list[_Anchor] = []
-        """Before the first Date is believed all of them; then the one that waits to be."""
+        self._suspect: _Anchor | None = None
+        """The Date that waits to be believed, the lowest of those that agree."""
         self._suspected = 0.0
-        """Since when there has been that one, on the monotonic clock."""
+        """Since when there has been one, on the monotonic clock."""
         self._witness: _Anchor | None = None
+        self._created: _Anchor | None = None
         self.by_ours = False
         """Whether it goes by our own clock, which may be minutes off, until a Date is believed."""
 
@@ -114,54 +118,77 @@ class ServerClock:
         shown = self.at(sent)
         return None if shown is None else min(shown, seen.server)
 
-    def witness(self, time: int, monotonic: float) -> None:
+    def witness(self, time: int, monotonic: float, *, created: bool = False) -> None:
         """The API's clock has shown `time` (microseconds) by that moment of ours.
 
-        The source is not a Date but a session's createdAt, or the timestamp of /health.
+        The source is not a Date but the timestamp of /health or, `created`, a session's createdAt.
         """
+        told = _Anchor(time, monotonic, 0.0)
         if self._witness is None or time > self._witness.server:
-            self._witness = _Anchor(time, monotonic, 0.0)
+            self._witness = told
+        if created and (self._created is None or time > self._created.server):
+            self._created = told
 
     def _begin(self, seen: _Anchor, trip: float) -> None:
         wall = None if self._now is None else round((self._now() - trip) * MICROSECONDS)
-        if wall is None or not _is_off(seen, wall, wall):
+        if wall is None or not _is_off(seen, wall, wall) or -_FAR <= seen.server - wall < 0:
             self._set(seen)
             return
-        agreeing = [one for one in self._suspects if _agree(one, seen)]
-        if not agreeing:
-            self._suspected = seen.monotonic
-        self._suspects = [*self._suspects[1 - FIRST_DATES :], seen]
+        agreed = self._set_aside(seen)
+        ahead = seen.server > wall
         held = self._held(seen, wall, 0.0, FAR_HELD_SECONDS)
-        if held is None:
-            self._set(_Anchor(wall, seen.monotonic, seen.late))
-            self.by_ours = True
-        elif agreeing and seen.monotonic - self._suspected >= held:
-            self._set(_lowest([*agreeing, seen]))
-        elif len(self._suspects) >= FIRST_DATES and not held:
-            self._set(_lowest(self._suspects))
+        if held is None or (ahead and seen.server - wall <= _FAR):
+            self._stand_in(_Anchor(wall, seen.monotonic, seen.late), seen)
+        elif agreed is not None and seen.monotonic - self._suspected >= held:
+            if ahead and self._created is not None and not held:
+                self._stand_in(self._created, seen)
+            else:
+                self._set(agreed)
+
+    def _set_aside(self, seen: _Anchor) -> _Anchor | None:
+        """Set an unexpected Date aside; the lowest that agree, or None where it is the first."""
+        suspect = self._suspect
+        if suspect is None or not _agree(suspect, seen):
+            self._suspect, self._suspected = seen, seen.monotonic
+            return None
+        self._suspect = min(suspect, seen, key=lambda one: one.at(seen.monotonic))
+        return self._suspect
+
+    def _stand_in(self, anchor: _Anchor, seen: _Anchor) -> None:
+        """Go by `anchor`, which no Date has confirmed, while Dates such as `seen` are ahead of it."""
+        self._anchor, self.by_ours = anchor, True
+        self._raise_to_created(seen)
+
+    def _raise_to_created(self, seen: _Anchor) -> None:
+        """Let the newest createdAt stand in, where it lies between what does so and a Date."""
+        anchor, created = self._anchor, self._created
+        if anchor is None or created is None:
+            return
+        time = created.at(seen.monotonic)
+        if anchor.at(seen.monotonic) < time <= seen.server:
+            self._anchor = created
 
     def _follow(self, anchor: _Anchor, seen: _Anchor) -> None:
         expected = anchor.at(seen.monotonic)
         if not _is_off(seen, expected, expected + anchor.spread):
             # Both are at most the truth, so the higher is nearer to it.
             self._set(seen if seen.server >= expected else anchor)
-        elif self._suspects and _agree(self._suspects[0], seen):
-            lowest = _lowest([*self._suspects, seen])
-            held = self._held(seen, expected, 0.0 if self.by_ours else HELD_SECONDS)
-            if held is not None and seen.monotonic - self._suspected >= held:
-                self._set(lowest)
-            else:
-                self._suspects = [lowest]
-        else:
-            self._suspects, self._suspected = [seen], seen.monotonic
+            return
+        if self.by_ours:
+            self._raise_to_created(seen)
+        agreed = self._set_aside(seen)
+        at_once = self.by_ours and seen.server < expected
+        held = self._held(seen, expected, 0.0 if at_once else HELD_SECONDS)
+        if agreed and held is not None and seen.monotonic - self._suspected >= held:
+            self._set(agreed)
 
     def _held(self, seen: _Anchor, expected: int, usual: float, first: float = 0.0) -> float | None:
         """For how long Dates such as this one must agree to be believed, in seconds.
 
         None where they are not to be: what was witnessed since the first of them contradicts them.
         """
-        far, near = round(FAR_SECONDS * MICROSECONDS), round(AGREED_SECONDS * MICROSECONDS)
-        if abs(seen.server - expected) <= far:
+        near = round(AGREED_SECONDS * MICROSECONDS)
+        if abs(seen.server - expected) <= _FAR:
             return usual
         told = self._witness
         # A clock that shows less than it should loses nothing, unless it is the first.
@@ -169,15 +196,15 @@ class ServerClock:
         if told is None or told.monotonic < self._suspected:
             return unheard
         time = told.at(seen.monotonic)
-        since = expected + far if seen.server > expected else seen.server - far
+        since = expected + _FAR if seen.server > expected else seen.server - _FAR
         if since <= time <= seen.server + near:
             return usual
-        return None if abs(time - expected) <= far else unheard
+        return None if abs(time - expected) <= _FAR else unheard
 
     def _set(self, anchor: _Anchor) -> None:
         if anchor is not self._anchor:
             self.by_ours = False
-        self._anchor, self._suspects = anchor, []
+        self._anchor, self._suspect = anchor, None
 
     def at(self, monotonic: float) -> int | None:
         """The API's time at that moment of ours; None before the first usable Date."""
@@ -188,9 +215,10 @@ class ServerClock:
 
         Unlike `at`, the likeliest value, not the one that surely is not ahead.
         """
-        if self._anchor is None:
+        shown = self._suspect if self.by_ours and self._suspect else self._anchor
+        if shown is None:
             return None
-        return self._anchor.at(monotonic) / MICROSECONDS + self._anchor.late - wall
+        return shown.at(monotonic) / MICROSECONDS + shown.late - wall
 
 
 def _is_off(seen: _Anchor, least: int, most: int) -> bool:
@@ -205,8 +233,3 @@ def _is_off(seen: _Anchor, least: int, most: int) -> bool:
 def _agree(one: _Anchor, other: _Anchor) -> bool:
     apart = one.at(other.monotonic) - other.server
     return abs(apart) <= AGREED_SECONDS * MICROSECONDS
-
-
-def _lowest(anchors: list[_Anchor]) -> _Anchor:
-    last = max(anchor.monotonic for anchor in anchors)
-    return min(anchors, key=lambda anchor: anchor.at(last))

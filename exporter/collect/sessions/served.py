@@ -117,7 +117,7 @@ class Served:
 
     def saw(self, created: int) -> None:
         """Tell the clock that a session created then was listed: the API's clock has shown it."""
-        self._server_clock.witness(created, self._clock.monotonic())
+        self._server_clock.witness(created, self._clock.monotonic(), created=True)
 
     @property
     def history(self) -> int:
