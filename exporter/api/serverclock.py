@@ -73,7 +73,8 @@ class ServerClock:
     first. One that differs is set aside until others have agreed with it for a while. A wrong one
     ahead would move the frontier past sessions that nobody read, and settle sessions that are still
     open. One behind would show as readable what has left the history; only a first one that is
-    minutes behind is believed at once, since it costs nothing. Of Dates that agree, the lowest counts.
+    minutes behind is believed at once, since it costs nothing. Of Dates that agree, the lowest
+    counts.
 
     **While first Dates are ahead** our own clock stands in for the API's (`by_ours`), or the newest
     createdAt where that is later: the API's clock has shown it. Answers on one connection come from
@@ -155,7 +156,7 @@ class ServerClock:
         return self._suspect
 
     def _stand_in(self, anchor: _Anchor, seen: _Anchor) -> None:
-        """Go by `anchor`, which no Date has confirmed, while Dates such as `seen` are ahead of it."""
+        """Go by `anchor`, which no Date has confirmed, until Dates like `seen` have agreed."""
         self._anchor, self.by_ours = anchor, True
         self._raise_to_created(seen)
 
