@@ -24,6 +24,7 @@ from exporter.metrics import catalogue
 from exporter.metrics.model import Sample
 from exporter.metrics.snapshot import Group, Snapshot
 from exporter.metrics.telemetry import dropped_counter
+from exporter.net import descriptors
 from exporter.net.network import Network
 from exporter.pipeline import Shared
 from exporter.pipelines import Pipelines
@@ -81,6 +82,7 @@ class Daemon:
             self._store, self._clock, self._publisher.changed, RetryPolicy(random.random)
         )
         self._pipelines = Pipelines(shared, self._started, self._dropped)
+        descriptors.raise_limit()
         self._network = Network.read(os.environ, settings.tls.ca_file)
         self._read_otlp = otlp
         self._push: OtlpPush | None = None

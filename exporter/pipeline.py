@@ -9,10 +9,8 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 
-import httpx
-
 from exporter.api.budget import Budget
-from exporter.api.client import Client, http_client
+from exporter.api.client import Client, PeerClient, http_client
 from exporter.api.deadlines import Deadlines
 from exporter.api.key import FixedKey, KeyFile, KeyGate, KeySource
 from exporter.api.retry import RetryPolicy
@@ -73,7 +71,7 @@ class Pipeline:
         account: Account,
         settings: Settings,
         shared: Shared,
-        http: httpx.AsyncClient,
+        http: PeerClient,
         *,
         telemetry: Telemetry,
         ledger: Ledger,
@@ -175,7 +173,7 @@ class Pipeline:
         if tasks:
             await asyncio.wait(tasks, timeout=STOP_SECONDS)
 
-    async def adjust(self, settings: Settings, http: httpx.AsyncClient) -> None:
+    async def adjust(self, settings: Settings, http: PeerClient) -> None:
         """Go on with other settings; what they do not concern is left running.
 
         The ledger has to count by them already. http: made by `connect`.
@@ -187,7 +185,7 @@ class Pipeline:
         self._settings, self._pollers = settings, pollers
         for poller in self.pollers:
             poller.stale_after = settings.poll.stale_after_of(poller.resource)
-        await self._client.reconnect(http)
+        self._client.reconnect(http)
 
     async def close(self) -> None:
         """Close the connections to the API."""
@@ -315,14 +313,14 @@ def _rules(settings: Settings) -> Rules:
     )
 
 
-def connect(account: Account, network: Network) -> httpx.AsyncClient:
-    """An HTTP client for the account's address, which connects when it is used first.
+def connect(base_url: str, network: Network) -> PeerClient:
+    """An HTTP client for that address, which connects when it is used first.
 
-    network: proxies and trusted certificates, the same for all accounts.
+    network: proxies and trusted certificates, the same for all addresses.
     Raises SettingsError where none can be made with these settings and variables.
     """
     try:
-        return http_client(account.base_url, network)
+        return http_client(base_url, network)
     except UnusableAddressError as error:
         raise SettingsError(str(error)) from None
 

@@ -6,12 +6,11 @@ the exporter keeps of it.
 
 import asyncio
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 
-import httpx
-
+from exporter.api.client import PeerClient
 from exporter.collect.registry import polled_names
 from exporter.ledger.ledger import Ledger
 from exporter.ledger.store import StateError
@@ -20,15 +19,26 @@ from exporter.metrics.telemetry import Telemetry
 from exporter.net.network import Network
 from exporter.pipeline import Pipeline, Shared, adjust_ledger, connect, make_ledger
 from exporter.polling.frame import Poller
-from exporter.settings.model import Account, Settings
+from exporter.settings.model import INTEGRATION_FIELDS, Account, Settings
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """Settings that can be applied: each account has its connection. Nothing runs by them yet."""
+    """Settings that can be applied: there are connections for each address.
+
+    Nothing runs by them yet. connections: by address; shared by all accounts there.
+    """
 
     settings: Settings
-    accounts: tuple[tuple[Account, httpx.AsyncClient], ...]
+    network: Network
+    connections: Mapping[str, PeerClient]
+
+    def suits_all_as(self, other: "Plan") -> bool:
+        """Whether the two differ at most in which integrations there are."""
+        shared = Settings.model_fields.keys() - INTEGRATION_FIELDS
+        return self.network == other.network and all(
+            getattr(self.settings, name) == getattr(other.settings, name) for name in shared
+        )
 
 
 class Pipelines:
@@ -43,6 +53,7 @@ class Pipelines:
         self._started = started
         self._dropped = dropped
         self._pipelines: tuple[Pipeline, ...] = ()
+        self._plan: Plan | None = None
         self._telemetry: dict[str, Telemetry] = {}
         self._ledgers: dict[str, Ledger] = {}
         self._group: asyncio.TaskGroup | None = None
@@ -62,14 +73,16 @@ class Pipelines:
         Raises SettingsError, OSError, ValueError, ImportError.
         """
         network = network or Network.read(os.environ, settings.tls.ca_file)
-        accounts = ((account, connect(account, network)) for account in settings.accounts())
-        return Plan(settings, tuple(accounts))
+        current = self._plan.connections if self._plan and self._plan.network == network else {}
+        addresses = {account.base_url for account in settings.accounts()}
+        connections = {it: current.get(it) or connect(it, network) for it in sorted(addresses)}
+        return Plan(settings, network, connections)
 
     def begin(self, plan: Plan) -> None:
         """Make the first pipelines; nothing is polled before `start`."""
+        self._plan = plan
         self._pipelines = tuple(
-            self._new(account, http, plan.settings, self._started, ())
-            for account, http in plan.accounts
+            self._new(account, plan, self._started, ()) for account in plan.settings.accounts()
         )
 
     def start(self, group: asyncio.TaskGroup) -> None:
@@ -106,26 +119,27 @@ class Pipelines:
             await pipeline.close()
 
     async def _reconcile(self, plan: Plan) -> None:
-        settings = plan.settings
-        for ledger in self._ledgers.values():
-            adjust_ledger(ledger, settings)
+        settings, accounts = plan.settings, plan.settings.accounts()
         before = {pipeline.account: pipeline for pipeline in self}
-        wanted = {account for account, _ in plan.accounts}
-        stopped = [pipeline for pipeline in self if pipeline.account not in wanted]
+        stopped = [before[account] for account in before.keys() - set(accounts)]
+        # Where only the list of integrations changed, those that stay notice nothing.
+        touched = [before[account] for account in accounts if account in before]
+        if self._plan is not None and self._plan.suits_all_as(plan):
+            touched = []
+        else:
+            for ledger in self._ledgers.values():
+                adjust_ledger(ledger, settings)
+        self._plan = plan
         await asyncio.gather(
             *(pipeline.stop() for pipeline in stopped),
-            *(
-                before[account].adjust(settings, http)
-                for account, http in plan.accounts
-                if account in before
-            ),
+            *(it.adjust(settings, plan.connections[it.account.base_url]) for it in touched),
         )
         now = (self._shared.clock.now(), self._shared.clock.monotonic())
         self._pipelines = tuple(
-            before.get(account) or self._new(account, http, settings, now, stopped)
-            for account, http in plan.accounts
+            before.get(account) or self._new(account, plan, now, stopped) for account in accounts
         )
-        for pipeline in self:
+        new = [pipeline for pipeline in self if pipeline.account not in before]
+        for pipeline in (*touched, *new):
             pipeline.telemetry.watch(polled_names(settings))
             if self._group is not None:
                 # So that the counters do not vanish until the first poll; that tries again.
@@ -137,12 +151,12 @@ class Pipelines:
     def _new(
         self,
         account: Account,
-        http: httpx.AsyncClient,
-        settings: Settings,
+        plan: Plan,
         started: tuple[float, float],
         before: Iterable[Pipeline],
     ) -> Pipeline:
         """A pipeline, with the ledger and the counters that its name has already."""
+        settings = plan.settings
         name = account.integration
         telemetry = self._telemetry.get(name)
         if telemetry is None:
@@ -154,7 +168,7 @@ class Pipelines:
             account,
             settings,
             self._shared,
-            http,
+            plan.connections[account.base_url],
             telemetry=telemetry,
             ledger=self._ledgers[name],
             before=before,

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable
 from typing import Final
 from urllib.parse import quote
 
@@ -28,7 +27,6 @@ class Redactor:
 
     def __init__(self) -> None:
         self._secrets: frozenset[str] = frozenset()
-        self._blot: Callable[[str], str] = _unchanged
 
     def add(self, secret: str) -> None:
         """Hide this value from now on, also where it stands escaped in JSON, a repr or a URL.
@@ -39,27 +37,22 @@ class Redactor:
             return
         spellings = {secret, json.dumps(secret)[1:-1], repr(secret)[1:-1]}
         spellings.add(quote(secret.encode("utf-8", "surrogateescape"), safe=""))
-        if spellings <= self._secrets:
-            return
         self._secrets |= spellings
-        # Longest first, so that a secret that contains another one goes as a whole.
-        longest_first = sorted(self._secrets, key=len, reverse=True)
-        pattern = re.compile("|".join(re.escape(spelling) for spelling in longest_first))
-        self._blot = lambda text: pattern.sub(REDACTED, text)
 
     def text(self, text: str) -> str:
         """The same text with every secret replaced by `[redacted]`."""
-        text = self._blot(text)
+        # A pattern of all secrets would be compiled anew at each of a thousand keys.
+        found = [secret for secret in self._secrets if secret in text]
+        if found:
+            # Longest first, so that a secret that contains another one goes as a whole.
+            found.sort(key=len, reverse=True)
+            text = re.sub("|".join(map(re.escape, found)), REDACTED, text)
         if "aik_v1_" in text:
             text = _KEY.sub(REDACTED, text)
         if "://" in text:
             text = _URL_USER.sub(f"{REDACTED}@", text)
             text = _URL_QUERY.sub(rf"\g<1>{REDACTED}", text)
         return text
-
-
-def _unchanged(text: str) -> str:
-    return text
 
 
 #: The process's redactor: whoever reads a key registers it here.

@@ -144,10 +144,11 @@ async def test_a_reload_that_cannot_be_applied_leaves_the_old_polls_running(
 
     async with simulated(rate=1.0) as api:
         variables = {**api.variables, "ISNOTAI_WEB_ENABLE_LIFECYCLE": "true"}
+        elsewhere = {"ISNOTAI_BASE_URL": "http://127.0.0.1:9"}
 
         def reload() -> Settings:
             changed = {"ISNOTAI_POLL_STATS_INTERVAL": "0", "ISNOTAI_POLL_HEALTH_INTERVAL": "1h"}
-            return load([], {**variables, **changed}).settings
+            return load([], {**variables, **changed, **elsewhere}).settings
 
         async with in_process(variables, reload) as exporter:
             await exporter.until(lambda scrape: scrape.value("isnotai_resource_up") == 6)
@@ -163,6 +164,7 @@ async def test_a_reload_that_cannot_be_applied_leaves_the_old_polls_running(
             assert scrape.value("isnotai_polls_total", resource="stats")
             asked = api.asked("/health")
             await exporter.until(lambda scrape: api.asked("/health") > asked + 1)
+            elsewhere.clear()
 
             assert (await exporter.client.post("/-/reload")).status_code == 200
 

@@ -63,3 +63,17 @@ def test_urls_lose_their_user_and_their_query() -> None:
         == "GET 'https://[redacted]@api.example/v1/sessions?[redacted]' failed"
     )
     assert redactor.text("see https://api.example/docs") == "see https://api.example/docs"
+
+
+def test_many_secrets_are_registered_without_a_pattern_of_all(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    redactor = Redactor()
+    keys = [f"aik_v1_{number:040d}" for number in range(1000)]
+    with monkeypatch.context() as patched:
+        # A pattern that is compiled at each key takes a minute for a thousand of them.
+        patched.setattr("exporter.redaction.re.compile", None)
+        for key in keys:
+            redactor.add(key)
+
+    assert redactor.text(f"{keys[0]} and {keys[999]}") == "[redacted] and [redacted]"

@@ -7,9 +7,8 @@ the bound of a body, and never lets a key, a URL or a body into an error's text.
 import asyncio
 import re
 import ssl
-from collections import Counter
-from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from types import MappingProxyType
@@ -35,6 +34,7 @@ from exporter.api.retry import RetryPolicy, retry_after
 from exporter.api.serverclock import ServerClock
 from exporter.clock import Clock
 from exporter.metrics.telemetry import Telemetry
+from exporter.net import descriptors
 from exporter.net.failures import Peer, describe, timed_out
 from exporter.net.network import Network
 from exporter.net.pieces import bound_pieces
@@ -61,14 +61,49 @@ class _Reply:
 
 
 class PeerClient(httpx.AsyncClient):
-    """An HTTP client that knows whom it speaks to, for the words of errors."""
+    """HTTP to one peer, shared by all who ask there; it closes when the last has let go of it.
+
+    peer: whom it speaks to, for the words of errors.
+    """
 
     peer: Peer | None = None
+    _holders = 0
+    _closing: asyncio.Task[None] | None = None
+
+    def hold(self) -> None:
+        """Keep it open until `let_go`."""
+        self._holders += 1
+
+    def let_go(self) -> None:
+        """Close it, unless somebody else holds it.
+
+        In a task of its own: a poll that is cancelled meanwhile would leave connections open, and
+        httpx closes a client once only.
+        """
+        self._holders -= 1
+        if not self._holders:
+            self._closing = asyncio.create_task(self.aclose())
+
+    @contextmanager
+    def held(self) -> Iterator["PeerClient"]:
+        """It stays open meanwhile."""
+        self.hold()
+        try:
+            yield self
+        finally:
+            self.let_go()
+
+    async def closed(self) -> None:
+        """Wait until it is closed, where nobody holds it any more."""
+        if self._closing is not None:
+            await self._closing
 
 
 def http_client(base_url: str, network: Network) -> PeerClient:
     """An HTTP client for the API: TLS verified, redirects off, every phase timed out.
 
+    It is meant to be shared by all integrations of that address: each has one request of each
+    resource under way at most, so what bounds the connections is the number of open files.
     It reads nothing from the environment by itself: proxies and certificates are the network's.
     Raises UnusableAddressError.
     """
@@ -90,7 +125,7 @@ def http_client(base_url: str, network: Network) -> PeerClient:
             },
             # No cookie is kept: they would only pile up.
             cookies=CookieJar(DefaultCookiePolicy(allowed_domains=())),
-            limits=httpx.Limits(max_connections=8, max_keepalive_connections=4),
+            limits=httpx.Limits(max_connections=descriptors.for_peers()),
         )
     except httpx.InvalidURL:
         # Not its text, which may repeat a password.
@@ -117,7 +152,7 @@ class Client:
 
     def __init__(
         self,
-        http: httpx.AsyncClient,
+        http: PeerClient,
         *,
         gate: KeyGate,
         budget: Budget,
@@ -130,12 +165,11 @@ class Client:
         keyless: frozenset[str] = frozenset({"health"}),
         bounds: Mapping[str, bodies.Bounds] = MappingProxyType({}),
     ) -> None:
+        http.hold()
         self._http = http
+        self._replaced: list[PeerClient] = []
         self._keyless = keyless
         self._bounds = bounds
-        self._sending: Counter[httpx.AsyncClient] = Counter()
-        self._replaced: list[httpx.AsyncClient] = []
-        self._closing: set[asyncio.Task[None]] = set()
         self._retry = retry
         self._clock = clock
         self._telemetry = telemetry
@@ -173,41 +207,19 @@ class Client:
                 await self._clock.sleep(self._retry.backoff(retry))
                 retry += 1
 
-    async def reconnect(self, http: httpx.AsyncClient) -> None:
+    def reconnect(self, http: PeerClient) -> None:
         """Send through another HTTP client from now on; requests under way end on the old one."""
-        self._replaced.append(self._http)
+        if http is self._http:
+            return
+        http.hold()
+        self._http.let_go()
+        self._replaced = [old for old in (*self._replaced, self._http) if not old.is_closed]
         self._http = http
-        self._close_replaced()
 
     async def close(self) -> None:
-        """Close all connections."""
-        await self._http.aclose()
-        self._sending.clear()
-        self._close_replaced()
-        await asyncio.gather(*self._closing)
-
-    @asynccontextmanager
-    async def _connection(self) -> AsyncIterator[httpx.AsyncClient]:
-        http = self._http
-        self._sending[http] += 1
-        try:
-            yield http
-        finally:
-            self._sending[http] -= 1
-            self._close_replaced()
-
-    def _close_replaced(self) -> None:
-        """Close what was replaced and has nothing under way, whatever goes on elsewhere.
-
-        In a task of its own: a poll that is cancelled meanwhile would leave connections open, and
-        httpx closes a client once only.
-        """
-        for http in [one for one in self._replaced if not self._sending[one]]:
-            self._replaced.remove(http)
-            del self._sending[http]
-            closing = asyncio.create_task(http.aclose())
-            self._closing.add(closing)
-            closing.add_done_callback(self._closing.discard)
+        """Let go of the connections, and wait until those that nobody else holds are closed."""
+        self._http.let_go()
+        await asyncio.gather(*(http.closed() for http in (*self._replaced, self._http)))
 
     async def _try(self, path: str, params: Mapping[str, str], resource: str) -> Answer:
         scopes = (resource, self._shared(resource))
@@ -269,10 +281,11 @@ class Client:
             headers[self.auth_header] = f"Bearer {key}" if bearer else key
         sent = self._clock.monotonic()
         code, during = "connection", "waiting"
+        http = self._http
         try:
-            async with asyncio.timeout(REQUEST_SECONDS), self._connection() as http:
+            with http.held():
                 request = http.stream("GET", path, params=params, headers=headers)
-                async with request as response:
+                async with asyncio.timeout(REQUEST_SECONDS), request as response:
                     code, during = str(response.status_code), "reading"
                     received = self._clock.monotonic()
                     date = response.headers.get("date")
@@ -288,7 +301,7 @@ class Client:
             raise RequestTimeoutError(_timed_out(error, during)) from None
         except (httpx.TransportError, httpx.InvalidURL) as error:
             code = "connection"
-            raise UnreachableError(describe(error, _peer(self._http))) from None
+            raise UnreachableError(describe(error, _peer(http))) from None
         except UnreadableBodyError:
             self._telemetry.invalid_responses.inc(resource)
             raise
@@ -297,9 +310,8 @@ class Client:
             self._telemetry.request_duration.observe(self._clock.monotonic() - sent, resource)
 
 
-def _peer(http: httpx.AsyncClient) -> Peer:
-    known = http.peer if isinstance(http, PeerClient) else None
-    return known or Peer.of(str(http.base_url))
+def _peer(http: PeerClient) -> Peer:
+    return http.peer or Peer.of(str(http.base_url))
 
 
 def _held(seconds: float) -> str:

@@ -29,7 +29,7 @@ async def one_shot_pipeline(
     shared = Shared(store, clock, lambda: None, retry or RetryPolicy(random.random))
     telemetry = Telemetry(started[0], polled_names(settings), dropped_counter(started[0]))
     ledger = make_ledger(account.integration, settings, shared, telemetry, started)
-    http = connect(account, Network.read(os.environ, settings.tls.ca_file))
+    http = connect(account.base_url, Network.read(os.environ, settings.tls.ca_file))
     pipeline = Pipeline(account, settings, shared, http, telemetry=telemetry, ledger=ledger)
     try:
         yield pipeline

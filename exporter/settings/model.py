@@ -356,3 +356,9 @@ class Settings(BaseSettings):
             region=region,
             key=KeySource(entry.api_key, entry.api_key_file),
         )
+
+
+#: The fields from which `accounts` follows; all others hold for every integration alike.
+INTEGRATION_FIELDS: Final = frozenset(
+    {"api_key", "api_key_file", "region", "base_url", "integration", "integrations"}
+)

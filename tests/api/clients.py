@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import httpx
 
 from exporter.api.budget import Budget
-from exporter.api.client import Client, http_client
+from exporter.api.client import Client, PeerClient, http_client
 from exporter.api.deadlines import Deadlines
 from exporter.api.key import FixedKey, KeyGate, KeySource
 from exporter.api.retry import RetryPolicy
@@ -45,7 +45,7 @@ class ClientRig:
 
 
 def make_client(
-    http: httpx.AsyncClient,
+    http: PeerClient,
     clock: Clock,
     telemetry: Telemetry,
     source: KeySource | None = None,

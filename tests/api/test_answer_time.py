@@ -6,6 +6,7 @@ from email.utils import format_datetime
 
 import httpx
 
+from exporter.api.client import PeerClient
 from exporter.api.serverclock import ServerClock
 from exporter.api.times import MICROSECONDS
 from exporter.metrics.telemetry import Telemetry, dropped_counter
@@ -39,7 +40,7 @@ async def test_an_answer_keeps_its_time_though_others_set_the_clock_meanwhile() 
         return httpx.Response(200, headers=date(later), stream=httpx.ByteStream(b"{}"))
 
     transport = httpx.MockTransport(answer)
-    async with httpx.AsyncClient(transport=transport, base_url="http://api.test") as http:
+    async with PeerClient(transport=transport, base_url="http://api.test") as http:
         telemetry = Telemetry(0.0, RESOURCES, dropped_counter(0.0))
         client = make_client(http, clock, telemetry)
 

@@ -5,14 +5,13 @@ import contextlib
 import json
 import logging
 import traceback
-from collections import Counter
 from pathlib import Path
 
 import httpx
 import pytest
 
 from exporter.api import body as bodies
-from exporter.api.client import Client
+from exporter.api.client import PeerClient
 from exporter.api.errors import (
     ApiError,
     KeyMissingError,
@@ -36,6 +35,8 @@ from tests.api.clients import (
     trial,
     unread,
 )
+from tests.clocks import FakeClock
+from tests.collect.recorded import telemetry
 from tests.virtual_time import VirtualClock
 
 URL = "https://api.test"
@@ -365,7 +366,7 @@ def test_many_requests_under_way_are_one_refusal() -> None:
             return unread(ok() if valid else status(401))
 
         telemetry = Telemetry(clock.now(), RESOURCES, dropped_counter(clock.now()))
-        async with httpx.AsyncClient(base_url=URL, transport=httpx.MockTransport(answer)) as http:
+        async with PeerClient(base_url=URL, transport=httpx.MockTransport(answer)) as http:
             client = make_client(http, clock, telemetry)
             attempts = (client.get("/v1/stats", resource=name) for name in RESOURCES[1:])
             refused = await asyncio.gather(*attempts, return_exceptions=True)
@@ -500,13 +501,13 @@ async def test_a_request_under_way_ends_on_the_connection_it_began_on() -> None:
         return unread(ok())
 
     async with trial(URL, Script(ok())) as api:
-        old, new = api.client._http, httpx.AsyncClient(base_url=URL)
+        old, new = api.client._http, PeerClient(base_url=URL)
         old._transport = httpx.MockTransport(slow)
         new._transport = httpx.MockTransport(lambda request: unread(status(404)))
         under_way = asyncio.create_task(api.client.get("/v1/stats", resource="stats"))
         await asked.wait()
 
-        await api.client.reconnect(new)
+        api.client.reconnect(new)
         with pytest.raises(StatusError):
             await api.client.get("/v1/stats", resource="stats")
         assert not old.is_closed
@@ -519,26 +520,33 @@ async def test_a_request_under_way_ends_on_the_connection_it_began_on() -> None:
 
 
 async def test_a_replaced_client_is_closed_although_another_is_never_idle() -> None:
-    clients = [httpx.AsyncClient() for _ in range(3)]
-    one = Client.__new__(Client)
-    one._http, one._replaced, one._sending, one._closing = clients[0], [], Counter(), set()
+    clients = [PeerClient() for _ in range(4)]
+    one = make_client(clients[0], FakeClock(), telemetry())
 
-    async with one._connection():
-        await one.reconnect(clients[1])
+    with clients[0].held():
+        one.reconnect(clients[1])
         assert not clients[0].is_closed
-        async with one._connection():
-            await one.reconnect(clients[2])
-    await asyncio.gather(*one._closing)
-    assert clients[0].is_closed
-    assert clients[1].is_closed
+        with clients[1].held():
+            one.reconnect(clients[2])
+    await asyncio.gather(*(client.closed() for client in clients[:2]))
+    assert [client.is_closed for client in clients] == [True, True, False, False]
 
-    async with one._connection():
-        other = httpx.AsyncClient()
-        await one.reconnect(other)
-        async with one._connection():
-            await one.reconnect(httpx.AsyncClient())
-        await asyncio.gather(*one._closing)
-        assert other.is_closed
-        assert not clients[2].is_closed
-    await one.close()
+    with clients[2].held():
+        one.reconnect(clients[3])
+        await one.close()
+        assert [client.is_closed for client in clients[2:]] == [False, True]
+    await clients[2].closed()
     assert clients[2].is_closed
+
+
+async def test_integrations_of_one_address_share_connections_until_the_last_is_gone() -> None:
+    shared = PeerClient(base_url=URL)
+    shared._transport = httpx.MockTransport(lambda request: unread(ok()))
+    first, second = (make_client(shared, FakeClock(), telemetry()) for _ in range(2))
+
+    await first.close()
+    assert not shared.is_closed
+    await second.get("/v1/stats", resource="stats")
+    await second.close()
+
+    assert shared.is_closed

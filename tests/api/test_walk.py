@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from exporter.api.answer import Answer
+from exporter.api.client import PeerClient
 from exporter.api.errors import (
     ApiError,
     CursorRefusedError,
@@ -192,7 +193,7 @@ async def test_an_opaque_cursor_reaches_the_api_as_it_came(cursor: str) -> None:
     clock = FakeClock()
     telemetry = Telemetry(clock.now(), RESOURCES, dropped_counter(clock.now()))
     transport = httpx.MockTransport(answer)
-    async with httpx.AsyncClient(base_url="https://api.test", transport=transport) as http:
+    async with PeerClient(base_url="https://api.test", transport=transport) as http:
         client = make_client(http, clock, telemetry)
         assert len([one async for one in walk(client, PATH, {}, resource="sessions")]) == 2
 

@@ -27,6 +27,7 @@ import httpx
 import structlog
 
 from benchmarks.alerts.exporter import Scrapes
+from exporter.api.client import PeerClient
 from exporter.api.retry import RetryPolicy
 from exporter.api.schema.session import Session, decode_session
 from exporter.api.times import MICROSECONDS
@@ -150,7 +151,7 @@ class _Api:
             ApiSettings(tier="pro", seed=site.seed, lists=ListSettings()),
         )
 
-    def client(self) -> httpx.AsyncClient:
+    def client(self) -> PeerClient:
         transport = httpx.ASGITransport(self.app)
 
         async def timed(request: httpx.Request) -> httpx.Response:
@@ -159,9 +160,7 @@ class _Api:
             self.clock.advance(low + (high - low) * self.random.random() ** 4)
             return response
 
-        return httpx.AsyncClient(
-            transport=_Transport(timed), base_url="http://api.example", timeout=10.0
-        )
+        return PeerClient(transport=_Transport(timed), base_url="http://api.example", timeout=10.0)
 
     async def change(self, rate: float, bot_share: float) -> None:
         """From now on so many sessions come, and such a share of them are bots."""
