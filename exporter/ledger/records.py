@@ -87,8 +87,8 @@ def remember_invalid(
     Each is remembered from its last reading on, written anew at most once an hour.
     """
     connection.executemany(
-        "UPDATE invalid SET seen = ?3 WHERE integration = ?1 AND id = ?2 AND seen < ?3 - ?4",
-        ((integration, key, now, 60 * MINUTE) for key in keys),
+        "UPDATE invalid SET seen = ? WHERE integration = ? AND id = ? AND seen < ?",
+        ((now, integration, key, now - 60 * MINUTE) for key in keys),
     )
     before = connection.total_changes
     connection.executemany(
@@ -111,10 +111,10 @@ def prune(
     """Forget up to `most` settled sessions created before `horizon`, and invalid items that were
     first read before both times."""
     connection.execute(
-        """DELETE FROM session WHERE integration = ?1 AND id IN (
-            SELECT id FROM session WHERE integration = ?1 AND settled = 1 AND created < ?2
-            LIMIT ?3)""",
-        (integration, horizon, most),
+        """DELETE FROM session WHERE integration = ? AND id IN (
+            SELECT id FROM session WHERE integration = ? AND settled = 1 AND created < ?
+            LIMIT ?)""",
+        (integration, integration, horizon, most),
     )
     connection.execute(
         "DELETE FROM invalid WHERE integration = ? AND seen < ?",
