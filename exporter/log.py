@@ -2,9 +2,9 @@
 
 structlog is configured once, and the standard library's logging (uvicorn, httpx, OpenTelemetry)
 goes through the same processors. Every line passes the redactor twice: each string of the event
-before it is rendered, and the rendered line. Lines of the HTTP libraries below WARNING are dropped
-even at level debug, since they hold URLs, and URLs hold cursors and ids. Nothing here decides what
-is worth a line, and nothing here may raise into the code that logs, or make it wait.
+before it is rendered, and the rendered line. Of libraries nothing is written but errors that only
+they can tell of: their lines hold URLs, and URLs hold cursors and ids. Nothing else here decides
+what is worth a line, and nothing here may raise into the code that logs, or make it wait.
 """
 
 from __future__ import annotations
@@ -32,16 +32,11 @@ LEVELS: Final[Mapping[str, int]] = {
     "warning": logging.WARNING,
     "error": logging.ERROR,
 }
-#: Libraries whose lines below WARNING hold URLs, headers or the addresses of scrapers.
-_CHATTY: Final = (
-    "httpx",
-    "httpcore",
-    "requests",
-    "urllib3",
-    "opentelemetry",
-    "uvicorn.access",
-    "asyncio",
-)
+#: Libraries that raise what goes wrong, so that we say it in our words; their lines hold URLs,
+#: headers or addresses, and whatever the other side sent.
+_SILENT: Final = ("grpc", "httpcore", "httpx", "opentelemetry", "requests", "urllib3")
+#: Libraries of whose lines only errors are kept: those are defects, and nothing else tells of them.
+_TERSE: Final = ("asyncio", "uvicorn")
 _UVICORN: Final = ("uvicorn", "uvicorn.error", "uvicorn.access")
 _FIRST: Final = ("timestamp", "level", "event", "logger")
 #: Values nested deeper than this are written as text.
@@ -98,8 +93,10 @@ def configure(level: str, format: str, stream: TextIO | None = None) -> None:
     for name in _UVICORN:
         logging.getLogger(name).handlers.clear()
         logging.getLogger(name).propagate = True
-    for name in _CHATTY:
-        logging.getLogger(name).setLevel(max(LEVELS[level], logging.WARNING))
+    for name in _SILENT:
+        logging.getLogger(name).setLevel(logging.CRITICAL + 1)
+    for name in _TERSE:
+        logging.getLogger(name).setLevel(logging.ERROR)
 
 
 def get_logger(name: str) -> FilteringBoundLogger:

@@ -28,7 +28,9 @@ def _logging_as_before(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     redact.add(SECRET)
     root = logging.getLogger()
     handlers, level = list(root.handlers), root.level
-    levels = {name: logging.getLogger(name).level for name in (*log._CHATTY, *log._UVICORN)}
+    levels = {
+        name: logging.getLogger(name).level for name in (*log._SILENT, *log._TERSE, *log._UVICORN)
+    }
     for name in log._UVICORN:
         # A server that ran in this process before has set it to its own.
         logging.getLogger(name).setLevel(logging.NOTSET)
@@ -143,7 +145,7 @@ def test_a_secret_comes_out_nowhere_at_level_debug(format: str) -> None:
     except ExceptionGroup:
         logger.exception("six", value=SECRET)
         logging.getLogger("library").exception("seven %s", SECRET)
-    logging.getLogger("uvicorn.error").info("eight %s", SECRET)
+    logging.getLogger("uvicorn.error").error("eight %s", SECRET)
     logging.getLogger("library").info("nine %d", SECRET)
     deep: list[object] = [SECRET]
     for _ in range(50):
@@ -205,24 +207,46 @@ def test_a_line_of_a_library_is_one_event_with_its_message() -> None:
     uvicorn.addHandler(logging.StreamHandler(stream))
 
     log.configure("info", "json", stream)
-    uvicorn.info("Uvicorn running on %s", "127.0.0.1")
+    uvicorn.error("Exception in %s application", "ASGI")
 
     (line,) = _lines(stream)
     assert line["event"] == "library_log"
-    assert line["message"] == "Uvicorn running on 127.0.0.1"
+    assert line["message"] == "Exception in ASGI application"
     assert line["logger"] == "uvicorn.error"
 
 
-@pytest.mark.parametrize("name", ["httpx", "httpcore", "httpcore.http11", "uvicorn.access"])
-def test_lines_that_hold_urls_are_dropped_at_level_debug_and_warnings_stay(name: str) -> None:
+@pytest.mark.parametrize(
+    "name",
+    [
+        "grpc._plugin_wrapping",
+        "httpcore.http11",
+        "httpx",
+        "opentelemetry.exporter.otlp.proto.grpc.exporter",
+        "opentelemetry.exporter.otlp.proto.http.metric_exporter",
+        "requests",
+        "urllib3.connectionpool",
+    ],
+)
+def test_a_library_whose_errors_we_tell_ourselves_writes_no_line(name: str) -> None:
     stream = io.StringIO()
     log.configure("debug", "json", stream)
 
-    logging.getLogger(name).debug("GET /v1/sessions/student-7")
     logging.getLogger(name).info("HTTP Request: GET https://api.example/v1/sessions/student-7")
-    logging.getLogger(name).warning("pool is full")
+    logging.getLogger(name).error("HTTPConnectionPool(host='api.example'): Max retries exceeded")
 
-    assert [line["message"] for line in _lines(stream)] == ["pool is full"]
+    assert stream.getvalue() == ""
+
+
+@pytest.mark.parametrize("name", ["asyncio", "uvicorn", "uvicorn.access", "uvicorn.error"])
+def test_of_a_library_whose_errors_are_defects_only_those_are_written(name: str) -> None:
+    stream = io.StringIO()
+    log.configure("debug", "json", stream)
+
+    logging.getLogger(name).info("127.0.0.1 - GET /")
+    logging.getLogger(name).warning("socket.send() raised exception.")
+    logging.getLogger(name).error("a defect")
+
+    assert [line["message"] for line in _lines(stream)] == ["a defect"]
 
 
 def test_a_url_in_a_line_loses_its_query() -> None:

@@ -1,7 +1,8 @@
 """Why a connection failed, in the same words wherever it is told.
 
-Reads the chain of errors that httpx, requests and urllib3 leave behind. No text here holds a URL, a
-password or a key: it names host and port, or the proxy's, and what the system or OpenSSL said.
+Reads the chain of errors that httpx, requests and urllib3 leave behind, or what stands for gRPC's.
+No text here holds a URL, a password or a key: it names host and port, or the proxy's, and what the
+system or OpenSSL said.
 """
 
 import errno
@@ -32,6 +33,10 @@ _WHY: Final = {
 
 _NO_ROUTE: Final = {errno.ENETUNREACH, errno.EHOSTUNREACH, errno.EADDRNOTAVAIL}
 _BROKEN_OFF: Final = (ConnectionResetError, BrokenPipeError, http.client.RemoteDisconnected)
+
+
+class UnexpectedAnswerError(Exception):
+    """What came is not what was asked for. The text says what it should have been: `not HTTP`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,9 +83,11 @@ def describe(error: BaseException, peer: Peer) -> str:
     if any(type(cause).__name__ == "RemoteProtocolError" for cause in chain):
         if any("disconnected" in str(cause) or "closed" in str(cause) for cause in chain):
             return f"connection closed by {peer.first}"
-        return f"unexpected answer from {peer.name}: not HTTP"
+        return _unexpected(peer, "not HTTP")
     if any(isinstance(cause, http.client.BadStatusLine) for cause in chain):
-        return f"unexpected answer from {peer.name}: not HTTP"
+        return _unexpected(peer, "not HTTP")
+    if other := next((one for one in chain if isinstance(one, UnexpectedAnswerError)), None):
+        return _unexpected(peer, str(other))
     for cause in chain:
         if isinstance(cause, OSError) and cause.errno:
             return f"cannot connect to {peer.first}: {os.strerror(cause.errno)}"
@@ -125,6 +132,15 @@ def _about_closing(cause: BaseException, peer: Peer) -> str | None:
 def timed_out(seconds: float, during: str) -> str:
     """Words for a time-out. during: connecting, sending, waiting (for an answer) or reading."""
     return f"timed out after {seconds:g} s while {during}"
+
+
+def answered(peer: Peer, status: object) -> str:
+    """Words for an answer that says no."""
+    return f"{peer.name} answered {status}"
+
+
+def _unexpected(peer: Peer, why: str) -> str:
+    return f"unexpected answer from {peer.name}: {why}"
 
 
 def _why(error: ssl.SSLCertVerificationError) -> str:

@@ -22,6 +22,9 @@ from exporter.metrics import catalogue
 from exporter.metrics.instruments import Counter
 from exporter.metrics.model import Sample
 from exporter.metrics.snapshot import Snapshot
+from exporter.net.failures import timed_out
+from exporter.net.proxies import UnusableAddressError
+from exporter.net.trust import CertificateFileError
 from exporter.publish import otlp_client
 from exporter.publish.otlp_client import Client
 from exporter.publish.otlp_data import metrics_data, resource
@@ -66,7 +69,7 @@ class OtlpPush:
         self._connect = connect
         self._client: Client | None = None
         self._adjusted = False
-        self._sending: asyncio.Future[bool] | None = None
+        self._sending: asyncio.Future[str | None] | None = None
         self._exports = Counter(catalogue.EXPORTER_OTLP_EXPORTS, started)
 
     def adjust(self, settings: OtlpSettings, connect: Connect) -> None:
@@ -94,7 +97,7 @@ class OtlpPush:
         )
         due = self._clock.monotonic() + interval
         # Importing the client takes long, the first time; the flush would have no time for that.
-        problem = await self._send(lambda: bool(self._opened()), self._settings.export_timeout)
+        problem = await self._send(self._open, self._settings.export_timeout)
         if problem is not None:
             self._complain("otlp_client_failed", problem)
         while True:
@@ -127,21 +130,22 @@ class OtlpPush:
     def _complain(self, event: str, problem: str) -> None:
         _log.warning(event, endpoint=self._settings.shown, reason=problem)
 
-    async def _send(self, export: Callable[[], bool], limit: float) -> str | None:
-        """Run `export` on a thread; what went wrong, None where nothing did."""
+    async def _send(self, export: Callable[[], str | None], limit: float) -> str | None:
+        """Run `export`, which says what went wrong, on a thread; None where nothing did."""
         self._sending = sending = _on_thread(export)
         try:
             async with asyncio.timeout(limit):
                 # Shielded: the future tells later whether the thread still runs.
-                sent = await asyncio.shield(sending)
+                return await asyncio.shield(sending)
         except TimeoutError:
-            return f"no answer within {limit:g} s"
+            return timed_out(limit, "waiting")
+        except (CertificateFileError, UnusableAddressError) as error:
+            return str(error)
         except Exception as error:  # noqa: BLE001 - the SDK may raise anything; polls and scrapes go on
             return f"{type(error).__name__}: {error}"
-        if sent:
-            return None
-        known = None if self._client is None else self._client.reason
-        return known or "refused or not delivered; the line before this one says why"
+
+    def _open(self) -> None:
+        self._opened()
 
     def _opened(self) -> Client:
         if self._client is not None and (self._adjusted or self._client.outdated):
@@ -153,10 +157,10 @@ class OtlpPush:
             self._client = self._connect(self._settings, limit)
         return self._client
 
-    def _export_next(self) -> bool:
+    def _export_next(self) -> str | None:
         return self._export(self._opened())
 
-    def _export_last(self, limit: float) -> bool:
+    def _export_last(self, limit: float) -> str | None:
         if self._client is not None:
             self._client.shutdown()
         client = self._connect(self._settings, min(self._settings.timeout, limit))
@@ -165,17 +169,19 @@ class OtlpPush:
         finally:
             client.shutdown()
 
-    def _export(self, client: Client) -> bool:
+    def _export(self, client: Client) -> str | None:
         data = metrics_data(self._snapshot(), self._resource, self._started)
-        return client.export(data) is MetricExportResult.SUCCESS
+        if client.export(data) is MetricExportResult.SUCCESS:
+            return None
+        return client.reason or "the data could not be encoded, or sending was ended"
 
 
-def _on_thread(call: Callable[[], bool]) -> "asyncio.Future[bool]":
+def _on_thread(call: Callable[[], str | None]) -> "asyncio.Future[str | None]":
     """The result of `call`, made on a daemon thread: neither loop nor process waits for its end."""
     loop = asyncio.get_running_loop()
-    future: asyncio.Future[bool] = loop.create_future()
+    future: asyncio.Future[str | None] = loop.create_future()
 
-    def finish(result: bool | None, error: BaseException | None) -> None:
+    def finish(result: str | None, error: BaseException | None) -> None:
         if future.done():
             return
         if error is not None:
@@ -183,7 +189,7 @@ def _on_thread(call: Callable[[], bool]) -> "asyncio.Future[bool]":
             # Nobody may be left to ask, after a time-out.
             future.exception()
         else:
-            future.set_result(bool(result))
+            future.set_result(result)
 
     def run() -> None:
         result, failure = None, None

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from exporter.log import get_logger
 from exporter.net.failures import Peer
 from exporter.net.network import Network
-from exporter.net.trust import ClientCertificate, Trust, only
+from exporter.net.trust import CertificateFileError, ClientCertificate, Trust, only
 from exporter.publish.otlp_settings import OtlpSettings
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ class GrpcMissingError(Exception):
 class Client(Protocol):
     """What sends: either of the SDK's exporters.
 
-    reason: why the last export failed, where that is known.
+    reason: why the last export failed; None where it did not.
     outdated: whether it goes by certificates that have changed since.
     """
 
@@ -79,8 +79,8 @@ def connect(settings: OtlpSettings, timeout: float, network: Network | None = No
 
     timeout: seconds for one export, retries included.
     network: how to get there; None: as the process's environment says.
-    Raises OSError where a PEM file that gRPC needs cannot be read, UnusableAddressError where the
-    proxy on the way cannot be used. Blocks while it imports; not for the event loop.
+    Raises CertificateFileError where a file that gRPC needs cannot be read, UnusableAddressError
+    where the proxy on the way cannot be used. Blocks while it imports; not for the event loop.
     """
     network = network or Network.read(os.environ)
     made = _grpc if settings.protocol == "grpc" else _http
@@ -123,7 +123,7 @@ def _http(settings: OtlpSettings, timeout: float, proxy: str | None, trust: Trus
 
     from exporter.publish.otlp_session import ExplicitSession
 
-    session = ExplicitSession(Peer.of(settings.endpoint, proxy, trust), proxy, trust)
+    session = ExplicitSession(Peer.of(settings.endpoint, proxy, trust), proxy, trust, timeout)
     session.hooks["response"].append(_examine)
 
     class HttpExporter(OTLPMetricExporter):
@@ -172,8 +172,13 @@ def _examine(response: "requests.Response", *_: Any, **__: Any) -> None:
 
 
 def _grpc(settings: OtlpSettings, timeout: float, proxy: str | None, trust: Trust) -> Client:
+    # Its core writes lines past our log, onto standard error.
+    os.environ.setdefault("GRPC_VERBOSITY", "NONE")
     import grpc  # type: ignore[import-untyped]
     from opentelemetry.exporter.otlp.proto.grpc.metric_exporter import OTLPMetricExporter
+    from opentelemetry.sdk.metrics.export import MetricExportResult
+
+    from exporter.publish.otlp_grpc import NotedCalls, grpc_failure
 
     credentials = None
     if not settings.insecure:
@@ -188,12 +193,30 @@ def _grpc(settings: OtlpSettings, timeout: float, proxy: str | None, trust: Trus
     option: Any = ("grpc.enable_http_proxy", 0) if proxy is None else ("grpc.http_proxy", proxy)
     known = trust.stamp()
 
+    peer = Peer.of(_url(settings), proxy, trust)
+
     class GrpcExporter(OTLPMetricExporter):
-        reason = None  # the SDK logs it, and tells nobody
+        reason: str | None = None
 
         @property
         def outdated(self) -> bool:
             return not settings.insecure and trust.changed(known)
+
+        def export(self, *args: Any, **options: Any) -> "MetricExportResult":
+            self.reason = None
+            result = super().export(*args, **options)
+            if result is MetricExportResult.SUCCESS:
+                self.reason = None
+            return result
+
+        def _initialize_channel_and_stub(self) -> None:
+            super()._initialize_channel_and_stub()  # type: ignore[no-untyped-call]
+            self._client: Any = NotedCalls(self._client, self._note)
+
+        def _note(self, error: grpc.RpcError) -> None:
+            # Of several tries, the last one may only have run out of time.
+            if self.reason is None or error.code() is not grpc.StatusCode.DEADLINE_EXCEEDED:
+                self.reason = grpc_failure(error, peer, timeout)
 
     exporter: Client = GrpcExporter(
         endpoint=_url(settings),
@@ -208,4 +231,9 @@ def _grpc(settings: OtlpSettings, timeout: float, proxy: str | None, trust: Trus
 
 
 def _content(path: str | None) -> bytes | None:
-    return None if path is None else Path(path).read_bytes()
+    if path is None:
+        return None
+    try:
+        return Path(path).read_bytes()
+    except OSError as error:
+        raise CertificateFileError(f"{path} cannot be read: {error.strerror}") from error

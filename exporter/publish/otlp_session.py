@@ -9,7 +9,7 @@ from typing import Any
 import requests
 from requests.adapters import HTTPAdapter
 
-from exporter.net.failures import Peer, describe, timed_out
+from exporter.net.failures import Peer, answered, describe, timed_out
 from exporter.net.trust import Trust
 
 
@@ -17,13 +17,15 @@ class ExplicitSession(requests.Session):
     """A session to one endpoint.
 
     failure: why the last request failed; None where it did not.
+    seconds: what one export is given, retries included.
     """
 
-    def __init__(self, peer: Peer, proxy: str | None, trust: Trust) -> None:
+    def __init__(self, peer: Peer, proxy: str | None, trust: Trust, seconds: float) -> None:
         super().__init__()
         self.trust_env = False
         self.failure: str | None = None
         self._peer = peer
+        self._seconds = seconds
         if proxy is not None:
             self.proxies = {"http": proxy, "https": proxy}
         self.mount("https://", _Adapter(trust))
@@ -34,10 +36,10 @@ class ExplicitSession(requests.Session):
         try:
             response = super().request(*args, **options)
         except requests.ConnectTimeout:
-            self.failure = timed_out(options.get("timeout") or 0.0, "connecting")
+            self.failure = timed_out(self._seconds, "connecting")
             raise
         except requests.Timeout:
-            self.failure = timed_out(options.get("timeout") or 0.0, "waiting")
+            self.failure = timed_out(self._seconds, "waiting")
             raise
         except requests.HTTPError as error:
             self.failure = str(error)
@@ -46,7 +48,7 @@ class ExplicitSession(requests.Session):
             self.failure = describe(error, self._peer)
             raise
         ok = response.status_code < 400
-        self.failure = None if ok else f"{self._peer.name} answered {response.status_code}"
+        self.failure = None if ok else answered(self._peer, response.status_code)
         return response
 
 

@@ -280,7 +280,7 @@ async def test_an_endpoint_that_hangs_holds_one_thread_and_nothing_else(
         await pushed.clock.asleep()
         assert len(pushed.clients[0].sent) == 1
         assert pushed.outcomes == {"success": 0, "failure": 3}
-        assert "no answer within 0.01 s" in lines.getvalue()
+        assert "timed out after 0.01 s while waiting" in lines.getvalue()
         assert "still runs" in lines.getvalue()
         release.set()
 
@@ -338,15 +338,24 @@ async def test_a_cancelled_push_ends_at_once_while_an_export_hangs() -> None:
     release.set()
 
 
-async def test_the_sdks_own_lines_hold_no_credentials(lines: io.StringIO) -> None:
-    for secret in settings().secrets:
+@pytest.mark.parametrize("protocol", ["grpc", "http/protobuf"])
+async def test_a_failure_is_one_line_of_ours_and_none_of_a_library(
+    lines: io.StringIO, capfd: pytest.CaptureFixture[str], protocol: str
+) -> None:
+    found = settings(timeout=0.5, export_timeout=30.0)
+    if protocol == "grpc":
+        found = replace(found, protocol="grpc", endpoint="127.0.0.1:1", insecure=True)
+    for secret in found.secrets:
         redact.add(secret)
-    pushed = Pushed(found=settings(timeout=0.1, export_timeout=30.0))
+    pushed = Pushed(found=found)
     pushed.push._connect = otlp_client.connect
     await pushed.push.flush(30.0)
-    assert "otlp_flush_failed" in lines.getvalue()
-    assert "library_log" in lines.getvalue()
-    assert "ofmine" not in lines.getvalue()
+    (line,) = lines.getvalue().splitlines()
+    assert "otlp_flush_failed" in line
+    assert "connection refused by 127.0.0.1:1" in line
+    assert "ofmine" not in line
+    # gRPC's core has a way of its own.
+    assert capfd.readouterr().err == ""
 
 
 def test_instance_ids_differ_from_process_to_process() -> None:

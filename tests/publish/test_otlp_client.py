@@ -21,6 +21,7 @@ from opentelemetry.proto.collector.metrics.v1 import metrics_service_pb2, metric
 from opentelemetry.sdk.metrics.export import MetricExportResult
 
 from exporter.net.network import Network
+from exporter.net.trust import CertificateFileError
 from exporter.publish import otlp_client
 from exporter.publish.otlp_client import GrpcMissingError, connect, remove_own_variables, require
 from exporter.publish.otlp_data import metrics_data
@@ -362,39 +363,13 @@ def test_an_authority_is_trusted_from_each_place_and_read_again_when_it_changes(
             client.shutdown()
 
 
-@pytest.mark.parametrize(
-    ("endpoint", "reason"),
-    [
-        ("http://nowhere.invalid:4318", "cannot resolve nowhere.invalid"),
-        ("http://127.0.0.1:1", "connection refused by 127.0.0.1:1"),
-    ],
-)
-def test_a_failure_is_told_in_the_words_of_the_api(endpoint: str, reason: str) -> None:
-    client = connect(settings(endpoint), 1.0, Network.read({}))
-    try:
-        assert client.export(DATA) is not MetricExportResult.SUCCESS
-        assert client.reason == reason
-    finally:
-        client.shutdown()
-
-
-def test_a_refusal_names_its_status() -> None:
-    with http_receiver(Receiver(statuses=[403])) as url:
-        client = connect(settings(url), 1.0)
-        try:
-            assert client.export(DATA) is not MetricExportResult.SUCCESS
-            assert client.reason == f"{url.removeprefix('http://')} answered 403"
-        finally:
-            client.shutdown()
-
-
 def test_a_certificate_that_grpc_cannot_read_names_the_file(tmp_path: Path) -> None:
     missing = tmp_path / "missing.pem"
     found = replace(
         settings("https://127.0.0.1:1", OTEL_EXPORTER_OTLP_PROTOCOL="grpc"),
         certificate=str(missing),
     )
-    with pytest.raises(FileNotFoundError, match=r"missing\.pem"):
+    with pytest.raises(CertificateFileError, match=r"missing\.pem cannot be read: No such file"):
         connect(found, SECONDS)
 
 
