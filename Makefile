@@ -67,11 +67,12 @@ tools: ## build the real tools into .tools/bin, once
 
 # What Debian has and no registry of modules does. Only what is missing is installed.
 .PHONY: debian-tools
-debian-tools: ## install buildah, Alertmanager and npm from Debian's packages, where they are missing
+debian-tools: ## install buildah, Alertmanager, Chromium and npm from Debian's packages, where they are missing
 	@missing=; \
 	command -v buildah >/dev/null || missing="$$missing buildah"; \
 	command -v amtool >/dev/null || missing="$$missing prometheus-alertmanager"; \
 	command -v npm >/dev/null || missing="$$missing nodejs npm"; \
+	command -v chromium >/dev/null || missing="$$missing chromium"; \
 	if [ -n "$$missing" ]; then \
 	  as=; [ "$$(id -u)" = 0 ] || as=sudo; \
 	  echo "installing$$missing"; \
@@ -79,13 +80,13 @@ debian-tools: ## install buildah, Alertmanager and npm from Debian's packages, w
 	  $$as env DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends $$missing; \
 	fi
 
-# Grafana's own packages, which the dashboards are held to. The lock names no address.
+# Grafana's own packages, which the dashboards are held to, and what drives Chromium. The lock names no address.
 previews/node_modules/.package-lock.json: previews/package-lock.json | debian-tools
 	cd previews && npm ci --no-audit --no-fund --ignore-scripts
 	@touch $@
 
 .PHONY: grafana-code
-grafana-code: previews/node_modules/.package-lock.json ## install Grafana's own packages, for tests and previews (needs npm)
+grafana-code: previews/node_modules/.package-lock.json ## install the packages from npm: Grafana's own, and what drives Chromium, for tests and previews
 
 .PHONY: test-tools
 test-tools: $(VENV)/.dev debian-tools tools grafana-code ## the tests that need the real tools
@@ -118,8 +119,9 @@ docs: $(VENV)/.dev ## rewrite what is made by code: dashboards, alerts, the docs
 	$(BIN)/python -m scripts.sync_chart
 
 .PHONY: previews
-previews: $(VENV)/.dev tools grafana-code ## draw the dashboards from real queries (needs Debian's chromium)
+previews: $(VENV)/.dev tools grafana-code ## draw the dashboards from real queries, and the status page
 	$(BIN)/python scripts/make_previews.py
+	$(BIN)/python scripts/picture_status_page.py
 
 # Without --upgrade what is pinned stays, and only what pyproject.toml asks for anew is chosen.
 COMPILE = uv pip compile --quiet --universal $(UPGRADE) --generate-hashes --no-emit-index-url --no-emit-find-links --no-header

@@ -36,7 +36,7 @@ from exporter.settings.model import Settings, WebSettings
 from exporter.web import webconfig
 from exporter.web.address import bind
 from exporter.web.app import create_app
-from exporter.web.backend import Health, ReloadError, Status
+from exporter.web.backend import Health, Reload, ReloadError, StateStatus, Status
 from exporter.web.server import Server
 from exporter.web.status import StatusSource
 
@@ -70,7 +70,7 @@ class Daemon:
         self._reload = reload
         self._clock = clock or SystemClock()
         self._started = (self._clock.now(), self._clock.monotonic())
-        self._reload_ok = True
+        self._reloaded: Reload | None = None
         self._reloading = asyncio.Lock()
         self._dropped = dropped_counter(self._started[0])
         self._group: asyncio.TaskGroup | None = None
@@ -209,7 +209,7 @@ class Daemon:
 
     def _own_samples(self) -> Iterator[Sample]:
         yield Sample(catalogue.EXPORTER_BUILD_INFO, 1.0, (VERSION, revision()))
-        yield Sample(catalogue.EXPORTER_RELOAD_OK, float(self._reload_ok))
+        yield Sample(catalogue.EXPORTER_RELOAD_OK, float(self._reload_ok()))
         if self._store.last_commit is not None:
             yield Sample(catalogue.EXPORTER_LAST_COMMIT, self._store.last_commit)
         lost = float(log.dropped())
@@ -217,6 +217,9 @@ class Daemon:
         yield from self._dropped.samples()
         if self._push is not None:
             yield from self._push.samples()
+
+    def _reload_ok(self) -> bool:
+        return self._reloaded is None or self._reloaded.problem is None
 
     # -- what the HTTP side asks
 
@@ -231,7 +234,13 @@ class Daemon:
         return self._status.ready()
 
     def status(self) -> Status:
-        return self._status.status(self._publisher.snapshot.series)
+        path = self._settings.state.path
+        return self._status.status(
+            self._publisher.snapshot.series,
+            reload=self._reloaded,
+            state=StateStatus(None if path is None else str(path), self._store.last_commit),
+            settings=self._settings,
+        )
 
     async def reload(self) -> None:
         """Read the settings anew and poll by them; bad ones leave the old ones running.
@@ -264,13 +273,13 @@ class Daemon:
             self._adjust_push(otlp, network)
             self._settings, self._network = settings, network
             await self._pipelines.reconcile(plan)
-            self._reload_ok = True
+            self._reloaded = Reload(self._clock.now())
             self._publisher.changed()
             _log.info("reloaded")
 
     def _not_reloaded(self, problem: str) -> ReloadError:
         """Show and log that a reload failed."""
-        self._reload_ok = False
+        self._reloaded = Reload(self._clock.now(), problem)
         self._publisher.changed()
         _log.error("reload_failed", error=problem)
         return ReloadError(problem)

@@ -1,23 +1,43 @@
-"""Makes docs/images/status-page.png: the status page of a plausible daemon, as a browser shows it.
+"""Makes docs/images/status-page-*.png: the status page of a plausible daemon, light and dark.
 
-Needs Chromium on the PATH. The page is rendered by the exporter's own code from the values below;
-nothing is polled and nothing listens.
+Needs Chromium, node and the packages of `make grafana-code`. The page is rendered by the exporter's
+own code from the values below; nothing is polled and nothing listens.
 """
 
 import argparse
-import shutil
-import subprocess
+import math
 import sys
 import tempfile
 from pathlib import Path
 
-from exporter.web import status_page
-from exporter.web.backend import Health, IntegrationStatus, ResourceStatus, Status
-from exporter.web.status import VENDOR_LINKS
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))  # run as a script, from anywhere
+
+from exporter.ledger.recent import SLOT_MINUTES, SLOTS, Slot  # noqa: E402 - after the path is set
+from exporter.settings.effective import effective  # noqa: E402
+from exporter.settings.model import Settings  # noqa: E402
+from exporter.web import status_page  # noqa: E402
+from exporter.web.backend import (  # noqa: E402
+    EffectiveSetting,
+    Health,
+    IntegrationStatus,
+    Quota,
+    ResourceStatus,
+    StateStatus,
+    Status,
+)
+from exporter.web.status import VENDOR_LINKS  # noqa: E402
+from exporter.web.verdict import findings  # noqa: E402
+from tests.tools import browser  # noqa: E402
 
 NOW = 1_790_000_000.0
-ROOT = Path(__file__).resolve().parent.parent
-LINKS = (("Metrics", "/metrics"), ("Health", "/-/healthy"), ("Readiness", "/-/ready"))
+LINKS = (
+    ("Metrics", "metrics"),
+    ("Health", "-/healthy"),
+    ("Readiness", "-/ready"),
+    ("As JSON", "api/status"),
+)
+GOOD = Health(True)
 
 
 def _resource(
@@ -27,14 +47,29 @@ def _resource(
     return ResourceStatus(name, not failures, NOW - ago, failures, error, interval, upcoming)
 
 
+def _day(busiest: int, bots: float, wave: int | None = None) -> tuple[Slot, ...]:
+    """A day with its night; wave: the quarter of an hour before now in which one has its peak."""
+    begin = int(NOW // (SLOT_MINUTES * 60) - SLOTS + 1) * SLOT_MINUTES * 60
+    slots = []
+    for number in range(SLOTS):
+        start = begin + number * SLOT_MINUTES * 60
+        hour = start % 86_400 / 3600
+        usual = busiest * max(0.04, math.sin((hour - 6) / 16 * math.pi)) * (0.9 + number % 7 / 35)
+        extra = 0.0
+        if wave is not None:
+            extra = 0.7 * busiest * math.exp(-(((SLOTS - number - wave) / 3) ** 2))
+        slots.append(Slot(start, round(usual + extra), round(usual * bots + extra)))
+    return tuple(slots)
+
+
 def example() -> Status:
     """Two integrations: one in good health, one whose analytics answer 503."""
     campus = IntegrationStatus(
-        "campus",
-        "us",
-        "pro",
-        "valid",
-        (
+        name="campus",
+        api_region="us",
+        api_tier="pro",
+        key_state="valid",
+        resources=(
             _resource("health", 60, 12),
             _resource("integration", 900, 372),
             _resource("stats", 300, 71),
@@ -42,18 +77,22 @@ def example() -> Status:
             _resource("usage", 900, 371),
             _resource("sessions", 60, 9),
         ),
-        NOW - 134,
-        48_213,
-        1_377,
-        150,
-        600,
+        frontier=NOW - 134,
+        behind=134,
+        sessions=48_213,
+        bot_sessions=1_377,
+        budget=150,
+        rate_limit=600,
+        spent=11,
+        quotas=(Quota("api_calls", 1e6, 0.41), Quota("events", 5e6, 0.87)),
+        recent=_day(130, 0.02, wave=14),
     )
     online = IntegrationStatus(
-        "online-school",
-        "eu",
-        "free",
-        "valid",
-        (
+        name="online-school",
+        api_region="eu",
+        api_tier="free",
+        key_state="valid",
+        resources=(
             _resource("health", 60, 31),
             _resource("integration", 900, 400),
             _resource("stats", 300, 88),
@@ -61,53 +100,50 @@ def example() -> Status:
             _resource("usage", 900, 402),
             _resource("sessions", 60, 28),
         ),
-        NOW - 151,
-        2_904,
-        61,
-        15,
-        60,
+        frontier=NOW - 151,
+        behind=151,
+        sessions=2_904,
+        bot_sessions=61,
+        budget=15,
+        rate_limit=60,
+        spent=6,
+        recent=_day(12, 0.02),
     )
-    return Status("0.1.0", "3f9c2d1", NOW - 266_400, NOW, (campus, online), VENDOR_LINKS, 612)
+    integrations = (campus, online)
+    return Status(
+        version="0.1.0",
+        revision="3f9c2d1",
+        started=NOW - 266_400,
+        now=NOW,
+        integrations=integrations,
+        links=VENDOR_LINKS,
+        series=612,
+        findings=findings(integrations, GOOD, GOOD, None),
+        state=StateStatus("/var/lib/isnotai-exporter/state.db", NOW - 9),
+        settings=tuple(
+            EffectiveSetting(one.name, one.value, "default" if one.is_default else "set")
+            for one in effective(Settings())
+        ),
+    )
 
 
 def main() -> int:
     arguments = argparse.ArgumentParser(description=__doc__)
-    arguments.add_argument(
-        "target", nargs="?", type=Path, default=ROOT / "docs" / "images" / "status-page.png"
-    )
-    arguments.add_argument("--dark", action="store_true", help="as a dark browser shows it")
-    arguments.add_argument("--size", default="1180,1150", help="width,height in pixels")
-    chosen = arguments.parse_args()
-    browser = shutil.which("chromium") or shutil.which("chromium-browser")
-    if browser is None:
-        sys.stderr.write("picture_status_page: there is no chromium on the PATH\n")
-        return 1
-    chosen.target.parent.mkdir(parents=True, exist_ok=True)
+    arguments.add_argument("--into", type=Path, default=ROOT / "docs" / "images")
+    into: Path = arguments.parse_args().into.resolve()
+    into.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as folder:
         page = Path(folder, "status.html")
-        page.write_text(status_page.render(example(), Health(True), Health(True), LINKS), "utf-8")
-        subprocess.run(  # noqa: S603 (a fixed command line)
-            [
-                browser,
-                "--headless",
-                "--no-sandbox",
-                "--disable-gpu",
-                "--disable-quic",
-                "--no-first-run",
-                "--disable-background-networking",
-                "--disable-component-update",
-                "--disable-sync",
-                "--hide-scrollbars",
-                *(["--blink-settings=preferredColorScheme=0"] if chosen.dark else []),
-                f"--user-data-dir={folder}/profile",
-                f"--window-size={chosen.size}",
-                f"--screenshot={chosen.target.resolve()}",
-                page.as_uri(),
-            ],
-            check=True,
-            timeout=60,
-            stderr=subprocess.DEVNULL,
-        )
+        page.write_text(status_page.render(example(), LINKS), "utf-8")
+        shot = {"url": page.as_uri(), "width": 1180, "full": True}
+        try:
+            browser.visit(
+                {**shot, "picture": str(into / "status-page-light.png")},
+                {**shot, "picture": str(into / "status-page-dark.png"), "dark": True},
+            )
+        except browser.MissingError as error:
+            sys.stderr.write(f"picture_status_page: {error}\n")
+            return 1
     return 0
 
 

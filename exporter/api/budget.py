@@ -100,6 +100,11 @@ class Budget:
         self._forget()
         return max(0, self._size()[0] - self._under_way - len(self._ended))
 
+    def spent(self) -> int:
+        """How many requests take up room now: those under way, and those of the last minute."""
+        self._forget()
+        return self._under_way + len(self._ended)
+
     @asynccontextmanager
     async def request(self, resource: str, shared: str = KEY) -> AsyncIterator[None]:
         """Wait for room for one request of that resource, which leaves and ends inside.

@@ -245,6 +245,7 @@ class _Counter:
     def _note(self) -> None:
         assert self._next is not None  # noqa: S101 - as both callers saw
         self.tally.minutes.clear()
+        self.tally.bot_minutes.clear()
         self._state, _, _ = state.counted(
             self._state, self.tally, self._state.begun, self._max_flags
         )

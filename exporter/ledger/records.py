@@ -12,6 +12,7 @@ from hashlib import blake2b
 from itertools import islice
 from math import inf, isfinite
 
+from exporter.ledger.recent import Recent
 from exporter.ledger.rules import MINUTE, Known
 from exporter.ledger.state import LedgerState
 from exporter.ledger.statefile import SALT_BYTES, DamagedRowError
@@ -149,6 +150,7 @@ def read_state(connection: sqlite3.Connection, name: str) -> LedgerState | None:
     minutes = connection.execute(
         "SELECT minute, sessions FROM minute WHERE integration = ?", (number,)
     )
+    known: dict[int, int] = dict(minutes)
     return LedgerState(
         row=number,
         first_start=first_start,
@@ -161,7 +163,8 @@ def read_state(connection: sqlite3.Connection, name: str) -> LedgerState | None:
         oldest=oldest_unsettled(connection, number),
         counts=counts,
         started=started,
-        minutes=dict(minutes),
+        minutes=known,
+        recent=Recent.of_state(known, frontier),
     )
 
 

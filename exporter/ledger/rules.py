@@ -76,6 +76,8 @@ class Tally:
     """Final score of each session settled with one; and its id, where a reading settled it."""
     minutes: Counter[int] = field(default_factory=Counter)
     """New sessions by the minute of their createdAt."""
+    bot_minutes: Counter[int] = field(default_factory=Counter)
+    """And those that are counted as bots now."""
     unsettled: int = 0
     active: int = 0
 
@@ -101,7 +103,9 @@ def read(
     elif known.settled:
         return before
     bot = session.score is not None and session.score >= rules.threshold
-    tally.bots += bot and not known.bot
+    if bot and not known.bot:
+        tally.bots += 1
+        tally.bot_minutes[known.created // MINUTE] += 1
     # In the order given, so that which flags come before a bound does not depend on hashes.
     fresh = [flag for flag in dict.fromkeys(session.flags) if flag not in known.flags]
     del fresh[max(0, MOST_FLAGS - len(known.flags)) :]

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 
 from exporter.api.schema.flags import is_label
 from exporter.api.times import MICROSECONDS
+from exporter.ledger.recent import Recent
 from exporter.ledger.rules import Bounds, Tally
 from exporter.metrics import catalogue
 from exporter.metrics.model import OTHER, Exemplar, Histogram, Sample
@@ -34,6 +35,7 @@ class LedgerState:
     minutes: sessions counted, by the minute of createdAt, as far back as they are asked for.
     oldest: createdAt of the oldest unsettled session; None: there is none.
     forgotten: windows that tails had read past a hole before a state was damaged; in memory only.
+    recent: the last day for the status page; in memory only.
     """
 
     row: int
@@ -49,6 +51,7 @@ class LedgerState:
     started: Counts = field(default_factory=dict)
     minutes: Mapping[int, int] = field(default_factory=dict)
     forgotten: tuple[tuple[int, int], ...] = ()
+    recent: Recent = field(default_factory=Recent)
 
     @property
     def bounds(self) -> Bounds:
@@ -118,6 +121,7 @@ def counted(
         counts={**state.counts, **changes},
         started={**dict.fromkeys(changes, wall), **state.started},
         minutes=minutes,
+        recent=state.recent.counted(tally, wall),
     )
     return after, changes, folded
 

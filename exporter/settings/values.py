@@ -172,6 +172,8 @@ def _metrics_path(value: str) -> str:
         raise ValueError("must be a path that starts with / and is longer than that")
     if value == "/-" or value.startswith(("/-/", "//")):
         raise ValueError("must not lie under /-/, which health and reload use")
+    if value == "/api/status":
+        raise ValueError("must not be /api/status, which the status page uses")
     return value
 
 

@@ -14,12 +14,13 @@ from starlette.routing import Route
 from starlette.types import ASGIApp
 
 from exporter.publish.exposition import CONTENT_TYPES
-from exporter.web import negotiation, status_page
+from exporter.web import negotiation, status_json, status_page
 from exporter.web.backend import Backend, Health, ReloadError
 
 HEALTHY_PATH = "/-/healthy"
 READY_PATH = "/-/ready"
 RELOAD_PATH = "/-/reload"
+STATUS_PATH = "/api/status"
 
 # How long a reload may take before its caller is told that it failed.
 RELOAD_TIMEOUT = 30.0
@@ -43,13 +44,15 @@ def create_app(
     reload_timeout: in seconds.
     Raises ValueError where `telemetry_path` is not a path, or one that is taken.
     """
-    if not telemetry_path.startswith("/") or telemetry_path.startswith("/-/"):
+    taken = telemetry_path.startswith("/-/") or telemetry_path == STATUS_PATH
+    if not telemetry_path.startswith("/") or taken:
         raise ValueError(f"the telemetry path {telemetry_path!r} is not a free path from /")
     routes = [
         Route(telemetry_path, _telemetry(backend), methods=["GET"]),
         Route(HEALTHY_PATH, _verdict(backend.health, "healthy"), methods=["GET"]),
         Route(READY_PATH, _verdict(backend.ready, "ready"), methods=["GET"]),
         Route(RELOAD_PATH, _reload(backend, enable_lifecycle, reload_timeout), methods=["POST"]),
+        Route(STATUS_PATH, _status(backend), methods=["GET"]),
         Route("/", _status_page(backend, telemetry_path), methods=["GET"]),
     ]
     app = Starlette(routes=routes)
@@ -82,15 +85,24 @@ def _header(request: Request, name: str) -> str | None:
 
 def _status_page(backend: Backend, telemetry_path: str) -> Endpoint:
     paths = {"Metrics": telemetry_path, "Health": HEALTHY_PATH, "Readiness": READY_PATH}
+    paths["As JSON"] = STATUS_PATH
     # Relative to the page, which a proxy may serve under a prefix.
     links = tuple((label, path.removeprefix("/")) for label, path in paths.items())
 
     async def page(request: Request) -> Response:
-        body = status_page.render(backend.status(), backend.health(), backend.ready(), links)
+        body = status_page.render(backend.status(), links)
         headers = {**_FRESH, **status_page.SECURITY_HEADERS}
         return HTMLResponse(body, headers=headers)
 
     return page
+
+
+def _status(backend: Backend) -> Endpoint:
+    async def status(request: Request) -> Response:
+        body = status_json.document(backend.status())
+        return Response(body, headers=_FRESH, media_type="application/json")
+
+    return status
 
 
 def _verdict(ask: Callable[[], Health], word: str) -> Endpoint:

@@ -7,9 +7,13 @@ method but `reload` may wait, and none may reach the API.
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
+from exporter.ledger.recent import Slot
 from exporter.publish.exposition import Exposition
 
 KeyState = Literal["valid", "refused", "missing", "unknown"]
+
+Level = Literal["bad", "warning", "unknown", "good"]
+"""From worst to best."""
 
 
 class ReloadError(Exception):
@@ -22,6 +26,23 @@ class Health:
 
     ok: bool
     problems: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that is so, and what to do about it.
+
+    about: exporter, API, key, counting, settings or state. headline: two or three words.
+    words: one sentence. next_step: what to do; empty for nothing. integrations: the names of those
+    concerned; empty for all.
+    """
+
+    level: Level
+    about: str
+    headline: str
+    words: str
+    next_step: str = ""
+    integrations: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,12 +72,24 @@ class ResourceStatus:
 
 
 @dataclass(frozen=True, slots=True)
+class Quota:
+    """What this month used of a limit that the settings state. used: 1 is all; None: not read."""
+
+    metric: str
+    limit: float
+    used: float | None
+
+
+@dataclass(frozen=True, slots=True)
 class IntegrationStatus:
     """One integration: its key, its resources and what its ledger counted.
 
+    key_file: whether the key is in a file, which is read again.
     frontier: Unix seconds of the API's clock; None before the first whole walk.
-    sessions, bot_sessions: as last committed; None where sessions are not polled.
+    behind: seconds from the frontier to now, both by the API's clock; None before the first.
+    sessions, bot_sessions: as last committed; None where none were ever read.
     budget, rate_limit: requests a minute that we allow ourselves, and that the tier allows.
+    spent: requests of the last minute. recent: the last 24 h; empty before counting began.
     """
 
     name: str
@@ -69,11 +102,50 @@ class IntegrationStatus:
     bot_sessions: int | None = None
     budget: float | None = None
     rate_limit: float | None = None
+    key_file: bool = False
+    behind: float | None = None
+    spent: int | None = None
+    quotas: tuple[Quota, ...] = ()
+    recent: tuple[Slot, ...] = ()
+
+    @property
+    def answered(self) -> bool | None:
+        """Whether anything that was tried is up; None before the first attempt."""
+        tried = [one.up for one in self.resources if one.up is not None]
+        return any(tried) if tried else None
+
+
+@dataclass(frozen=True, slots=True)
+class Reload:
+    """How the last reload ended. at: Unix seconds. problem: what was wrong; None: it succeeded."""
+
+    at: float
+    problem: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class EffectiveSetting:
+    """A setting as it is now, secrets blotted out, and what it comes from."""
+
+    name: str
+    value: str
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
+class StateStatus:
+    """Where the counts are kept. path: None in memory. last_commit: Unix seconds; None: none."""
+
+    path: str | None = None
+    last_commit: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """All that the status page shows. `started` and `now` are Unix seconds of our clock."""
+    """All that the status page shows. `started` and `now` are Unix seconds of our clock.
+
+    findings: the verdict, worst first. reload: None before the first.
+    """
 
     version: str
     revision: str
@@ -82,6 +154,10 @@ class Status:
     integrations: tuple[IntegrationStatus, ...]
     links: tuple[Link, ...] = ()
     series: int | None = None
+    findings: tuple[Finding, ...] = ()
+    reload: Reload | None = None
+    state: StateStatus = StateStatus()
+    settings: tuple[EffectiveSetting, ...] = ()
 
 
 class Backend(Protocol):

@@ -1,18 +1,28 @@
 """What the status page, the health check and readiness say, made from the pipelines as they are."""
 
+from exporter.api.times import MICROSECONDS
 from exporter.build import VERSION, revision
 from exporter.clock import Clock
+from exporter.ledger.state import BOTS, SESSIONS
+from exporter.metrics.catalogue.usage import QUOTA_LIMIT, QUOTA_USED
 from exporter.pipeline import Pipeline
 from exporter.pipelines import Pipelines
 from exporter.polling.frame import Poller
+from exporter.settings.effective import effective
+from exporter.settings.model import Settings
 from exporter.web.backend import (
+    EffectiveSetting,
     Health,
     IntegrationStatus,
     KeyState,
     Link,
+    Quota,
+    Reload,
     ResourceStatus,
+    StateStatus,
     Status,
 )
+from exporter.web.verdict import findings
 
 READY_SECONDS = 30.0
 
@@ -53,33 +63,76 @@ class StatusSource:
         )
         return Health(not untried, untried)
 
-    def status(self, series: int) -> Status:
+    def status(
+        self,
+        series: int,
+        *,
+        reload: Reload | None,
+        state: StateStatus,
+        settings: Settings,
+    ) -> Status:
         """All that the page shows. series: how many are exposed now."""
+        integrations = tuple(_integration_status(one, self._clock) for one in self._pipelines)
         return Status(
             version=VERSION,
             revision=revision(),
             started=self._started[0],
             now=self._clock.now(),
-            integrations=tuple(map(_integration_status, self._pipelines)),
+            integrations=integrations,
             links=VENDOR_LINKS,
             series=series,
+            findings=findings(integrations, self.health(), self.ready(), reload),
+            reload=reload,
+            state=state,
+            settings=tuple(
+                EffectiveSetting(one.name, one.value, "default" if one.is_default else "set")
+                for one in effective(settings)
+            ),
         )
 
 
-def _integration_status(pipeline: Pipeline) -> IntegrationStatus:
+def _integration_status(pipeline: Pipeline, clock: Clock) -> IntegrationStatus:
     state = pipeline.ledger.state
+    resources = tuple(map(_resource_status, pipeline.pollers))
+    # Before the first reading, 0 would say that there are none.
+    ever_read = state is not None and (
+        state.value(SESSIONS) > 0
+        or any(it.resource == "sessions" and it.last_success for it in resources)
+    )
+    counts = state if ever_read else None
+    frontier = None if counts is None or counts.frontier is None else counts.frontier
+    server_now = pipeline.server_clock.at(clock.monotonic())
+    behind = None if frontier is None or server_now is None else server_now - frontier
     return IntegrationStatus(
         name=pipeline.name,
         api_region=pipeline.account.region,
         api_tier=pipeline.budget.tier,
         key_state=_key_state(pipeline),
-        resources=tuple(map(_resource_status, pipeline.pollers)),
-        frontier=None if state is None or state.frontier is None else state.frontier / 1e6,
-        sessions=None if state is None else int(state.value(("sessions", ""))),
-        bot_sessions=None if state is None else int(state.value(("bots", ""))),
+        key_file=pipeline.account.key.api_key_file is not None,
+        resources=resources,
+        frontier=None if frontier is None else frontier / MICROSECONDS,
+        behind=None if behind is None else behind / MICROSECONDS,
+        sessions=None if counts is None else int(counts.value(SESSIONS)),
+        bot_sessions=None if counts is None else int(counts.value(BOTS)),
         budget=pipeline.budget.per_minute,
         rate_limit=float(pipeline.budget.tier_limit),
+        spent=pipeline.budget.spent(),
+        quotas=_quotas(pipeline),
+        recent=()
+        if counts is None or server_now is None
+        else counts.recent.slots(server_now, counts.origin),
     )
+
+
+def _quotas(pipeline: Pipeline) -> tuple[Quota, ...]:
+    """What of the month's limits is used, as the series say it."""
+    limits: dict[str, float] = {}
+    used: dict[str, float] = {}
+    for sample in pipeline.samples():
+        for metric, values in ((QUOTA_LIMIT, limits), (QUOTA_USED, used)):
+            if sample.metric is metric and isinstance(sample.value, float):
+                values[sample.labels[0]] = sample.value
+    return tuple(Quota(name, limit, used.get(name)) for name, limit in limits.items())
 
 
 def _key_state(pipeline: Pipeline) -> KeyState:

@@ -129,8 +129,18 @@ async def test_the_pages_links_stay_below_the_prefix_under_which_a_proxy_serves_
         own = [urljoin("https://host/tools/isnotai/", link) for link in links if ":" not in link]
 
         assert own == [
-            f"https://host/tools/isnotai/{path}" for path in ("metrics", "-/healthy", "-/ready")
+            f"https://host/tools/isnotai/{path}"
+            for path in ("metrics", "-/healthy", "-/ready", "api/status")
         ]
+
+
+async def test_the_page_is_there_as_json(site: FakeSite, app: ASGIApp) -> None:
+    async with client_of(app) as client:
+        answer = await client.get("/api/status")
+
+        assert answer.headers["content-type"] == "application/json"
+        assert answer.headers["cache-control"] == "no-store"
+        assert answer.json()["version"] == site.page.version
 
 
 async def test_metrics_at_the_root_take_the_place_of_the_status_page(site: FakeSite) -> None:
@@ -138,7 +148,7 @@ async def test_metrics_at_the_root_take_the_place_of_the_status_page(site: FakeS
         assert (await client.get("/")).headers["content-type"] == TEXT
 
 
-@pytest.mark.parametrize("path", ["metrics", "", "/-/healthy", "/-/metrics"])
+@pytest.mark.parametrize("path", ["metrics", "", "/-/healthy", "/-/metrics", "/api/status"])
 def test_a_telemetry_path_that_cannot_be_is_refused(site: FakeSite, path: str) -> None:
     with pytest.raises(ValueError, match="telemetry path"):
         create_app(site, telemetry_path=path)

@@ -8,11 +8,24 @@ from html.parser import HTMLParser
 import pytest
 
 from exporter.web import status_page
-from exporter.web.backend import Health, IntegrationStatus, Link, ResourceStatus, Status
+from exporter.web.backend import (
+    EffectiveSetting,
+    Finding,
+    IntegrationStatus,
+    Link,
+    Quota,
+    Reload,
+    ResourceStatus,
+    StateStatus,
+    Status,
+)
 
 NOW = 1_790_000_000.0
 LINKS = (("Metrics", "/metrics"),)
-GOOD = Health(True)
+WELL = Finding("good", "exporter", "all is well", "6 resources are read.")
+REFUSED = Finding(
+    "bad", "key", "key refused", "The API refuses the key.", "Replace it.", ("campus",)
+)
 
 VOID = {"meta", "link", "br", "hr", "img", "input"}
 
@@ -35,7 +48,7 @@ class Outline(HTMLParser):
         assert self.open.pop() == tag
 
     def handle_data(self, data: str) -> None:
-        if "style" not in self.open:
+        if not {"style", "script", "title"} & set(self.open):
             self.words.append(data)
 
     @property
@@ -71,19 +84,21 @@ def integration(*resources: ResourceStatus, **changes: object) -> IntegrationSta
     return IntegrationStatus(**{**values, **changes})  # type: ignore[arg-type]
 
 
-def outline(
-    *integrations: IntegrationStatus, health: Health = GOOD, ready: Health = GOOD, **changes: object
-) -> Outline:
+def page_of(*integrations: IntegrationStatus, **changes: object) -> str:
     values: dict[str, object] = {
         "version": "1.2.3",
         "revision": "abc1234",
         "started": NOW - 7500,
         "now": NOW,
         "integrations": integrations,
+        "findings": (WELL,),
     }
-    status = Status(**{**values, **changes})  # type: ignore[arg-type]
+    return status_page.render(Status(**{**values, **changes}), LINKS)  # type: ignore[arg-type]
+
+
+def outline(*integrations: IntegrationStatus, **changes: object) -> Outline:
     parsed = Outline()
-    parsed.feed(status_page.render(status, health, ready, LINKS))
+    parsed.feed(page_of(*integrations, **changes))
     parsed.close()
     assert parsed.open == []
     return parsed
@@ -114,7 +129,8 @@ def test_the_page_shows_version_integration_and_each_resource() -> None:
         "150 requests/min of 600",
         "sessions up 12 s ago 0 – 1 min in 48 s",
         "stats down 12 s ago 3 status 503 1 min in 48 s",
-        "healthy ready",
+        "48,213 sessions, 2.9 % bots",
+        "All is well exporter: good 6 resources are read.",
     ):
         assert words in page.text, words
 
@@ -169,21 +185,82 @@ def test_a_key_that_does_not_serve_is_named(state: str, words: str) -> None:
     assert words in outline(integration(key_state=state)).text
 
 
-@pytest.mark.parametrize(
-    ("health", "ready", "title"),
-    [
-        (GOOD, GOOD, "isnotai-exporter: healthy"),
-        (GOOD, Health(False, ("campus: stats was not tried",)), "isnotai-exporter: starting"),
-        (Health(False, ("campus: sessions is stuck",)), GOOD, "isnotai-exporter: not healthy"),
-    ],
-)
-def test_the_title_and_the_problems_say_how_it_is(
-    health: Health, ready: Health, title: str
-) -> None:
-    page = outline(health=health, ready=ready)
-    assert page.text.startswith(title + " ")
-    for problem in (*health.problems, *ready.problems):
-        assert problem in page.text
+def test_the_verdict_comes_first_worst_first_with_the_next_step() -> None:
+    page = page_of(integration(resource()), findings=(REFUSED, WELL))
+
+    assert "<title>isnotai-exporter: key refused and 1 more</title>" in page
+    text = outline(integration(resource()), findings=(REFUSED, WELL)).text
+    assert "Key refused and 1 more key: wrong campus The API refuses the key. Replace it." in text
+    assert text.index("Replace it.") < text.index("Sessions counted")
+
+
+def test_nothing_is_green_while_nothing_answers() -> None:
+    down = resource(up=False, last_error="status 503")
+    page = page_of(integration(down), findings=(REFUSED,))
+
+    assert "mark good" not in page.split("<style>")[0] + page.split("</script>")[1]
+    assert "key valid" not in page
+
+
+def test_a_poll_whose_time_has_come_is_under_way() -> None:
+    page = outline(integration(resource(next_poll=NOW - 32)))
+    assert "1 min under way" in page.text
+    assert "32 s ago" not in page.text
+
+
+def test_budget_and_quota_are_bars_with_words() -> None:
+    one = integration(
+        resource(),
+        budget=150.0,
+        rate_limit=600.0,
+        spent=30,
+        quotas=(Quota("api_calls", 1e6, 0.25), Quota("events", 5e6, None)),
+    )
+    page = outline(one)
+
+    assert "30 requests in the last minute" in page.text
+    assert "25.0 % of 1,000,000" in page.text
+    assert "– of 5,000,000" in page.text
+    meters = [attributes for tag, attributes in page.seen if tag == "meter"]
+    assert [it["value"] for it in meters] == ["0.200", "0.250"]
+    assert all(it["aria-label"] for it in meters)
+
+
+def test_few_integrations_are_unfolded_and_of_many_those_with_findings() -> None:
+    def unfolded(*names: str) -> list[str | None]:
+        page = outline(*(integration(resource(), name=name) for name in names), findings=(REFUSED,))
+        return [
+            attributes.get("data-name")
+            for tag, attributes in page.seen
+            if tag == "details" and "open" in attributes
+        ]
+
+    assert unfolded("a", "b", "campus") == ["a", "b", "campus"]
+    assert unfolded("a", "b", "c", "campus") == ["campus"]
+
+
+def test_each_link_of_the_index_leads_to_its_integration() -> None:
+    names = ("campus", "a b", "ä/ö", "50 %")
+    page = outline(*(integration(resource(), name=name) for name in names))
+    ids = [attributes["id"] for tag, attributes in page.seen if tag == "details"]
+    links = [attributes["href"] for tag, attributes in page.seen if tag == "a"]
+
+    assert [link for link in links if link and link[0] == "#"] == [f"#{one}" for one in ids[:4]]
+    assert len(set(ids)) == 5
+    assert not any(" " in (one or "") for one in ids)
+
+
+def test_settings_state_and_reload_are_shown() -> None:
+    page = outline(
+        settings=(EffectiveSetting("budget.share", "0.25", "default"),),
+        state=StateStatus("/var/lib/isnotai/state.db", NOW - 3),
+        reload=Reload(NOW - 60, "budget.share: 2 is above 1"),
+    )
+    assert "budget.share 0.25 default" in page.text
+    assert (
+        "State /var/lib/isnotai/state.db Last commit 3 s ago Last reload failed 1 min" in page.text
+    )
+    assert "State in memory" in outline().text
 
 
 def test_every_value_is_escaped() -> None:
@@ -195,19 +272,21 @@ def test_every_value_is_escaped() -> None:
             api_region=attack,
             api_tier=attack,
         ),
-        health=Health(False, (attack,)),
+        findings=(Finding("bad", attack, attack, attack, attack, (attack,)),),
+        settings=(EffectiveSetting(attack, attack, attack),),
+        state=StateStatus(attack),
         version=attack,
         revision=attack,
         links=(Link(attack, "/" + attack),),
     )
-    assert "script" not in page.tags
-    assert page.text.count(attack) >= 8
+    assert [tag for tag, _ in page.seen].count("script") == 1
+    assert page.text.count(attack) >= 14
     assert not any(name.startswith("on") for _, attributes in page.seen for name in attributes)
 
 
 def test_the_page_loads_nothing_and_sends_nothing() -> None:
     page = outline(integration(resource()), links=(Link("Docs", "https://docs.example/"),))
-    assert not page.tags & {"script", "img", "link", "iframe", "form", "object", "embed"}
+    assert not page.tags & {"img", "link", "iframe", "form", "object", "embed"}
     assert not any("src" in attributes or "style" in attributes for _, attributes in page.seen)
     assert [a["href"] for tag, a in page.seen if tag == "a"] == [
         "/metrics",
@@ -215,18 +294,18 @@ def test_the_page_loads_nothing_and_sends_nothing() -> None:
     ]
 
 
-def test_the_policy_allows_exactly_the_style_of_the_page() -> None:
-    html = status_page.render(Status("1", "", NOW, NOW, ()), GOOD, GOOD, LINKS)
-    style = re.search("<style>(.*?)</style>", html, re.DOTALL)
-    assert style is not None
-    digest = base64.b64encode(hashlib.sha256(style[1].encode()).digest()).decode()
+def test_the_policy_allows_exactly_the_style_and_the_script_of_the_page() -> None:
+    html = page_of()
     policy = status_page.SECURITY_HEADERS["Content-Security-Policy"]
-    assert f"style-src 'sha256-{digest}'" in policy
+    for kind in ("style", "script"):
+        (text,) = re.findall(rf"<{kind}>(.*?)</{kind}>", html, re.DOTALL)
+        digest = base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
+        assert f"{kind}-src 'sha256-{digest}';" in policy
 
 
 def test_the_tables_are_legible_to_a_screen_reader() -> None:
     page = outline(integration(resource()))
     scopes = [attributes.get("scope") for tag, attributes in page.seen if tag == "th"]
-    assert scopes == ["col"] * 7 + ["row"]
+    assert scopes == ["col"] * 7 + ["row"] + ["col"] * 3
     assert {"caption", "main", "header", "nav", "h1", "h2"} <= page.tags
     assert ("html", {"lang": "en"}) in page.seen

@@ -1,0 +1,150 @@
+"""The verdict of the status page: what is wrong, worst first, in words, with the next step.
+
+Pure: values in, findings out. It decides what is said; how it looks is the page's business.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
+
+from exporter.web.backend import Finding, Health, IntegrationStatus, Level, Reload
+
+ORDER: tuple[Level, ...] = ("bad", "warning", "unknown", "good")
+
+BEHIND_SECONDS = 900.0
+"""As the alert NotAIFrontierBehind has it."""
+
+_KEYLESS = frozenset({"health"})
+
+
+def findings(
+    integrations: Sequence[IntegrationStatus],
+    health: Health,
+    ready: Health,
+    reload: Reload | None,
+) -> tuple[Finding, ...]:
+    """All that is to be said, worst first; one finding of level good where nothing is wrong."""
+    found = list(_of_exporter(health, reload))
+    found += _grouped(one for it in integrations for one in _of_integration(it))
+    if not ready.ok:
+        waiting = "; ".join(ready.problems)
+        found.append(Finding("unknown", "exporter", "starting", f"It is starting: {waiting}."))
+    if not found:
+        found.append(_all_is_well(integrations))
+    return tuple(sorted(found, key=lambda one: ORDER.index(one.level)))
+
+
+def _all_is_well(integrations: Sequence[IntegrationStatus]) -> Finding:
+    resources = sum(len(one.resources) for one in integrations)
+    word = "integration" if len(integrations) == 1 else "integrations"
+    words = f"{resources} resources of {len(integrations)} {word} are read."
+    return Finding("good", "exporter", "all is well", words)
+
+
+def _of_exporter(health: Health, reload: Reload | None) -> Iterator[Finding]:
+    if not health.ok:
+        yield Finding(
+            "bad",
+            "exporter",
+            "not healthy",
+            f"It is not healthy: {'; '.join(health.problems)}.",
+            "Restart it; what was counted is kept where state.path is set. If it happens again, "
+            "report it with the log.",
+        )
+    if reload is not None and reload.problem is not None:
+        yield Finding(
+            "warning",
+            "settings",
+            "reload failed",
+            f"The last reload failed, and the settings from before it are in use: "
+            f"{reload.problem.rstrip('.')}.",
+            "Correct the file and reload again.",
+        )
+
+
+def _of_integration(one: IntegrationStatus) -> Iterator[Finding]:
+    mine = (one.name,)
+    if one.key_state == "missing":
+        yield Finding(
+            "bad",
+            "key",
+            "key missing",
+            "There is no key: its file is missing, empty or cannot be read.",
+            "Put the key into the file that api_key_file names; it is read again by itself.",
+            mine,
+        )
+        return
+    if one.key_state == "refused":
+        how = (
+            "Put another key into its file, which is read again by itself."
+            if one.key_file
+            else "Set another key and restart."
+        )
+        yield Finding(
+            "bad",
+            "key",
+            "key refused",
+            f"The API refuses the key (401). A key of another region than {one.api_region or 'us'} "
+            "looks the same.",
+            f"Compare key and region with the Not AI dashboard. {how}",
+            mine,
+        )
+        return
+    yield from _of_resources(one)
+    if one.behind is not None and one.behind > BEHIND_SECONDS and one.answered:
+        yield Finding(
+            "warning",
+            "counting",
+            "counting is behind",
+            "Counting is more than a quarter of an hour behind.",
+            "After an outage it catches up by itself. If it does not, the budget is too small "
+            "for the load: see budget.share.",
+            mine,
+        )
+
+
+def _of_resources(one: IntegrationStatus) -> Iterator[Finding]:
+    mine = (one.name,)
+    failing = [it for it in one.resources if it.up is False]
+    asked = [it for it in one.resources if it.up is not None and it.resource not in _KEYLESS]
+    down = bool(asked) and not any(it.up for it in asked)
+    if down:
+        error = next((it.last_error for it in failing if it.resource not in _KEYLESS), None)
+        yield Finding(
+            "bad",
+            "API",
+            "API down",
+            f"Nothing is read from the API: {error or 'no attempt succeeded'}.",
+            "Nothing is lost while its history reaches back. Check the network, proxies and "
+            "base_url; it is tried again by itself.",
+            mine,
+        )
+    for it in () if down else failing:
+        yield Finding(
+            "warning",
+            "API",
+            f"{it.resource} not read",
+            f"{it.resource} is not read: {it.last_error or 'the last attempt failed'}.",
+            "It is tried again by itself; the others are not concerned.",
+            mine,
+        )
+    for it in one.resources:
+        if it.up and it.consecutive_failures:
+            yield Finding(
+                "bad",
+                "state",
+                "counts not committed",
+                f"Counts cannot be committed: {it.last_error or 'the state cannot be written'}.",
+                "Check the disk of state.path. What was not committed is read again.",
+                mine,
+            )
+
+
+def _grouped(found: Iterable[Finding]) -> Iterator[Finding]:
+    """Findings that say the same of several integrations, as one."""
+    names = defaultdict[Finding, list[str]](list)
+    for one in found:
+        same = replace(one, integrations=())
+        names[same].extend(one.integrations)
+    for same, concerned in names.items():
+        yield replace(same, integrations=tuple(dict.fromkeys(concerned)))
