@@ -5,6 +5,7 @@ nothing and waits for nobody. Nothing here knows the Not AI API or how snapshots
 """
 
 import asyncio
+import re
 from collections.abc import Awaitable, Callable
 
 from starlette.applications import Starlette
@@ -27,6 +28,8 @@ RELOAD_TIMEOUT = 30.0
 
 _NOSNIFF = {"X-Content-Type-Options": "nosniff"}
 _FRESH = {**_NOSNIFF, "Cache-Control": "no-store"}
+
+_PREFIX = re.compile(r"(/[A-Za-z0-9_~-][A-Za-z0-9._~-]{0,99}){1,8}/?")
 
 Endpoint = Callable[[Request], Awaitable[Response]]
 
@@ -86,10 +89,10 @@ def _header(request: Request, name: str) -> str | None:
 def _status_page(backend: Backend, telemetry_path: str) -> Endpoint:
     paths = {"Metrics": telemetry_path, "Health": HEALTHY_PATH, "Readiness": READY_PATH}
     paths["As JSON"] = STATUS_PATH
-    # Relative to the page, which a proxy may serve under a prefix.
-    links = tuple((label, path.removeprefix("/")) for label, path in paths.items())
 
     async def page(request: Request) -> Response:
+        prefix = _prefix(request)
+        links = tuple((label, prefix + path.removeprefix("/")) for label, path in paths.items())
         body = status_page.render(backend.status(), links)
         headers = {**_FRESH, **status_page.SECURITY_HEADERS}
         return HTMLResponse(body, headers=headers)
@@ -103,6 +106,16 @@ def _status(backend: Backend) -> Endpoint:
         return Response(body, headers=_FRESH, media_type="application/json")
 
     return status
+
+
+def _prefix(request: Request) -> str:
+    """What the page's links begin with: nothing, so that they are relative to the page.
+
+    A proxy may serve the page as `/prefix`, without a slash at the end; relative links would leave
+    that, so those are made of the prefix where it is told, as Traefik does.
+    """
+    told = _header(request, "x-forwarded-prefix") or ""
+    return f"{told.rstrip('/')}/" if _PREFIX.fullmatch(told) else ""
 
 
 def _verdict(ask: Callable[[], Health], word: str) -> Endpoint:
