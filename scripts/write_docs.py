@@ -33,7 +33,7 @@ _LISTED = {catalogue.QUOTA_LIMIT: "limit set", catalogue.QUOTA_USED: "limit set"
 #: Labels of infos: one series, whatever they say.
 _FACTS = frozenset({"api_region", "api_tier", "version", "revision"})
 #: A bounded family without `other`, as its numbers cannot be added up.
-_WITHOUT_OTHER = frozenset({catalogue.STATS})
+_WITHOUT_OTHER = frozenset({catalogue.STATS, catalogue.COURSE_STATS})
 
 
 def metrics_table() -> str:

@@ -131,4 +131,6 @@ def files() -> dict[str, str]:
 
 def resources() -> dict[str, str]:
     """The text of each file by its name, as a resource of schema v2."""
-    return {name: _written(resource_json(content)) for name, content in dashboards().items()}
+    needs = {row.title: row.needs for board in BOARDS for row in board.rows if row.needs}
+    contents = dashboards().items()
+    return {name: _written(resource_json(content, needs)) for name, content in contents}

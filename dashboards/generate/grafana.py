@@ -12,6 +12,7 @@ from dashboards.generate.panels import (
     DATASOURCE,
     GREEN,
     GREY,
+    LONG_PALETTE,
     ORANGE,
     PALETTE,
     PURPLE,
@@ -38,7 +39,7 @@ SHORTEST_STEP = "1m"
 GRID_WIDTH = 24
 
 KNOWN_COLOURS = {
-    "resource": dict(zip(RESOURCES, PALETTE, strict=False)),
+    "resource": dict(zip(RESOURCES, LONG_PALETTE, strict=False)),
     "metric": dict(zip((*USAGE_METRICS, "storage_bytes"), PALETTE, strict=False)),
     "outcome": dict(zip(OUTCOMES, (BLUE, VERMILLION, GREY), strict=True)),
     "code": {

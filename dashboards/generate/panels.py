@@ -18,7 +18,10 @@ COUNT = "locale"
 """Grafana's unit for numbers in full, 1,757: what is counted is not to be rounded to 2 K."""
 
 DARK_BLUE, GREY = "#0072B2", "#999999"
+BROWN, PALE, VIOLET = "#A6761D", "#DDDDDD", "#8A7BD8"
 PALETTE = (BLUE, ORANGE, GREEN, VERMILLION, PURPLE, YELLOW, GREY)
+LONG_PALETTE = (*PALETTE, DARK_BLUE, BROWN, PALE, VIOLET)
+"""For labels with more values than the palette has colours."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,11 +70,15 @@ class Panel:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A heading, and the panels below it, side by side, each as high."""
+    """A heading, and the panels below it, side by side, each as high.
+
+    needs: a metric without which the row is not shown, where Grafana can hide rows (schema v2).
+    """
 
     title: str
     height: int
     panels: tuple[Panel, ...]
+    needs: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,9 +5,11 @@ provisions dashboards from files reads the classic ones. Panels become elements,
 Source of the names: the types of `@grafana/schema`, which the tests hold this to.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from dashboards.generate.panels import Json
+from dashboards.generate.queries import OF_INTEGRATION
+from dashboards.generate.variables import choice_variable
 
 API_VERSION = "dashboard.grafana.app/v2"
 _CURSOR_SYNC = {0: "Off", 1: "Crosshair", 2: "Tooltip"}
@@ -17,9 +19,15 @@ _SORT = {0: "disabled", 1: "alphabeticalAsc"}
 _REFRESH_INTERVALS = ["30s", "1m", "5m", "15m", "30m", "1h"]
 
 
-def resource_json(board: Json) -> Json:
-    """The resource of a classic dashboard, named by its uid."""
+def resource_json(board: Json, needs: Mapping[str, str]) -> Json:
+    """The resource of a classic dashboard, named by its uid.
+
+    needs: metrics by the titles of the rows that are not shown without them.
+    """
     panels = [panel for panel in board["panels"] if panel["type"] != "row"]
+    titles = [panel["title"] for panel in board["panels"] if panel["type"] == "row"]
+    shown_with = {title: needs[title] for title in titles if title in needs}
+    variables = [*board["templating"]["list"], *map(_presence, shown_with.values())]
     return {
         "apiVersion": API_VERSION,
         "kind": "Dashboard",
@@ -42,10 +50,32 @@ def resource_json(board: Json) -> Json:
                 "hideTimepicker": False,
                 "fiscalYearStartMonth": board["fiscalYearStartMonth"],
             },
-            "variables": [_variable(one) for one in board["templating"]["list"]],
+            "variables": [_variable(one) for one in variables],
             "annotations": [_annotation(one) for one in board["annotations"]["list"]],
             "elements": {_name(panel): _element(panel) for panel in panels},
-            "layout": {"kind": "RowsLayout", "spec": {"rows": list(_rows(board["panels"]))}},
+            "layout": {
+                "kind": "RowsLayout",
+                "spec": {"rows": list(_rows(board["panels"], shown_with))},
+            },
+        },
+    }
+
+
+def _presence(metric: str) -> Json:
+    """A hidden variable that holds the metric's name where there is such a series."""
+    query = f"label_values({metric}{{{OF_INTEGRATION}}}, __name__)"
+    return {**choice_variable(f"has_{metric}", "", query, ""), "hide": 2, "skipUrlSync": True}
+
+
+def _shown_with(metric: str) -> Json:
+    """The condition that its variable holds the metric's name."""
+    rule = {"variable": f"has_{metric}", "operator": "equals", "value": metric}
+    return {
+        "kind": "ConditionalRenderingGroup",
+        "spec": {
+            "visibility": "show",
+            "condition": "and",
+            "items": [{"kind": "ConditionalRenderingVariable", "spec": rule}],
         },
     }
 
@@ -106,7 +136,7 @@ def _element(panel: Json) -> Json:
     }
 
 
-def _rows(panels: list[Json]) -> Iterator[Json]:
+def _rows(panels: list[Json], shown_with: Mapping[str, str]) -> Iterator[Json]:
     """Each heading with what lies below it, places counted from there."""
     headings = [panel for panel in panels if panel["type"] == "row"]
     for heading, below in zip(headings, [*headings[1:], None], strict=True):
@@ -126,14 +156,14 @@ def _rows(panels: list[Json]) -> Iterator[Json]:
             for panel in panels
             if panel["type"] != "row" and top <= panel["gridPos"]["y"] < bottom
         ]
-        yield {
-            "kind": "RowsLayoutRow",
-            "spec": {
-                "title": heading["title"],
-                "collapse": False,
-                "layout": {"kind": "GridLayout", "spec": {"items": items}},
-            },
+        row = {
+            "title": heading["title"],
+            "collapse": False,
+            "layout": {"kind": "GridLayout", "spec": {"items": items}},
         }
+        if heading["title"] in shown_with:
+            row["conditionalRendering"] = _shown_with(shown_with[heading["title"]])
+        yield {"kind": "RowsLayoutRow", "spec": row}
 
 
 def _variable(one: Json) -> Json:

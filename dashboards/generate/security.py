@@ -25,6 +25,7 @@ from dashboards.generate.panels import (
     text,
     words,
 )
+from dashboards.generate.people import USERS
 from dashboards.generate.queries import (
     BEHIND_SECONDS,
     BOTS,
@@ -624,6 +625,7 @@ BOARD = Dashboard(
         _WHERE,
         _ANALYTICS,
         _BY_WINDOW,
+        USERS,
     ),
     (
         choice_variable(

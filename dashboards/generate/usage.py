@@ -14,6 +14,7 @@ from dashboards.generate.panels import (
     table,
     words,
 )
+from dashboards.generate.people import COURSES
 from dashboards.generate.queries import account, of, total
 
 _NO_LIMIT = "no limit set: quota.limits says what your plan allows"
@@ -301,6 +302,6 @@ BOARD = Dashboard(
     "Not AI · Usage and quota",
     "What is consumed, day and month, against your limits, when they run out, and what the "
     "exporters spend of the API's rate limit.",
-    (_NOW, _LIMITS, _CONSUMPTION, _API, _STATS),
+    (_NOW, _LIMITS, _CONSUMPTION, _API, _STATS, COURSES),
     span="now-7d",
 )

@@ -7,8 +7,8 @@ promise holds at the API, which does the counting, however slow the network is.
 When there is little room, the session walk goes first. A request of another resource that has
 waited a minute takes turns with it. So neither a long catch-up nor a small budget starves anybody.
 
-Some stand behind all others: what is only good to have. They get what is left over, and never more
-than half of the budget at a time, so that a poll of sessions finds room at once.
+Some stand behind all others: what is only good to have. They wait while sessions are walked, and
+get what is left over, never more than half of the budget: a poll of sessions finds room at once.
 """
 
 from collections import deque
@@ -37,6 +37,9 @@ LONGEST_WAIT_SECONDS = 120.0
 LONGEST_WAIT_BEHIND_SECONDS = 900.0
 """The same for those who stand behind the others: a catch-up may take as long."""
 
+QUIET_SECONDS = 0.5
+"""Sessions are walked until no request of theirs has come for so long."""
+
 _ROUNDING = 1e-9
 """So that a tenth of sixty is six."""
 
@@ -64,6 +67,8 @@ class Budget:
         self._behind = behind
         self._clock = clock
         self._under_way = 0
+        self._walking = 0
+        self._walked = -QUIET_SECONDS
         self._ended: deque[float] = deque()
         self.pauses = Pauses(clock)
         self._waiting: list[_Waiting] = []
@@ -116,10 +121,14 @@ class Budget:
         await self._wait(_Waiting(resource, self._clock.monotonic(), scopes))
         self.pauses.leaves(scopes)
         self._under_way += 1
+        self._walking += resource == FIRST
         try:
             yield
         finally:
             self._under_way -= 1
+            if resource == FIRST:
+                self._walking -= 1
+                self._walked = self._clock.monotonic()
             self._ended.append(self._clock.monotonic())
 
     async def _wait(self, mine: _Waiting) -> None:
@@ -135,7 +144,7 @@ class Budget:
                 if now + pause > deadline:
                     raise ThrottledError(f"no request may leave for {max(pause, 1):.0f} s")
                 # A turn may come at any moment, but for those who wait behind the others.
-                await self._clock.sleep(min(max(pause, 1.0 if behind else 0.01), 1.0))
+                await self._clock.sleep(min(max(pause, 0.1 if behind else 0.01), 1.0))
         finally:
             self._waiting.remove(mine)
         self._overtaken = mine.resource != FIRST and any(
@@ -175,12 +184,14 @@ class Budget:
         """
         self._forget()
         size, window = self._size()
+        quiet = 0.0
         if behind:
             size = (size + 1) // 2
+            quiet = QUIET_SECONDS if self._walking else self._walked + QUIET_SECONDS - now
         over = self._under_way + len(self._ended) - size
         for_room = 0.0
         if over >= 0:
             # Where all the room is under way, the earliest end is yet to come.
             end = self._ended[over] if over < len(self._ended) else now
             for_room = end + window - now
-        return for_room
+        return max(for_room, quiet)

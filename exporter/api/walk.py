@@ -40,10 +40,17 @@ class Page:
 
 
 async def walk(
-    api: Api, path: str, filters: Mapping[str, str], *, resource: str, most: int = MOST_PAGES
+    api: Api,
+    path: str,
+    filters: Mapping[str, str],
+    *,
+    resource: str,
+    most: int = MOST_PAGES,
+    unpaged: bool = False,
 ) -> AsyncGenerator[Page, None]:
     """The pages of a list, in the order in which they come.
 
+    unpaged: a list without pagination, to which no cursor led, is whole.
     most: pages; a list that has more is treated as endless. Of cursors only a hash is kept.
 
     Raises what `Api.get` raises, and
@@ -64,7 +71,7 @@ async def walk(
             if cursor is not None and error.status in _REFUSALS:
                 raise CursorRefusedError(f"the API answered {error.status} to a cursor") from None
             raise
-        page, cursor = _page(answer, first=cursor is None)
+        page, cursor = _page(answer, first=cursor is None, unpaged=unpaged)
         too_long = len(page.items) > MOST_ITEMS
         yield replace(page, items=page.items[:MOST_ITEMS]) if too_long else page
         if too_long:
@@ -78,7 +85,7 @@ async def walk(
             raise EndlessListError(f"the list does not end within {most} pages")
 
 
-def _page(answer: Answer, *, first: bool) -> tuple[Page, str | None]:
+def _page(answer: Answer, *, first: bool, unpaged: bool) -> tuple[Page, str | None]:
     """The page, and the cursor of the next; None on the last.
 
     first: no cursor led there. An empty list may then be written as no content, as `data: null`
@@ -91,6 +98,8 @@ def _page(answer: Answer, *, first: bool) -> tuple[Page, str | None]:
         return Page([], answer.server_time, None, True), None
     if items is None and "data" in envelope:
         items = []
+    if unpaged and first and isinstance(items, list) and pagination is None:
+        return Page(cast("list[object]", items), answer.server_time, None, True), None
     if not isinstance(items, list) or not isinstance(pagination, dict):
         raise InvalidResponseError("a list without data or pagination")
     more, cursor, size = (pagination.get(name) for name in ("hasMore", "nextCursor", "limit"))

@@ -2,7 +2,7 @@
 
 from types import MappingProxyType
 
-from exporter.collect import analytics, health, integration, stats, usage
+from exporter.collect import analytics, courses, health, integration, stats, usage, users
 from exporter.collect.resource import Resource
 from exporter.collect.sessions import collector as sessions
 from exporter.settings.model import Settings
@@ -14,6 +14,8 @@ RESOURCES = (
     analytics.RESOURCE,
     usage.RESOURCE,
     sessions.RESOURCE,
+    users.RESOURCE,
+    courses.RESOURCE,
 )
 NAMES = tuple(resource.name for resource in RESOURCES)
 KEYLESS = frozenset(resource.name for resource in RESOURCES if resource.keyless)

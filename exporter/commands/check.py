@@ -12,6 +12,7 @@ from collections.abc import Collection, Iterator, Mapping
 from exporter.api import tiers
 from exporter.api.retry import RetryPolicy
 from exporter.clock import Clock, SystemClock
+from exporter.collect import registry
 from exporter.commands import cost
 from exporter.commands.command import Line, make_command
 from exporter.commands.one_shot import one_shot_pipeline
@@ -131,6 +132,10 @@ def _report(settings: Settings, pipeline: Pipeline, took: Mapping[str, float]) -
     good = True
     for poller in pipeline.pollers:
         state = poller.state
+        pages = pipeline.telemetry.requests.value(poller.resource, "200")
+        if poller.resource not in took and poller.resource in registry.BEHIND and pages:
+            _say(poller.resource, f"answered; its {pages:.0f} pages read are not all of them")
+            continue
         if poller.resource not in took:
             _say(poller.resource, f"FAILED: no answer within {LONGEST_SECONDS:g} s")
         elif state.error is not None:
@@ -140,14 +145,16 @@ def _report(settings: Settings, pipeline: Pipeline, took: Mapping[str, float]) -
         good = good and state.up and state.error is None
     if settings.poll.sessions_interval and pipeline.telemetry.invalid_items.value("sessions"):
         _warn("some sessions have fields of a wrong type; they are skipped and counted as invalid")
-    _cost(settings, tier, pipeline.busiest_rate)
+    _cost(settings, pipeline)
     _series(pipeline)
     return good
 
 
-def _cost(settings: Settings, tier: str | None, rate: float | None) -> None:
+def _cost(settings: Settings, pipeline: Pipeline) -> None:
     """Requests an hour, against the budget, at the rate of the busiest hour."""
-    requests = cost.requests_per_hour(settings, tier, rate or 0.0)
+    tier, rate = pipeline.budget.tier, pipeline.busiest_rate
+    walked = {name: pipeline.telemetry.requests.value(name, "200") for name in registry.BEHIND}
+    requests = cost.requests_per_hour(settings, tier, rate or 0.0, walked)
     allowed = cost.allowed_per_hour(settings, tier)
     total = sum(requests.values())
     parts = ", ".join(f"{resource} {number:.0f}" for resource, number in requests.items())

@@ -4,7 +4,9 @@ Pure arithmetic over the same rules that the collectors follow. An estimate: ret
 are broken off come on top.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 
 from exporter.api import tiers
 from exporter.collect import registry
@@ -12,6 +14,7 @@ from exporter.collect.sessions.pace import expected_new, pages, sweep_period
 from exporter.settings.model import Settings
 
 HOUR_SECONDS = 3600.0
+NOTHING: Mapping[str, float] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,22 +36,32 @@ def allowed_per_hour(settings: Settings, tier: str | None) -> float:
     return tiers.limits(tier).requests * budget.share / budget.replicas * 60
 
 
-def requests_per_hour(settings: Settings, tier: str | None, rate: float) -> dict[str, float]:
-    """Requests an hour of each resource that is on, for `rate` sessions a second."""
-    cost = {
-        resource.name: HOUR_SECONDS / resource.interval(settings) * resource.requests(settings)
-        for resource in registry.polled(settings)
-        if resource.requests is not None
-    }
-    if settings.poll.sessions_interval:
-        cost["sessions"] = _session_requests(settings, tier, rate)
+def requests_per_hour(
+    settings: Settings, tier: str | None, rate: float, walked: Mapping[str, float] = NOTHING
+) -> dict[str, float]:
+    """Requests an hour of each resource that is on, for `rate` sessions a second.
+
+    walked: pages of the whole walks that were seen; of others one is taken.
+    """
+    cost = {}
+    for resource in registry.polled(settings):
+        polls = HOUR_SECONDS / resource.interval(settings)
+        if resource.name == "sessions":
+            cost[resource.name] = _session_requests(settings, tier, rate)
+        elif resource.requests is None:
+            cost[resource.name] = polls * max(1.0, walked.get(resource.name, 1.0))
+        else:
+            cost[resource.name] = polls * resource.requests(settings)
     return cost
 
 
 def capacity(settings: Settings, tier: str | None) -> Capacity:
-    """What is left of the budget for sessions, in sessions a second."""
-    others = requests_per_hour(settings, tier, 0.0)
-    others.pop("sessions", None)
+    """What is left of the budget for sessions, in sessions a second.
+
+    What stands behind sessions takes nothing from them.
+    """
+    cost = requests_per_hour(settings, tier, 0.0)
+    others = {name: it for name, it in cost.items() if name not in ("sessions", *registry.BEHIND)}
     left = max(0.0, allowed_per_hour(settings, tier) - sum(others.values()))
     read_per_second = left * tiers.limits(tier).page_size / HOUR_SECONDS
     interval = settings.poll.sessions_interval

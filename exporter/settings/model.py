@@ -120,6 +120,12 @@ class PollSettings(Section):
     health_interval: Interval = Field(
         default=60.0, description="how often to read /health; 0: never"
     )
+    users_interval: Interval = Field(
+        default=0.0, description="how often to walk all of /v1/users, behind sessions; 0: never"
+    )
+    courses_interval: Interval = Field(
+        default=0.0, description="how often to walk all of /v1/courses, behind sessions; 0: never"
+    )
     stale_after: Annotated[
         PositiveDuration | None, Doc(default=f"{STALE_INTERVALS} × the resource's interval")
     ] = Field(

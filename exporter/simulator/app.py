@@ -5,8 +5,7 @@ does.
 """
 
 import json
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
@@ -160,31 +159,38 @@ class _Api:
 
     async def events(self, request: Request) -> Response:
         items = records.events(self._find(request))
-        return self._slice(items, request.query_params, default=100)
+        return self._slice(items, request, default=100)
 
     async def users(self, request: Request) -> Response:
         wanted = request.query_params.get("search", "").lower()
+        settings = self._service.settings
+        listed = sorted(records.by_user(self._seen()).items())
+        if settings.users_order == "last_seen":
+            listed.sort(key=lambda row: row[1][-1].updated, reverse=True)
         found = (
-            records.user(identifier, sessions)
-            for identifier, sessions in sorted(records.by_user(self._seen()).items())
+            records.user(identifier, sessions, settings.risk_levels, settings.user_nulls)
+            for identifier, sessions in listed
         )
         items = [
             json.dumps(user).encode()
             for user in found
             if wanted in user["userId"].lower() or wanted in user["userName"].lower()
         ]
-        return self._slice(items, request.query_params)
+        return self._slice(items, request)
 
     async def user_sessions(self, request: Request) -> Response:
         sessions = records.by_user(self._seen()).get(request.path_params["id"])
         if sessions is None:
             raise HTTPException(404, "No such user.")
         items = [self._service.encoded(session) for session in reversed(sessions)]
-        return self._slice(items, request.query_params)
+        return self._slice(items, request)
 
     async def courses(self, request: Request) -> Response:
-        items = [json.dumps(course).encode() for course in records.courses(self._seen())]
-        return self._slice(items, request.query_params)
+        form = self._service.settings.courses_form
+        found = records.courses(self._seen(), form)
+        if form == "unpaged":
+            return replies.json_reply({"data": found})
+        return self._slice([json.dumps(course).encode() for course in found], request)
 
     def _seen(self) -> Sequence[Session]:
         """The sessions within the tier's history that are not hidden, oldest first."""
@@ -205,15 +211,23 @@ class _Api:
             raise HTTPException(404, "No such session.")
         return session
 
-    def _slice(
-        self, items: Sequence[bytes], parameters: Mapping[str, str], default: int = 50
-    ) -> Response:
+    def _slice(self, items: Sequence[bytes], request: Request, default: int = 50) -> Response:
         """A page of a short list; the cursor is a place in it."""
-        limit = page_size(parameters, self._service.tier.max_page_size, default)
+        service, parameters = self._service, request.query_params
+        suffers, faults = service.faults.hits(request.url.path), service.faults
+        limit = page_size(parameters, service.tier.max_page_size, default)
         cursor = parameters.get("cursor") or "0"
         if not cursor.isascii() or not cursor.isdigit():
             raise BadParameterError("cursor", "is not one of ours")
-        end = int(cursor) + limit
-        following = str(end) if end < len(items) else None
-        last: Any = self._service.settings.lists.last_cursor
-        return replies.page(items[int(cursor) : end], limit, following, last)
+        if suffers and cursor != "0" and service.chance(faults.refuse_cursor):
+            raise BadParameterError("cursor", "is not valid any more")
+        start = int(cursor)
+        end = start + limit
+        if suffers and service.chance(faults.short_pages):
+            end = start + int(limit * service.random.random())
+        shown, last = items[start:end], service.settings.lists.last_cursor
+        if end >= len(items):
+            return replies.page(shown, limit, None, last)
+        if suffers and len(shown) > 1 and service.chance(faults.repeat_items):
+            end -= 1
+        return replies.page(shown, limit, str(end), last)

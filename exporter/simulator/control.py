@@ -135,7 +135,7 @@ class _Control:
             elif name in ListSettings.__dataclass_fields__:
                 lists[name] = value
             elif name in ApiSettings.__dataclass_fields__ and name != "lists":
-                api[name] = tuple(value) if name == "keys" else value
+                api[name] = tuple(value) if isinstance(value, list) else value
             else:
                 raise ValueError(f"no such setting: {name!r}")
         new_api = replace(service.settings, lists=replace(service.settings.lists, **lists), **api)

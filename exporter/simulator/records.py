@@ -87,21 +87,31 @@ def events(session: Session) -> list[bytes]:
     ]
 
 
+def recent(sessions: Sequence[Session]) -> Sequence[Session]:
+    """The newest of them, which users and courses are made from."""
+    return sessions[-_MOST_SESSIONS:]
+
+
 def by_user(sessions: Sequence[Session]) -> dict[str, list[Session]]:
     """The newest sessions by the user to whom they were matched."""
     users: dict[str, list[Session]] = {}
-    for session in sessions[-_MOST_SESSIONS:]:
+    for session in recent(sessions):
         if user_matched(session.salt):
             users.setdefault(user_id(person(session.salt)), []).append(session)
     return users
 
 
-def user(identifier: str, sessions: Sequence[Session]) -> dict[str, Any]:
-    """An item of /v1/users; the sessions are this user's, at least one, oldest first."""
+def user(
+    identifier: str, sessions: Sequence[Session], levels: Sequence[str], nulls: bool
+) -> dict[str, Any]:
+    """An item of /v1/users; the sessions are this user's, at least one, oldest first.
+
+    levels: how riskLevel is written, from low to high. nulls: some users lack fields.
+    """
     scores = [session.score for session in sessions if session.score is not None]
     highest = max(scores, default=0.0)
     number = person(sessions[0].salt)
-    return {
+    item: dict[str, Any] = {
         "userId": identifier,
         "userName": f"Synthetic Student {number:04d}",
         "sessionCount": len(sessions),
@@ -112,25 +122,39 @@ def user(identifier: str, sessions: Sequence[Session]) -> dict[str, Any]:
         "deviceCount": len({fingerprint(session.salt) for session in sessions}),
         "firstSeen": timestamp(sessions[0].created),
         "lastSeen": timestamp(sessions[-1].updated),
-        "riskLevel": "high" if highest >= BOT else "medium" if highest >= 0.4 else "low",
+        "riskLevel": levels[2 if highest >= BOT else 1 if highest >= 0.4 else 0],
         "sparkline": [len(sessions[at::7]) for at in range(7)],
         "userUrl": f"{origin(sessions[0].salt)}/users/{number}",
     }
+    for name in missing(number) if nulls else ():
+        if number % 2:
+            item[name] = None
+        else:
+            del item[name]
+    return item
 
 
-def courses(sessions: Sequence[Session]) -> list[dict[str, Any]]:
-    """The items of /v1/courses, read from the sessions' URLs."""
+def missing(number: int) -> tuple[str, ...]:
+    """What the API does not tell of that person: nothing of most."""
+    return ("riskLevel", "deviceCount", "maxBotScore")[: number % 16] if number % 16 < 4 else ()
+
+
+def courses(sessions: Sequence[Session], form: str) -> list[Any]:
+    """The items of /v1/courses, read from the sessions' URLs, in a form of `courses_form`."""
     counts: dict[int, list[int]] = {}
-    for session in sessions[-_MOST_SESSIONS:]:
+    for session in recent(sessions):
         count = counts.setdefault(course(session.salt), [0, 0])
         count[0] += 1
         count[1] += session.score is not None and session.score >= BOT
-    return [
-        {
-            "courseId": str(number),
-            "courseName": f"Synthetic Course {number}",
-            "sessionCount": count,
-            "botSessionCount": bots,
-        }
-        for number, (count, bots) in sorted(counts.items())
-    ]
+    return [_course(form, *row) for row in sorted(counts.items())]
+
+
+def _course(form: str, number: int, counts: Sequence[int]) -> Any:
+    name = f"Synthetic Course {number}"
+    numbers = {"sessionCount": counts[0], "botSessionCount": counts[1]}
+    if form == "names":
+        return name
+    if form == "nested":
+        return {"id": f"c-{number}", "name": name, "stats": {"today": numbers, "courseId": number}}
+    key = number if form == "numeric_ids" else str(number)
+    return {"courseId": key, "courseName": name, **numbers}

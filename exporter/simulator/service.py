@@ -19,6 +19,8 @@ from exporter.simulator.world import World
 
 DEFAULT_KEY: Final = "aik_v1_simulated-key-00000000000000000000000000"
 VERSION: Final = "1.0.17.0"
+USERS_ORDERS: Final = ("id", "last_seen")
+COURSES_FORMS: Final = ("flat", "nested", "numeric_ids", "names", "unpaged")
 _WINDOW_SECONDS: Final = 60.0
 _MOST_ENCODED: Final = 100_000
 
@@ -46,6 +48,15 @@ class ApiSettings:
     """A full share in userMatching's matchRate."""
     sparse_buckets: bool = False
     """Leave out empty buckets of the time series."""
+    users_order: str = "id"
+    """Of /v1/users: id, or last_seen: whoever comes back goes to the front."""
+    user_nulls: bool = True
+    """Some users lack fields, or have null in them."""
+    risk_levels: tuple[str, str, str] = ("low", "medium", "high")
+    """How riskLevel is written."""
+    courses_form: str = "flat"
+    """An item of /v1/courses: flat, nested (numbers two levels down), numeric_ids, or names (no
+    objects but texts); unpaged: a flat one in a list without pagination."""
     seed: int = 0
     """Of the faults."""
 
@@ -55,6 +66,12 @@ class ApiSettings:
             raise ValueError(f"tier must be one of {', '.join(TIERS)}: {self.tier!r}")
         if self.region not in ("us", "eu"):
             raise ValueError(f"region must be us or eu: {self.region!r}")
+        if self.users_order not in USERS_ORDERS:
+            raise ValueError(f"users_order must be one of {', '.join(USERS_ORDERS)}")
+        if self.courses_form not in COURSES_FORMS:
+            raise ValueError(f"courses_form must be one of {', '.join(COURSES_FORMS)}")
+        if len(self.risk_levels) != 3:
+            raise ValueError("risk_levels must be three: low, medium and high")
 
 
 class Arrival(NamedTuple):

@@ -9,10 +9,11 @@ from exporter import cli
 from exporter.collect import registry
 from exporter.commands.check import warnings
 from exporter.commands.cost import Capacity
+from exporter.settings.model import Settings
 from exporter.simulator.service import DEFAULT_KEY
 from tests.e2e.simulation import Simulation, simulated
 
-RESOURCES = registry.NAMES
+RESOURCES = registry.polled_names(Settings())
 
 
 async def checked(

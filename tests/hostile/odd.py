@@ -85,6 +85,30 @@ GOOD: Mapping[str, Any] = {
         ],
         "pagination": {"nextCursor": None, "hasMore": False, "limit": 50},
     },
+    "/v1/users": {
+        "data": [
+            {
+                "userId": "u-1",
+                "userName": "A B",
+                "sessionCount": 3,
+                "botSessionCount": 1,
+                "mediumSessionCount": 1,
+                "averageBotScore": 0.5,
+                "maxBotScore": 0.75,
+                "deviceCount": 2,
+                "firstSeen": "2026-06-01T12:00:00Z",
+                "lastSeen": "2026-06-10T11:00:00Z",
+                "riskLevel": "high",
+                "sparkline": [1, 0, 2],
+                "userUrl": "https://lms.example/users/1",
+            }
+        ],
+        "pagination": {"nextCursor": None, "hasMore": False, "limit": 50},
+    },
+    "/v1/courses": {
+        "data": [{"courseId": "1", "name": "A", "sessionCount": 9, "bots": {"high": 2}}],
+        "pagination": {"nextCursor": None, "hasMore": False, "limit": 50},
+    },
 }
 """By path. The times are of 10 June 2026; `at_time` moves them."""
 
@@ -95,6 +119,8 @@ RESOURCE_OF = {
     "/v1/analytics": "analytics",
     "/v1/usage": "usage",
     "/v1/sessions": "sessions",
+    "/v1/users": "users",
+    "/v1/courses": "courses",
 }
 
 

@@ -106,6 +106,8 @@ async def stage(answer: Handler | None = None, **variables: str) -> AsyncIterato
         "ISNOTAI_BASE_URL": "http://api.test",
         "ISNOTAI_API_KEY": KEY,
         "ISNOTAI_BUDGET_SHARE": "1",
+        "ISNOTAI_POLL_USERS_INTERVAL": "1h",
+        "ISNOTAI_POLL_COURSES_INTERVAL": "1h",
         **variables,
     }
     settings = load([], environment).settings

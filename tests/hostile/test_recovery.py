@@ -17,6 +17,8 @@ SHOWN: dict[str, frozenset[Metric]] = {
     "analytics": frozenset(it for it in catalogue.METRICS if "_analytics_" in it.name),
     "usage": frozenset({catalogue.USAGE, catalogue.USAGE_STORAGE}),
     "sessions": frozenset(),
+    "users": frozenset(it for it in catalogue.METRICS if it.name.startswith("isnotai_user")),
+    "courses": frozenset({catalogue.COURSES, catalogue.COURSE_STATS}),
 }
 """What a good answer of a resource alone decides."""
 

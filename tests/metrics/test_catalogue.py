@@ -53,6 +53,13 @@ isnotai_analytics_origin_bot_ratio gauge window origin
 isnotai_analytics_devices gauge window device
 isnotai_analytics_browsers gauge window browser
 isnotai_analytics_generated_timestamp_seconds gauge window
+isnotai_users gauge
+isnotai_users_by_risk gauge risk_level
+isnotai_users_with_bot_sessions gauge
+isnotai_users_multi_device gauge
+isnotai_user_max_bot_score gauge le
+isnotai_courses gauge
+isnotai_course_stats gauge stat
 isnotai_stats gauge stat
 isnotai_usage gauge metric period
 isnotai_usage_storage_bytes gauge

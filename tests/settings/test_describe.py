@@ -23,6 +23,8 @@ CONTRACT = {
     "poll.usage_interval": "15m",
     "poll.integration_interval": "15m",
     "poll.health_interval": "1m",
+    "poll.users_interval": "0s",
+    "poll.courses_interval": "0s",
     "poll.stale_after": "5 × the resource's interval",
     "analytics.windows": "24h,7d",
     "analytics.bot_percentage_scale": "100",

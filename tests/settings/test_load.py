@@ -62,6 +62,8 @@ def test_every_setting_can_be_set_by_its_variable_and_in_the_file(tmp_path: Path
         "poll.usage_interval": "4s",
         "poll.integration_interval": "5s",
         "poll.health_interval": "6s",
+        "poll.users_interval": "8s",
+        "poll.courses_interval": "9s",
         "poll.stale_after": "7s",
         "analytics.windows": "30d,90d",
         "analytics.bot_percentage_scale": "1",

@@ -60,7 +60,7 @@ def test_a_resource_goes_stale_after_five_of_its_own_intervals() -> None:
     assert poll.stale_after_of("usage") == 4500
     assert PollSettings(stale_after=30).stale_after_of("usage") == 30
     with pytest.raises(AttributeError):
-        poll.interval("users")
+        poll.interval("nothing")
 
 
 @pytest.mark.parametrize(

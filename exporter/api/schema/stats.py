@@ -4,7 +4,7 @@ No list, boolean or string is read, and no key that could be somebody's name bec
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -36,9 +36,16 @@ def read_stats(body: object) -> Stats:
 
     Raises InvalidResponseError where there is no object.
     """
+    return read_numbers(object_with_or_without_envelope(body, "stats"))
+
+
+def read_numbers(
+    data: Mapping[str, Any], skipped: Callable[[str], bool] = lambda key: False
+) -> Stats:
+    """Every number in an object, but for those below a key that is to be skipped."""
     values: dict[str, float] = {}
     ambiguous: set[str] = set()
-    for name, value in _numbers(object_with_or_without_envelope(body, "stats"), ()):
+    for name, value in _numbers(data, (), skipped):
         if name in values:
             ambiguous.add(name)
         values[name] = value
@@ -47,13 +54,15 @@ def read_stats(body: object) -> Stats:
     return Stats(values, frozenset(ambiguous))
 
 
-def _numbers(data: Mapping[str, Any], path: tuple[str, ...]) -> Iterator[tuple[str, float]]:
+def _numbers(
+    data: Mapping[str, Any], path: tuple[str, ...], skipped: Callable[[str], bool]
+) -> Iterator[tuple[str, float]]:
     for key, value in data.items():
-        if not _SEGMENT.fullmatch(key):
+        if not _SEGMENT.fullmatch(key) or skipped(key):
             continue
         here = (*path, snake_case(key))
         if isinstance(value, dict):
             if len(here) < MAX_DEPTH:
-                yield from _numbers(value, here)
+                yield from _numbers(value, here, skipped)
         elif (number := number_or_none(value, -LARGEST, LARGEST)) is not None:
             yield "_".join(here), number

@@ -9,17 +9,18 @@ data or a path for value.
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from exporter.metrics.catalogue import analytics, api, exporter, sessions, usage
+from exporter.metrics.catalogue import analytics, api, exporter, people, sessions, usage
 from exporter.metrics.catalogue.analytics import *  # noqa: F403 - read as catalogue.NAME
 from exporter.metrics.catalogue.api import *  # noqa: F403
 from exporter.metrics.catalogue.exporter import *  # noqa: F403
+from exporter.metrics.catalogue.people import *  # noqa: F403
 from exporter.metrics.catalogue.sessions import *  # noqa: F403
 from exporter.metrics.catalogue.usage import *  # noqa: F403
 from exporter.metrics.model import Metric
 
 METRICS: tuple[Metric, ...] = tuple(
     declared
-    for group in (api, sessions, analytics, usage, exporter)
+    for group in (api, sessions, analytics, people, usage, exporter)
     for declared in vars(group).values()
     if isinstance(declared, Metric)
 )
