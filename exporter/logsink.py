@@ -26,9 +26,11 @@ CLOSE_SECONDS: Final = 1.0
 """How long the end of the process waits for the lines that are still to be written."""
 
 BURST: Final = 5
+INFO_BURST: Final = 60
 FIRST_PAUSE_SECONDS: Final = 60.0
 LONGEST_PAUSE_SECONDS: Final = 3600.0
-"""A line that repeats: so many at once, then after a pause that doubles up to this."""
+"""A line that repeats: so many at once, then after a pause that doubles up to this. Lines that only
+inform, such as those of a long catch-up, have a longer burst than warnings and errors."""
 
 _MOST_KINDS: Final = 1000
 _NUMBERS: Final = re.compile(r"0x[0-9a-f]+|\d+")
@@ -137,7 +139,7 @@ class _Kind:
 
 
 class Thinning(logging.Filter):
-    """Lets a warning or an error that repeats through ever more rarely, at least once an hour.
+    """Lets a line that repeats through ever more rarely, at least once an hour; all at level debug.
 
     Lines are the same where they differ in numbers only. `left_out` of a record that passes is how
     many like it did not. What was not seen for an hour begins anew.
@@ -149,16 +151,17 @@ class Thinning(logging.Filter):
         self._kinds: OrderedDict[str, _Kind] = OrderedDict()
 
     def filter(self, record: logging.LogRecord) -> bool:
-        if record.levelno < logging.WARNING:
+        if record.levelno < logging.INFO:
             return True
+        burst = BURST if record.levelno >= logging.WARNING else INFO_BURST
         now = self._monotonic()
         kind = self._kind(self._name(record), now)
         kind.last_seen = now
-        if kind.written >= BURST and now < kind.next_at:
+        if kind.written >= burst and now < kind.next_at:
             kind.left_out += 1
             return False
         kind.written += 1
-        if kind.written >= BURST:
+        if kind.written >= burst:
             kind.next_at = now + kind.pause
             kind.pause = min(2 * kind.pause, LONGEST_PAUSE_SECONDS)
         record.left_out = kind.left_out

@@ -15,7 +15,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from exporter.logsink import BURST, MOST_LINES, BackgroundWriter, Thinning
+from exporter.logsink import BURST, INFO_BURST, MOST_LINES, BackgroundWriter, Thinning
 from tests.e2e.simulation import simulated
 
 TIME_OUT = 20.0
@@ -129,11 +129,21 @@ def test_the_first_line_after_a_pause_says_how_many_were_left_out() -> None:
     assert record.__dict__["left_out"] == 20 - BURST
 
 
-def test_other_lines_and_those_below_a_warning_are_not_thinned() -> None:
+def test_a_line_that_informs_has_a_longer_burst_and_is_thinned_too() -> None:
     clock = Clock()
     thinning = Thinning(clock)
 
-    assert len(passed(thinning, clock, 100, 1, logging.INFO)) == 100
+    times = passed(thinning, clock, 86_400, 15, logging.INFO)
+
+    assert len([time for time in times if time < 15 * INFO_BURST]) == INFO_BURST
+    assert len(times) < INFO_BURST + 40
+
+
+def test_other_lines_and_those_of_level_debug_are_not_thinned() -> None:
+    clock = Clock()
+    thinning = Thinning(clock)
+
+    assert len(passed(thinning, clock, 100, 1, logging.DEBUG)) == 100
     for letter in "abcdefgh":
         assert thinning.filter(record_of({"event": letter}))
 

@@ -20,6 +20,7 @@ from exporter.ledger import statefile
 from exporter.log import configure
 from exporter.metrics import snapshot as snapshots
 from exporter.metrics.snapshot import Group
+from exporter.net.failures import timed_out
 from exporter.pipeline import Pipeline
 from exporter.polling.frame import Poller
 from exporter.redaction import redact
@@ -137,7 +138,7 @@ def _report(settings: Settings, pipeline: Pipeline, took: Mapping[str, float]) -
             _say(poller.resource, f"answered; its {pages:.0f} pages read are not all of them")
             continue
         if poller.resource not in took:
-            _say(poller.resource, f"FAILED: no answer within {LONGEST_SECONDS:g} s")
+            _say(poller.resource, f"FAILED: {timed_out(LONGEST_SECONDS, 'waiting')}")
         elif state.error is not None:
             _say(poller.resource, f"FAILED: {state.error}")
         else:
