@@ -77,8 +77,7 @@ def _session_requests(settings: Settings, tier: str | None, rate: float) -> floa
     tail = pages(expected_new(rate, interval), size)
     window = max(sessions.settle_after, sessions.overlap)
     sweep = pages(expected_new(rate, window), size)
-    allowed = allowed_per_hour(settings, tier) / 60
-    period = sweep_period(sweep, tail, interval, sessions.settle_after, allowed)
+    period = sweep_period(interval, sessions.settle_after)
     if sweep <= tail:
         # A sweep that costs no more than the tail takes its place at every poll.
         return HOUR_SECONDS / interval * sweep

@@ -18,7 +18,7 @@ from exporter.clock import Clock
 from exporter.collect.resource import Context, Resource
 from exporter.collect.sessions.dates import RESOURCE as NAME
 from exporter.collect.sessions.dates import Dates
-from exporter.collect.sessions.pace import Pace
+from exporter.collect.sessions.pace import Pace, sweep_period
 from exporter.collect.sessions.plan import SlicePlanner
 from exporter.collect.sessions.served import MARGIN, Served
 from exporter.collect.sessions.walk import Walk, Walker
@@ -106,15 +106,17 @@ class Sessions:
         self._ledger = ledger
         self._clock = clock
         self._interval = interval
-        settle_after = ledger.rules.settle_after / MICROSECONDS
-        self._pace = Pace(budget, dates, interval=interval, settle_after=settle_after)
+        self._pace = Pace(budget, dates)
+        # A poll that comes a moment early must not put the sweep off by a whole interval.
+        seconds = sweep_period(interval, ledger.rules.settle_after / MICROSECONDS) - interval / 10
+        self._sweep_period = round(seconds * MICROSECONDS)
         self._dates = dates
         self._publish: Publish = lambda part, samples: None
         self._tip: int | None = None
         """The API's time up to which tails have read; None before the first whole pass."""
         self._tail: _Pass | None = None
         self._sweep: _Pass | None = None
-        self._next_sweep = self._period = 0
+        self._next_sweep = 0
         self._skipped = False
         """Whether a tail began after the tip: what lies between is left to the sweep."""
         self._fruitless = 0
@@ -190,7 +192,7 @@ class Sessions:
             self._tail = self._sweep = self._tip = None
         if self._tip is not None:
             self._tip = min(self._tip, now)
-        self._next_sweep = min(self._next_sweep, now + self._period)
+        self._next_sweep = min(self._next_sweep, now + self._sweep_period)
 
     def _choose(self, now: int) -> None:
         """Begin a tail or a sweep, if one is due and the last ones are done."""
@@ -239,10 +241,7 @@ class Sessions:
         self._sweep = None
         self._skipped = False
         self._passes = self._passes.extended(done.coverage.start, done.earliest)
-        state, now = self._state(), done.began
-        next_pages = self._estimate(state.reach, now)
-        self._period = self._pace.sweep_period(state, next_pages, now)
-        self._next_sweep = now + self._period
+        self._next_sweep = done.began + self._sweep_period
 
     async def _step(self, current: _Pass) -> None:
         """Walk one slice of the pass, and commit what it shows."""

@@ -1,4 +1,4 @@
-"""Estimates: how much there is to read, and so how wide slices are and how often sweeps come.
+"""Estimates: how much there is to read, and so how wide slices are.
 
 A wrong estimate costs requests, never a count. Pure, but for reading the budget.
 """
@@ -16,10 +16,7 @@ RATE_SECONDS = 600
 """The recent rate of sessions is measured over so many seconds."""
 
 SWEEP_SECONDS = 300.0
-"""The rhythm of sweeps while the budget allows it."""
-
-SWEEP_SHARE = 0.5
-"""Sweeps may take this part of what tails leave of the budget."""
+"""Sweeps are at most so far apart."""
 
 
 def pages(sessions: float, page_size: int) -> int:
@@ -33,19 +30,12 @@ def expected_new(rate: float, seconds: float) -> float:
     return mean + sqrt(mean)
 
 
-def sweep_period(
-    sweep_pages: int, tail_pages: int, interval: float, settle_after: float, per_minute: float
-) -> float:
-    """Seconds from one sweep to the next, chosen from the budget.
+def sweep_period(interval: float, settle_after: float) -> float:
+    """Seconds from one sweep to the next: so a session is re-read a few times before it is settled.
 
-    A third of the settling age, and at most five minutes: so a session is re-read a few times
-    before it is settled. Up to twice as long, if sweeps would take more than half of what tails
-    leave of the budget. Never longer, since only sweeps move the frontier.
-    interval: seconds between polls. per_minute: requests/minute that the exporter allows itself.
+    interval: seconds between polls.
     """
-    wanted = max(interval, min(SWEEP_SECONDS, settle_after / 3))
-    spare = max(per_minute - tail_pages * 60.0 / max(interval, 1.0), per_minute / 10)
-    return min(max(wanted, 60.0 * sweep_pages / (spare * SWEEP_SHARE)), 2 * wanted)
+    return max(interval, min(SWEEP_SECONDS, settle_after / 3))
 
 
 def target_pages(budget: Budget) -> int:
@@ -56,17 +46,12 @@ def target_pages(budget: Budget) -> int:
 class Pace:
     """Numbers of pages and seconds. Times are microseconds since 1970 by the API's clock.
 
-    interval, settle_after: seconds.
     dates: what is known of the API's date filters; where they are coarse, walks show more.
     """
 
-    def __init__(
-        self, budget: Budget, dates: Dates, *, interval: float, settle_after: float
-    ) -> None:
+    def __init__(self, budget: Budget, dates: Dates) -> None:
         self._budget = budget
         self._dates = dates
-        self._interval = interval
-        self._settle_after = settle_after
         self.page_size: int | None = None
         """Items in a page, as the API said; None until it has: then it is the tier's limit."""
 
@@ -92,18 +77,6 @@ class Pace:
         known = state.sessions_since(start) if start < tip else 0
         unread = max(0, now - tip) / MICROSECONDS
         return pages(known + expected_new(self._rate(state, now), unread), self._page_size())
-
-    def sweep_period(self, state: LedgerState, sweep_pages: int, now: int) -> int:
-        """Microseconds from one sweep of so many pages to the next, chosen from the budget."""
-        seconds = sweep_period(
-            sweep_pages,
-            pages(expected_new(self._rate(state, now), self._interval), self._page_size()),
-            self._interval,
-            self._settle_after,
-            self._budget.per_minute,
-        )
-        # A poll that comes a moment early must not put the sweep off by a whole interval.
-        return round((seconds - self._interval / 10) * MICROSECONDS)
 
     def _page_size(self) -> int:
         return self.page_size or tiers.limits(self._budget.tier).page_size

@@ -3,6 +3,7 @@
 import random
 from bisect import bisect_right
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -113,25 +114,10 @@ def densest(sessions: list[int], seconds: int) -> int:
     return max((end - place for place, end in enumerate(ends)), default=0)
 
 
-def test_sweeps_come_every_five_minutes_while_the_budget_bears_it() -> None:
-    period = sweep_period(
-        sweep_pages=10, tail_pages=1, interval=60, settle_after=900, per_minute=150
-    )
-
-    assert period == 300
-
-
-def test_sweeps_are_rarer_where_they_would_take_more_than_half_of_what_tails_leave() -> None:
-    period = sweep_period(
-        sweep_pages=42, tail_pages=3, interval=60, settle_after=900, per_minute=15
-    )
-
-    assert 42 / (period / 60) == (15 - 3) / 2
-
-
-def test_sweeps_are_at_most_twice_as_rare_since_the_frontier_moves_with_them() -> None:
-    period = sweep_period(
-        sweep_pages=500, tail_pages=12, interval=60, settle_after=900, per_minute=15
-    )
-
-    assert period == 600
+@pytest.mark.parametrize(
+    ("interval", "settle_after", "seconds"), [(60, 900, 300), (60, 600, 200), (600, 900, 600)]
+)
+def test_a_session_is_re_read_a_few_times_before_it_is_settled(
+    interval: float, settle_after: float, seconds: float
+) -> None:
+    assert sweep_period(interval, settle_after) == seconds
