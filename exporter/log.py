@@ -17,12 +17,15 @@ from math import isfinite
 from types import TracebackType
 from typing import Any, Final, TextIO, cast
 
-import structlog
-from structlog.stdlib import ProcessorFormatter
-from structlog.typing import EventDict, FilteringBoundLogger, Processor, WrappedLogger
-
 from exporter.logsink import Sink, Thinning
 from exporter.redaction import redact
+from exporter.withheld import withheld
+
+# Rich is for commands. It costs 5 MiB, and its tracebacks show local variables, a key among them.
+with withheld("rich"):
+    import structlog
+    from structlog.stdlib import ProcessorFormatter
+    from structlog.typing import EventDict, FilteringBoundLogger, Processor, WrappedLogger
 
 __all__ = ["configure", "dropped", "flush", "get_logger", "install_excepthook", "redact"]
 

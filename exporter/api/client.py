@@ -13,8 +13,6 @@ from dataclasses import dataclass
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from types import MappingProxyType
 
-import httpx
-
 from exporter import __version__
 from exporter.api import body as bodies
 from exporter.api.answer import Answer
@@ -36,6 +34,7 @@ from exporter.clock import Clock
 from exporter.metrics.telemetry import Telemetry
 from exporter.net import descriptors
 from exporter.net.failures import Peer, describe, timed_out
+from exporter.net.http import httpx
 from exporter.net.network import Network
 from exporter.net.pieces import bound_pieces
 from exporter.net.proxies import UnusableAddressError

@@ -10,9 +10,8 @@ from collections.abc import Iterable, Iterator
 from math import ceil, isnan, nan
 from pathlib import Path
 
-import httpx
-
 from exporter.backtest.evaluate import Labels, Past
+from exporter.net.http import httpx
 
 MINUTE = 60
 COUNTERS = (

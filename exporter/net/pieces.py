@@ -14,7 +14,8 @@ from collections.abc import Iterable
 from typing import Any
 
 import httpcore
-import httpx
+
+from exporter.net.http import httpx
 
 LINES_AT_ONCE = 64
 """Lines that are handed over before others run: each is at most one event of the parser."""
