@@ -28,6 +28,9 @@ class Entry:
 
 
 COMMANDS: Mapping[str, Entry] = {
+    "audit": Entry(
+        "exporter.commands.audit", "compare the ledger with the API, session by session"
+    ),
     "backfill": Entry("exporter.commands.backfill", "write past sessions for Prometheus to a file"),
     "backtest": Entry(
         "exporter.commands.backtest", "when the shipped alerts would have fired in the past"

@@ -283,7 +283,7 @@ def make_ledger(
     return Ledger(
         shared.store,
         name,
-        _rules(settings),
+        counting_rules(settings),
         clock=shared.clock,
         started=started,
         lookback=settings.sessions.lookback,
@@ -296,14 +296,15 @@ def make_ledger(
 def adjust_ledger(ledger: Ledger, settings: Settings) -> None:
     """Have the ledger count as the settings say from now on."""
     ledger.adjust(
-        _rules(settings),
+        counting_rules(settings),
         lookback=settings.sessions.lookback,
         max_flags=settings.sessions.max_flags,
         exemplars=settings.sessions.exemplars,
     )
 
 
-def _rules(settings: Settings) -> Rules:
+def counting_rules(settings: Settings) -> Rules:
+    """By which rules sessions are counted with these settings."""
     sessions = settings.sessions
     return Rules(
         overlap=round(sessions.overlap * MICROSECONDS),

@@ -17,7 +17,7 @@ INTERRUPTED: Final = 130
 BROKEN_PIPE: Final = 141
 """As a shell shows a program that SIGPIPE ended."""
 
-_PLAIN: Final = {"–": "-", "—": "-", "×": "x", "…": "...", "µ": "u"}
+_PLAIN: Final = {"–": "-", "—": "-", "×": "x", "…": "...", "µ": "u", "✓": "+", "✗": "x"}
 
 
 class OutputError(Exception):

@@ -110,6 +110,11 @@ class Budget:
         self._forget()
         return self._under_way + len(self._ended)
 
+    def wait(self) -> float:
+        """Seconds until a request of the one that goes first may leave; 0 for now."""
+        pause = self._pause(self._clock.monotonic(), behind=False)
+        return max(0.0, pause, self.pauses.left((FIRST, KEY)))
+
     @asynccontextmanager
     async def request(self, resource: str, shared: str = KEY) -> AsyncIterator[None]:
         """Wait for room for one request of that resource, which leaves and ends inside.

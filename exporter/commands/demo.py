@@ -1,7 +1,8 @@
 """The demo: the daemon against a simulator that runs beside it and ends with it.
 
 It never reaches the real API and never touches the user's key: the variables that lead there, and
-to a settings file, are put aside, and the flags are refused.
+to a settings file, are put aside, and the flags are refused. Its state lies in a folder of its own,
+with a settings file by which other commands meet the same simulator; the folder ends with it.
 """
 
 import asyncio
@@ -11,6 +12,8 @@ import subprocess
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from exporter.commands import daemon as daemon_command
 from exporter.commands.command import Line, make_command
@@ -53,10 +56,12 @@ def run(line: Line) -> int:
             raise SettingsError(f"{raw.origin}: the demo has a simulator and a key of its own")
     # Bad settings are told before anything is started.
     load_parsed(line.flags, _variables(line.environ, "http://localhost", "none"), require_key=False)
-    with _simulator() as (url, key):
+    with TemporaryDirectory(prefix="isnotai-demo-") as folder, _simulator() as (url, key):
         variables = _variables(line.environ, url, key)
+        variables.setdefault("ISNOTAI_STATE_PATH", str(Path(folder) / "state.db"))
         loaded = load_parsed(line.flags, variables)
         daemon_command.prepare(loaded)
+        met = _settings_file(Path(folder), loaded.settings, url, key)
 
         def reload() -> Settings:
             return load_parsed(line.flags, variables).settings
@@ -71,7 +76,8 @@ def run(line: Line) -> int:
             say(f"simulated API   {url}", at_once=True)
             say(f"metrics         {address}{loaded.settings.web.telemetry_path}", at_once=True)
             say(f"status page     {address}/", at_once=True)
-            say("Ctrl-C ends both.", at_once=True)
+            say(f"other commands  isnotai-exporter audit --config.file={met}", at_once=True)
+            say("Ctrl-C ends all.", at_once=True)
             reports.append(asyncio.get_running_loop().create_task(_report(daemon)))
 
         return daemon_command.serve(daemon, on_serving)
@@ -81,6 +87,21 @@ def _variables(environ: Mapping[str, str], url: str, key: str) -> dict[str, str]
     """The user's variables over the demo's, less what would lead to the real API."""
     kept = {name: value for name, value in environ.items() if name not in PUT_ASIDE}
     return {**DEFAULTS, **kept, "ISNOTAI_BASE_URL": url, "ISNOTAI_API_KEY": key}
+
+
+def _settings_file(folder: Path, settings: Settings, url: str, key: str) -> Path:
+    """A settings file for `check`, `sessions`, `audit` and others beside the demo."""
+    path = folder / "demo.yml"
+    path.touch(0o600)
+    told = {
+        "base_url": url,
+        "api_key": key,
+        "integration": settings.integration,
+        "state": {"path": str(settings.state.path)} if settings.state.path else {},
+    }
+    # JSON is YAML as well.
+    path.write_text(json.dumps(told, indent=1) + "\n", encoding="utf-8")
+    return path
 
 
 @contextmanager

@@ -1,93 +1,49 @@
 """Lists recent sessions on the terminal, for whoever follows up an alert. It stores nothing.
 
-It asks as the daemon does, with the same key and request budget. Users and pages are personal data:
-they are shown only with `--show-users`, on standard output and nowhere else. What the API says is
-printed without control characters, so that no session can drive a terminal.
+Rows come as they are read, the newest first, of one integration after the other. It asks as the
+daemon does, with the same key and a request budget of the same size, and tells its cost first.
+Users and pages are personal data: they are shown only with `--show-users`, on standard output and
+nowhere else. Exit code 1: an integration could not be read, or not to its end.
 """
 
 import asyncio
-import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Sequence
+from contextlib import aclosing
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from typing import Any, cast
+from math import ceil
+from typing import Any
 
 import click
 
-from exporter.api.answer import Api
+from exporter.api import tiers
 from exporter.api.errors import ApiError
-from exporter.api.schema.session import Session, decode_session
-from exporter.api.times import MICROSECONDS, format_time
-from exporter.api.walk import walk
+from exporter.api.schema.session import Session
+from exporter.api.times import MICROSECONDS
 from exporter.clock import Clock, SystemClock
+from exporter.collect.sessions.pace import target_pages
+from exporter.collect.sessions.recent import Found, Recent
+from exporter.collect.sessions.served import Served
+from exporter.commands.accounts import chosen
 from exporter.commands.command import Line, make_command
+from exporter.commands.estimate import estimate, expected_sessions
+from exporter.commands.meeting import meet
+from exporter.commands.moments import FORM, lasting, moment, shown
 from exporter.commands.one_shot import one_shot_pipeline
+from exporter.commands.progress import metered
+from exporter.commands.session_rows import USER_COLUMNS, Form, Row, Table
 from exporter.log import configure
+from exporter.pipeline import Pipeline
 from exporter.settings.durations import parse_duration
 from exporter.settings.errors import SettingsError
 from exporter.settings.load import load_parsed
 from exporter.settings.model import Account, Settings
-from exporter.terminal import complain, note, say
-
-PATH = "/v1/sessions"
-RESOURCE = "sessions"
-LONGEST_SECONDS = 600.0
-"""The bound on the reading of one integration; a long range on the free tier takes minutes."""
+from exporter.terminal import complain, note
 
 API_THRESHOLD = 0.7
 """What the API itself calls a bot: its filter is of no use for lower scores."""
 
-USER_FIELDS = ("userId", "pageUrl")
-
-
-@dataclass(frozen=True, slots=True)
-class Wanted:
-    """Which sessions to list. since: seconds back from the API's time; limit: the newest ones.
-
-    bot_only: the score from which on to list; None: all.
-    """
-
-    since: float
-    bot_only: float | None
-    limit: int
-    show_users: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Row:
-    """One session, and what of its user is shown, if anything."""
-
-    integration: str
-    session: Session
-    user: dict[str, str | None]
-
-    def as_json(self) -> dict[str, object]:
-        """The row as `--json` prints it; null is what the API did not tell."""
-        session = self.session
-        return {
-            "integration": self.integration,
-            "id": session.id,
-            "createdAt": _time(session),
-            "status": session.status,
-            "score": session.score,
-            "flags": list(session.flags),
-            **self.user,
-        }
-
-    def as_line(self) -> str:
-        """The row as the terminal shows it."""
-        session = self.session
-        score = "-" if session.score is None else f"{session.score:.2f}"
-        flags = ",".join(session.flags) or "-"
-        shown = [
-            _time(session),
-            score.rjust(5),
-            (session.status or "-").ljust(8),
-            session.id.ljust(36),
-            flags,
-            *(value or "-" for value in self.user.values()),
-        ]
-        return "  ".join(harmless(text) for text in shown)
+FOLLOW_SECONDS = 60.0
+"""How often new sessions are looked for where the settings poll none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,123 +53,277 @@ class Options:
     since: str
     limit: int
     bot_only: bool
-    json: bool
+    min_score: float | None
+    flag: tuple[str, ...]
+    timeout: str
     show_users: bool
+    json: bool
+    csv: bool
+    follow: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Which sessions to list: of each integration the newest `limit`, since `since`.
+
+    least: the score from which on; None: all. flags: at least one of them; empty: all.
+    timeout: seconds for each integration.
+    """
+
+    since: str
+    limit: int
+    least: float | None
+    flags: frozenset[str]
+    timeout: float
+    show_users: bool
+
+    def admits(self, session: Session) -> bool:
+        """Whether it is to be listed, by score and flags."""
+        if self.least is not None and (session.score is None or session.score < self.least):
+            return False
+        return not self.flags or not self.flags.isdisjoint(session.flags)
+
+    def filters(self, scale: float) -> dict[str, str]:
+        """What the API may leave out. scale: of its scores."""
+        bots = self.least is not None and self.least >= API_THRESHOLD and scale == 1.0
+        return {"botOnly": "true"} if bots else {}
 
 
 OPTIONS = [
     click.Option(
         ["--bot-only"], is_flag=True, help="only scores of sessions.bot_threshold and above"
     ),
-    click.Option(["--since"], default="1h", metavar="DURATION", help="how far back [1h]"),
-    click.Option(["--limit"], type=int, default=1000, help="the newest so many [1000]"),
+    click.Option(["--min-score"], type=float, help="only scores of so much and above"),
+    click.Option(["--flag"], multiple=True, help="only sessions with this flag; may be repeated"),
+    click.Option(["--since"], default="1h", metavar="TIME", help=f"how far back: {FORM} [1h]"),
+    click.Option(["--limit"], type=int, default=1000, help="the newest so many of each [1000]"),
+    click.Option(["--follow"], is_flag=True, help="oldest first, then new ones until Ctrl-C"),
+    click.Option(
+        ["--timeout"], default="10m", metavar="DURATION", help="for each integration [10m]"
+    ),
     click.Option(["--json"], is_flag=True, help="one JSON object a line"),
+    click.Option(["--csv"], is_flag=True, help="comma-separated values with a header"),
     click.Option(
         ["--show-users"], is_flag=True, help="also the user's id and the page: personal data"
     ),
 ]
 
 
-def run(line: Line, **chosen: Any) -> int:
-    """Print the list; the exit code, 1 where the API could not be read. Raises SettingsError."""
-    options = Options(**chosen)
+def run(line: Line, **chosen_: Any) -> int:
+    """Print the list; the exit code, 1 where an integration was not read. Raises SettingsError."""
+    options = Options(**chosen_)
     loaded = load_parsed(line.flags, line.environ)
-    configure("error", loaded.settings.log.format)
-    wanted = read_wanted(options, loaded.settings.sessions.bot_threshold)
-    try:
-        asyncio.run(_list_all(loaded.settings, wanted, options.json, SystemClock()))
-    except (ApiError, TimeoutError) as error:
-        text = str(error) or "the API did not give the whole list in time"
-        complain(text)
-        return 1
-    return 0
+    settings = loaded.settings
+    configure("error", settings.log.format)
+    clock = SystemClock()
+    wanted = read_wanted(options, settings.sessions.bot_threshold, clock.now())
+    accounts = chosen(line, loaded)
+    table = Table(
+        _form(options),
+        [account.integration for account in accounts],
+        users=wanted.show_users,
+        threshold=settings.sessions.bot_threshold,
+    )
+    listing = _follow_all if options.follow else _list_all
+    return 0 if asyncio.run(listing(settings, accounts, wanted, table, clock)) else 1
 
 
-def read_wanted(options: Options, threshold: float) -> Wanted:
+def read_wanted(options: Options, threshold: float, now: float) -> Wanted:
     """What the options ask for. Raises SettingsError that names the bad one."""
-    try:
-        since = parse_duration(options.since)
-    except ValueError as error:
-        raise SettingsError(f"--since: {error}") from None
-    if since <= 0:
-        raise SettingsError("--since: must be above 0")
+    if moment("--since", options.since, now) >= now:
+        raise SettingsError("--since: must lie in the past")
     if options.limit < 1:
         raise SettingsError("--limit: must be at least 1")
-    return Wanted(since, threshold if options.bot_only else None, options.limit, options.show_users)
+    if options.json and options.csv:
+        raise SettingsError("--json and --csv contradict each other: keep one of them")
+    try:
+        timeout = parse_duration(options.timeout)
+    except ValueError as error:
+        raise SettingsError(f"--timeout: {error}") from None
+    bots = threshold if options.bot_only else None
+    least = max((it for it in (bots, options.min_score) if it is not None), default=None)
+    return Wanted(
+        options.since, options.limit, least, frozenset(options.flag), timeout, options.show_users
+    )
 
 
-def harmless(text: str) -> str:
-    """`text` with every control and formatting character as a question mark."""
-    return "".join(letter if letter.isprintable() else "?" for letter in text)
+def _form(options: Options) -> Form:
+    return "json" if options.json else "csv" if options.csv else "table"
 
 
-async def _list_all(settings: Settings, wanted: Wanted, as_json: bool, clock: Clock) -> None:
-    """List each integration as soon as it is read. Raises ApiError, TimeoutError."""
-    for account in settings.accounts():
-        async with asyncio.timeout(LONGEST_SECONDS):
-            rows, left_out = await _read(settings, account, wanted, clock)
-        _print(rows, as_json)
-        if left_out:
-            note(f"{account.integration}: {left_out} older ones are left out; raise --limit")
-        if not rows:
-            note(f"{account.integration}: none")
+async def _list_all(
+    settings: Settings, accounts: Sequence[Account], wanted: Wanted, table: Table, clock: Clock
+) -> bool:
+    """List one integration after the other; whether all were read."""
+    good = True
+    for account in accounts:
+        name = account.integration
+        try:
+            async with one_shot_pipeline(settings, account, clock) as pipeline:
+                good = await _list(settings, pipeline, wanted, table, clock) and good
+        except ApiError as error:
+            complain(f"{name}: {error}")
+            good = False
+    return good
 
 
-def _print(rows: Iterable[Row], as_json: bool) -> None:
-    for row in rows:
-        say(json.dumps(row.as_json()) if as_json else row.as_line())
-
-
-async def _read(
-    settings: Settings, account: Account, wanted: Wanted, clock: Clock
-) -> tuple[list[Row], int]:
-    """The newest rows of one integration, newest first, and how many were left out."""
-    async with one_shot_pipeline(settings, account, clock) as pipeline:
-        found = await find(
-            pipeline.api, account.integration, wanted, clock, settings.sessions.bot_score_scale
+async def _list(
+    settings: Settings, pipeline: Pipeline, wanted: Wanted, table: Table, clock: Clock
+) -> bool:
+    """Print one integration's rows as they come; whether all were read. Raises ApiError."""
+    name, before = pipeline.name, table.rows
+    reached = clock.now()
+    try:
+        async with asyncio.timeout(wanted.timeout or None):
+            served, start, now = await _begin(settings, pipeline, wanted, clock)
+            window = (start, now)
+            async with (
+                metered(name, pipeline.budget) as meter,
+                aclosing(
+                    _recent(settings, pipeline, served, wanted, window, meter.page).parts()
+                ) as parts,
+            ):
+                async for part in parts:
+                    rows = [row for it in part.found if (row := _row(name, it, wanted))]
+                    left = wanted.limit - (table.rows - before)
+                    with meter.aside():
+                        for row in rows[:left]:
+                            table.add(row)
+                    reached = part.start / MICROSECONDS
+                    meter.read((now - part.start) / (now - start))
+                    if len(rows) >= left:
+                        if len(rows) > left or part.start > start:
+                            note(f"{name}: older ones than these are left out; raise --limit")
+                        break
+    except TimeoutError:
+        complain(
+            f"{name}: stopped after {lasting(wanted.timeout)}; what was created before "
+            f"{shown(reached // 1)} was not read; raise --timeout or narrow --since"
         )
-    return found[: wanted.limit], max(0, len(found) - wanted.limit)
-
-
-async def find(
-    api: Api, integration: str, wanted: Wanted, clock: Clock, scale: float = 1.0
-) -> list[Row]:
-    """All that is wanted, newest first, whatever the list's order, each once. Raises ApiError.
-
-    The filters are the API's, and checked again here, since the API may honour only a date, or its
-    own threshold. An item that does not decode is left out, as it is when counting.
-    scale: of the API's scores, as in `decode_session`.
-    """
-    probe = await api.get(PATH, {"pageSize": "1"}, resource=RESOURCE)
-    now = probe.server_time or round(clock.now() * MICROSECONDS)
-    start = now - round(wanted.since * MICROSECONDS)
-    filters = {"startDate": format_time(start)}
-    if wanted.bot_only is not None and wanted.bot_only >= API_THRESHOLD:
-        filters["botOnly"] = "true"
-    rows: dict[str, Row] = {}
-    async for page in walk(api, PATH, filters, resource=RESOURCE):
-        for item in page.items:
-            session = decode_session(item, scale)
-            if isinstance(session, Session) and _wanted(session, start, wanted.bot_only):
-                user = _user(cast("Mapping[str, object]", item)) if wanted.show_users else {}
-                rows[session.id] = Row(integration, session, user)
-    return sorted(rows.values(), key=lambda row: (-row.session.created, row.session.id))
-
-
-def _wanted(session: Session, start: int, threshold: float | None) -> bool:
-    if session.created < start:
         return False
-    return threshold is None or (session.score is not None and session.score >= threshold)
+    if table.rows == before:
+        note(f"{name}: none")
+    return True
 
 
-def _user(item: Mapping[str, object]) -> dict[str, str | None]:
-    texts = {name: item.get(name) for name in USER_FIELDS}
-    return {name: text if isinstance(text, str) else None for name, text in texts.items()}
+async def _begin(
+    settings: Settings, pipeline: Pipeline, wanted: Wanted, clock: Clock
+) -> tuple[Served, int, int]:
+    """Where the list begins and the API's time, once the cost was told. Raises ApiError.
+
+    What the API does not serve any more is left out, and said: an answer without sessions would
+    look as if there were none.
+    """
+    name = pipeline.name
+    served = await meet(pipeline, clock)
+    now = await served.now()
+    asked = round(moment("--since", wanted.since, now / MICROSECONDS) * MICROSECONDS)
+    start = await served.readable(asked, now, now)
+    if start > asked:
+        tier = pipeline.budget.tier or "unknown"
+        since = shown(start // MICROSECONDS)
+        note(f"{name}: the API serves nothing older (tier {tier}): lists what is since {since}")
+    bucket = settings.analytics.bucket_timestamp
+    expected = await expected_sessions(pipeline.api, start, now, now, bucket)
+    if expected is not None and not (wanted.flags or wanted.least is not None):
+        expected = min(expected, float(wanted.limit))
+    note(f"{name}: {estimate(expected, now - start, pipeline.budget, served.dates)}")
+    return served, start, now
 
 
-def _time(session: Session) -> str:
-    moment = datetime.fromtimestamp(session.created // MICROSECONDS, UTC)
-    return f"{moment:%Y-%m-%dT%H:%M:%SZ}"
+def _recent(
+    settings: Settings,
+    pipeline: Pipeline,
+    served: Served,
+    wanted: Wanted,
+    window: tuple[int, int],
+    on_page: Callable[[int], None] = lambda items: None,
+) -> Recent:
+    size = tiers.limits(pipeline.budget.tier).page_size
+    scale = settings.sessions.bot_score_scale
+    pages = min(target_pages(pipeline.budget), ceil(wanted.limit / size))
+    return Recent(
+        pipeline.api,
+        served.dates,
+        start=window[0],
+        now=window[1],
+        pages=pages,
+        items=pages * size,
+        filters=wanted.filters(scale),
+        scale=scale,
+        on_page=lambda page: on_page(len(page.items)),
+    )
+
+
+def _row(name: str, found: Found, wanted: Wanted) -> Row | None:
+    """The row of a session that is wanted."""
+    if not wanted.admits(found.session):
+        return None
+    texts = {column: found.item.get(column) for column in USER_COLUMNS if wanted.show_users}
+    user = {column: text if isinstance(text, str) else None for column, text in texts.items()}
+    return Row(name, found.session, user)
+
+
+async def _follow_all(
+    settings: Settings, accounts: Sequence[Account], wanted: Wanted, table: Table, clock: Clock
+) -> bool:
+    """Follow all integrations at once, until they are interrupted."""
+    async with asyncio.TaskGroup() as group:
+        for account in accounts:
+            group.create_task(_follow(settings, account, wanted, table, clock))
+    return False
+
+
+async def _follow(
+    settings: Settings, account: Account, wanted: Wanted, table: Table, clock: Clock
+) -> None:
+    """Print what there is, oldest first, then what comes, for ever; errors are said, and passed."""
+    interval = settings.poll.sessions_interval or FOLLOW_SECONDS
+    overlap = round(settings.sessions.overlap * MICROSECONDS)
+    name, said = account.integration, ""
+    seen: dict[str, int] = {}
+    served: Served | None = None
+    start = 0
+    async with one_shot_pipeline(settings, account, clock) as pipeline:
+        while True:
+            try:
+                if served is None:
+                    served, start, now = await _begin(settings, pipeline, wanted, clock)
+                else:
+                    now = await served.now()
+                rows = await _unseen(settings, pipeline, served, wanted, (start, now), seen)
+                for row in reversed(rows[: wanted.limit]):
+                    table.add(row)
+                start, said = now - overlap, ""
+                for identity in [it for it, created in seen.items() if created < start - overlap]:
+                    del seen[identity]
+            except ApiError as error:
+                if str(error) != said:
+                    said = str(error)
+                    complain(f"{name}: {said}; tries again")
+            await clock.sleep(interval)
+
+
+async def _unseen(
+    settings: Settings,
+    pipeline: Pipeline,
+    served: Served,
+    wanted: Wanted,
+    window: tuple[int, int],
+    seen: dict[str, int],
+) -> list[Row]:
+    """The rows of a window that were not given before, newest first. Raises ApiError."""
+    rows: list[Row] = []
+    async with aclosing(_recent(settings, pipeline, served, wanted, window).parts()) as parts:
+        async for part in parts:
+            for found in part.found:
+                row = _row(pipeline.name, found, wanted)
+                if row is not None and found.session.id not in seen:
+                    seen[found.session.id] = found.session.created
+                    rows.append(row)
+            if len(rows) >= wanted.limit:
+                break
+    return rows
 
 
 command = make_command("sessions", run, __doc__, OPTIONS)

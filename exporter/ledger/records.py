@@ -60,6 +60,18 @@ def unsettled(
     return list(map(_known, connection.execute(query, (integration, start, end, most))))
 
 
+def ids_by_minute(
+    connection: sqlite3.Connection, integration: int, start: int, end: int
+) -> dict[int, int]:
+    """How many sessions created in [start, end) are known, by the minute of createdAt."""
+    rows = connection.execute(
+        """SELECT created / ?, count(*) FROM session
+        WHERE integration = ? AND created >= ? AND created < ? GROUP BY 1""",
+        (MINUTE, integration, start, end),
+    )
+    return dict(rows.fetchall())
+
+
 def save(connection: sqlite3.Connection, integration: int, known: Mapping[bytes, Known]) -> None:
     """Write what is now known of these sessions."""
     connection.executemany(
@@ -72,7 +84,7 @@ def save(connection: sqlite3.Connection, integration: int, known: Mapping[bytes,
                 value.settled,
                 value.bot,
                 value.active,
-                None if value.settled else value.score,
+                value.score,
                 json.dumps(sorted(value.flags)) if value.flags else None,
             )
             for key, value in known.items()

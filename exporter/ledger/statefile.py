@@ -133,7 +133,7 @@ def resolve(path: Path) -> Path:
 
 def examine(path: Path) -> Condition:
     """What lies at `path`. Raises ForeignStateError, or OSError where it cannot be read."""
-    if _is_mount_point(path):
+    if is_mount_point(path):
         # What SQLite writes beside it would be lost with the container, and commits with that.
         raise ForeignStateError(
             f"state.path: {path} is mounted by itself: mount its folder instead, since the "
@@ -163,7 +163,7 @@ def examine(path: Path) -> Condition:
     return "ours"
 
 
-def _is_mount_point(path: Path) -> bool:
+def is_mount_point(path: Path) -> bool:
     """Whether something is mounted at that very file; False where the system does not tell."""
     try:
         mounts = MOUNTS.read_text(encoding="utf-8", errors="surrogateescape")

@@ -1,7 +1,10 @@
 """The command backfill, against the simulated API on a real socket."""
 
 import asyncio
+import os
 import re
+import stat
+from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
@@ -11,10 +14,14 @@ import pytest
 from prometheus_client.openmetrics.parser import text_string_to_metric_families
 
 from exporter import cli
-from exporter.commands.backfill import WRITTEN, Options, Range, read_range
+from exporter.api.errors import KeyRefusedError
+from exporter.collect.sessions.history import History, Part
+from exporter.commands.backfill.counter import WRITTEN
+from exporter.commands.backfill.span import Options, Range, read_range
 from exporter.settings.errors import SettingsError
 from exporter.simulator.service import DEFAULT_KEY
 from exporter.simulator.truth import SCORE_BOUNDS, Truth
+from tests.e2e.running import in_process
 from tests.e2e.simulation import Simulation, simulated
 
 NOW = 1_790_000_040.0
@@ -24,14 +31,14 @@ Samples = dict[str, dict[float, float]]
 
 
 def options(**given: str) -> Options:
-    chosen: dict[str, Any] = {"from_": "7d", "to": None, "step": "5m", "output": "out", **given}
+    chosen: dict[str, Any] = {"from_": "7d", "to": None, "step": "5m", **given}
     return Options(**chosen)
 
 
 def test_a_range_is_whole_steps_and_ends_where_all_is_settled() -> None:
     wanted = read_range(options(from_="2h"), NOW, settle_after=900.0)
 
-    assert wanted == Range(NOW - 7200 - 240, NOW - 900 - 240, 300.0)
+    assert wanted == Range(NOW - 7200 + 60, NOW - 900 - 240, 300.0)
     assert wanted.start % 300 == 0
     times = list(wanted.times())
     assert (times[0], times[1], times[-1]) == (wanted.start, wanted.start + 300, wanted.end)
@@ -57,11 +64,28 @@ def test_times_are_read_as_utc_unless_they_say_otherwise() -> None:
         ({"step": "300"}, "--step: a duration needs a unit"),
         ({"step": "100ms"}, "--step: must be at least 1s"),
         ({"step": "1s"}, "--step: the range has more than"),
+        ({"from_": "40m", "to": "20m", "step": "1h"}, "--step: no whole step of 1h lies between"),
     ],
 )
 def test_a_bad_option_is_named(given: dict[str, Any], named: str) -> None:
     with pytest.raises(SettingsError, match=named):
         read_range(options(**given), NOW, 900.0)
+
+
+def test_a_range_never_covers_more_than_was_asked_for() -> None:
+    wanted = read_range(options(from_="3h10m", to="20m", step="1h"), NOW, 900.0)
+
+    assert wanted.start >= NOW - 3 * 3600 - 600
+    assert wanted.end <= NOW - 1200
+    assert (wanted.start % 3600, wanted.end % 3600) == (0, 0)
+
+
+def test_a_range_ends_where_a_daemon_began_to_count() -> None:
+    began = NOW - 5000
+
+    assert read_range(options(from_="2h"), NOW, 900.0, began).end == began // 300 * 300
+    with pytest.raises(SettingsError, match="--from: the exporter with this state counts since"):
+        read_range(options(from_="1h"), NOW, 900.0, began)
 
 
 async def written(api: Simulation, folder: Path, *arguments: str, **more: str) -> tuple[int, str]:
@@ -236,3 +260,122 @@ async def test_a_file_that_cannot_be_written_is_told_before_anything_is_read(
         assert code == 2
         assert capsys.readouterr().err == "isnotai-exporter: --output: its folder does not exist\n"
         assert api.asked() == 0
+
+
+async def test_the_file_may_be_standard_output_and_what_else_is_said_goes_beside_it(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    async with simulated(rate=0.0, static_sessions=50, history=HOUR) as api:
+        command = ["backfill", "--from=50m", "--step=1m", "--output=-"]
+        assert await asyncio.to_thread(cli.main, command, api.variables) == 0
+
+    told = capsys.readouterr()
+    assert told.out.startswith("# HELP isnotai_sessions ")
+    assert told.out.endswith("# EOF\n")
+    assert "default: about " in told.err
+    assert list(tmp_path.iterdir()) == []  # noqa: ASYNC240
+
+
+async def test_a_pipe_is_refused_before_a_request_is_spent(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    os.mkfifo(tmp_path / "history.om")
+    async with simulated(rate=0.0) as api:
+        command = ["backfill", "--from=1h", f"--output={tmp_path / 'history.om'}", "--force"]
+        assert await asyncio.to_thread(cli.main, command, api.variables) == 2
+        assert api.asked() == 0
+
+    assert "is a pipe" in capsys.readouterr().err
+    assert (tmp_path / "history.om").is_fifo()
+
+
+async def test_a_dry_run_tells_sessions_requests_and_time_and_writes_nothing(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    # 2,000 sessions in 4 h.
+    async with simulated(
+        tier="free", rate=0.0, static_sessions=2000, history=4 * HOUR, flat=True
+    ) as api:
+        command = ["backfill", "--from=3h", "--to=1h", "--dry-run"]
+        assert await asyncio.to_thread(cli.main, command, api.variables) == 0
+        asked = api.asked()
+
+    told = capsys.readouterr().out
+    match = re.search(r"about ([\d,]+) sessions: (\d+) requests at 15 a minute, (\S+)", told)
+    assert match, told
+    assert int(match[1].replace(",", "")) == pytest.approx(1000, rel=0.1)
+    assert 20 <= int(match[2]) <= 30
+    assert " UTC to " in told
+    assert asked <= 4
+    assert list(tmp_path.iterdir()) == []  # noqa: ASYNC240
+
+
+async def test_an_interrupted_backfill_goes_on_and_writes_what_it_would_have_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    whole_parts = History.parts
+    broken = True
+
+    async def parts(history: History) -> AsyncIterator[Part]:
+        count = 0
+        async for part in whole_parts(history):
+            if broken and count == 2:
+                raise KeyRefusedError("the API refused the key")
+            count += 1
+            yield part
+
+    async with simulated(rate=0.0, static_sessions=900, history=3 * HOUR) as api:
+        end = api.service.now() - HOUR / 2
+        arguments = ["--from=170m", f"--to={end.isoformat()}", "--step=10m"]
+        (tmp_path / "a").mkdir()
+        _, expected = await written(api, tmp_path / "a", *arguments)
+
+        monkeypatch.setattr(History, "parts", parts)
+        assert await written(api, tmp_path, *arguments) == (1, "")
+        kept = tmp_path / "history.om.checkpoint"
+        before = api.asked("/v1/sessions")
+        told = capsys.readouterr().err
+        assert "default: the API refused the key" in told
+        assert f"kept in {kept}" in told
+        assert stat.S_IMODE(kept.stat().st_mode) == 0o600
+        with kept.open("a") as file:
+            file.write('["default", 17')
+
+        # Other options are another backfill.
+        assert (await written(api, tmp_path, *arguments[:2], "--step=5m"))[0] == 2
+        assert "with other options or settings" in capsys.readouterr().err
+
+        broken = False
+        code, text = await written(api, tmp_path, *arguments)
+        spent = api.asked("/v1/sessions") - before
+        assert not kept.exists()
+
+    assert code == 0
+    assert "goes on with" in capsys.readouterr().err
+    assert text.splitlines()[0] == expected.splitlines()[0]
+    assert counted(samples(text)).sessions > 500
+    # The range is the one that was begun, a moment older than the whole one.
+    first, later = (sorted(samples(it)["isnotai_sessions_total"]) for it in (expected, text))
+    if first == later:
+        assert text == expected
+    assert spent <= 8
+
+
+async def test_what_a_daemon_with_this_state_counts_is_not_written_again(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    state = {"ISNOTAI_STATE_PATH": str(tmp_path / "state.db")}
+    async with simulated(rate=0.0, static_sessions=300, history=3 * HOUR) as api:
+        variables = {**api.variables, **state}
+        async with in_process(variables) as exporter:
+            # It counts the last hour.
+            await exporter.until(lambda scrape: scrape.value("isnotai_sessions_total"))
+
+            code, _ = await written(api, tmp_path, "--from=2h", "--to=30m", **state)
+            assert code == 2
+            assert "would be there twice" in capsys.readouterr().err
+
+            code, text = await written(api, tmp_path, "--from=170m", "--step=10m", **state)
+        assert code == 0
+        began = api.service.now() - HOUR
+        assert max(samples(text)["isnotai_sessions_total"]) <= began.timestamp()

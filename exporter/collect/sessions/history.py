@@ -4,7 +4,7 @@ It uses the session collector's walker, but keeps no state. A slice is handed ov
 to its last page, and holds each id once. So memory is bounded by a slice, never by the range.
 """
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 
 from exporter.api.budget import Budget
@@ -17,6 +17,7 @@ from exporter.api.errors import (
 )
 from exporter.api.retry import RetryPolicy
 from exporter.api.schema.session import Session
+from exporter.api.walk import Page
 from exporter.clock import Clock
 from exporter.collect.sessions.dates import PATH, RESOURCE
 from exporter.collect.sessions.pace import target_pages
@@ -51,7 +52,10 @@ class Part:
 
 
 class History:
-    """Reads the sessions created in [start, end), both microseconds by the API's clock."""
+    """Reads the sessions created in [start, end), both microseconds by the API's clock.
+
+    on_page: called after each page, for whoever shows how far it has come.
+    """
 
     def __init__(
         self,
@@ -63,9 +67,10 @@ class History:
         start: int,
         end: int,
         score_scale: float = 1.0,
+        on_page: Callable[[Page], None] = lambda page: None,
     ) -> None:
         self._served = served
-        self._walker = Walker(api, served, budget, lambda page: None, score_scale=score_scale)
+        self._walker = Walker(api, served, budget, on_page, score_scale=score_scale)
         self._clock = clock
         self._end = end
         self._planner = SlicePlanner(start, target_pages(budget))

@@ -154,6 +154,16 @@ class Served:
                     return True
         return False
 
+    async def readable(self, start: int, end: int, now: int) -> int:
+        """From when on sessions of [start, end) are served: `start`, or the edge of the history.
+
+        Raises ApiError.
+        """
+        if self.surely(start, now) or await self.shows(start, end):
+            return start
+        shown = await self.shows(max(start, self.edge(now) + 2 * MARGIN), end)
+        return max(start, await self.first(start, end if shown else None, now) or start)
+
     async def first(self, start: int, until: int | None, now: int) -> int | None:
         """The edge: the time from which on sessions are served, if those from `start` on are not.
 

@@ -33,7 +33,7 @@ from exporter.api.schema.session import Session, decode_session
 from exporter.api.times import MICROSECONDS
 from exporter.build import VERSION
 from exporter.collect.registry import polled_names
-from exporter.commands.backfill import WRITTEN
+from exporter.commands.backfill.counter import WRITTEN
 from exporter.ledger import rules, state
 from exporter.ledger.rules import Bounds, Rules, Tally
 from exporter.ledger.state import LedgerState
