@@ -153,7 +153,7 @@ async def _measure(rounds: int, sizes: Sequence[int]) -> None:
         print(f"{snapshot.series} series, rendered once a snapshot in {rendered:.0f} ms")
         for name, headers, body in (
             ("text", TEXT, exposition.text),
-            ("OpenMetrics, gzipped", PROMETHEUS, exposition.openmetrics_gzip),
+            ("OpenMetrics, gzipped", PROMETHEUS, exposition.body("openmetrics", gzipped=True)),
         ):
             median = await _median(app, headers, rounds)
             label = f"  scrape as {name}, {len(body):,} bytes"

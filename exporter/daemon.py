@@ -22,7 +22,7 @@ from exporter.ledger.store import StateError, Store
 from exporter.log import get_logger
 from exporter.metrics import catalogue
 from exporter.metrics.model import Sample
-from exporter.metrics.snapshot import Group, Snapshot
+from exporter.metrics.snapshot import Snapshot
 from exporter.metrics.telemetry import dropped_counter
 from exporter.net import descriptors
 from exporter.net.network import Network
@@ -30,7 +30,7 @@ from exporter.pipeline import Shared
 from exporter.pipelines import Pipelines
 from exporter.publish.exposition import Exposition
 from exporter.publish.otlp_settings import OtlpSettings
-from exporter.publish.publisher import Publisher
+from exporter.publish.publisher import Publisher, Source, Sources
 from exporter.settings.errors import SettingsError
 from exporter.settings.model import Settings, WebSettings
 from exporter.web import webconfig
@@ -42,6 +42,9 @@ from exporter.web.status import StatusSource
 
 if TYPE_CHECKING:
     from exporter.publish.otlp import OtlpPush
+
+FIRST_SECONDS = 0.5
+"""How long to wait for the first snapshot before serving."""
 
 CLOSE_SECONDS = 3.0
 """How long the state may take to be committed at a stop."""
@@ -77,7 +80,7 @@ class Daemon:
         self._stop = asyncio.Event()
         path = settings.state.path
         self._store = Store(path, self._clock.now)
-        self._publisher = Publisher(self._groups, self._clock.now)
+        self._publisher = Publisher(self._clock)
         shared = Shared(
             self._store, self._clock, self._publisher.changed, RetryPolicy(random.random)
         )
@@ -90,6 +93,7 @@ class Daemon:
         self._otlp: OtlpSettings | None = None
         self._adjust_push(otlp(), self._network)
         self._pipelines.begin(self._pipelines.plan(settings, self._network))
+        self._publisher.follow(self._sources())
         self._status = StatusSource(self._pipelines, self._clock, self._started)
 
     async def run(self, on_serving: Callable[[str], None] | None = None) -> None:
@@ -111,7 +115,10 @@ class Daemon:
                 stack.callback(loop.remove_signal_handler, number)
             loop.add_signal_handler(signal.SIGHUP, self._on_hangup)
             stack.callback(loop.remove_signal_handler, signal.SIGHUP)
-            await self._publisher.renew()
+            # What takes longer, for very many integrations, is made once we answer.
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(FIRST_SECONDS):
+                    await self._publisher.renew()
             stack.push_async_callback(self._close)
             await stack.enter_async_context(self._server.running())
             url = f"{self._server.scheme}://localhost:{self._server.port}"
@@ -202,10 +209,9 @@ class Daemon:
             # published either, and the next process reads it anew.
             _log.warning("state_not_closed", seconds=CLOSE_SECONDS)
 
-    def _groups(self) -> Iterator[Group]:
-        for pipeline in self._pipelines:
-            yield Group(pipeline.name, pipeline.samples())
-        yield Group(None, self._own_samples())
+    def _sources(self) -> Sources:
+        integrations = {it.name: Source(it.samples, it.steady) for it in self._pipelines}
+        return {**integrations, None: Source(self._own_samples)}
 
     def _own_samples(self) -> Iterator[Sample]:
         yield Sample(catalogue.EXPORTER_BUILD_INFO, 1.0, (VERSION, revision()))
@@ -236,7 +242,7 @@ class Daemon:
     def status(self) -> Status:
         path = self._settings.state.path
         return self._status.status(
-            self._publisher.snapshot.series,
+            self._publisher.series,
             reload=self._reloaded,
             state=StateStatus(None if path is None else str(path), self._store.last_commit),
             settings=self._settings,
@@ -273,6 +279,7 @@ class Daemon:
             self._adjust_push(otlp, network)
             self._settings, self._network = settings, network
             await self._pipelines.reconcile(plan)
+            self._publisher.follow(self._sources())
             self._reloaded = Reload(self._clock.now())
             self._publisher.changed()
             _log.info("reloaded")

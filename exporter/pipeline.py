@@ -47,12 +47,13 @@ _log = get_logger(__name__)
 class Shared:
     """What all integrations of a process share.
 
+    on_change: told the name of an integration of which something new is known.
     retry: what is tried again within one poll.
     """
 
     store: Store
     clock: Clock
-    on_poll: Callable[[], None]
+    on_change: Callable[[str], None]
     retry: RetryPolicy
 
 
@@ -216,7 +217,7 @@ class Pipeline:
                 clock=self._shared.clock,
                 telemetry=self.telemetry,
                 deadlines=self._deadlines,
-                on_poll=self._shared.on_poll,
+                on_poll=partial(self._shared.on_change, self.name),
                 state=before._known(resource, settings) if before else None,
             )
         return pollers
@@ -239,6 +240,10 @@ class Pipeline:
         return poller.state
 
     # -- what is shown
+
+    def steady(self, until: float) -> bool:
+        """Whether `samples` stay as they are until that monotonic time, unless a poll ends."""
+        return all(poller.steady(until) for poller in self.pollers)
 
     def samples(self) -> Iterator[Sample]:
         """All series of the integration, as they are now."""

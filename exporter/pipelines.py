@@ -141,6 +141,7 @@ class Pipelines:
         new = [pipeline for pipeline in self if pipeline.account not in before]
         for pipeline in (*touched, *new):
             pipeline.telemetry.watch(polled_names(settings))
+            self._shared.on_change(pipeline.name)
             if self._group is not None:
                 # So that the counters do not vanish until the first poll; that tries again.
                 with suppress(StateError):

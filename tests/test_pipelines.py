@@ -50,7 +50,7 @@ async def begun(wanted: Settings) -> AsyncIterator[Reloaded]:
     clock = FakeClock()
     store = Store(None, clock.now)
     started = (clock.now(), clock.monotonic())
-    shared = Shared(store, clock, lambda: None, RetryPolicy(lambda: 0.5))
+    shared = Shared(store, clock, lambda name: None, RetryPolicy(lambda: 0.5))
     pipelines = Pipelines(shared, started, dropped_counter(started[0]))
     pipelines.begin(pipelines.plan(wanted))
     try:

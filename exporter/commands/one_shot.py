@@ -26,7 +26,7 @@ async def one_shot_pipeline(
     """
     started = (clock.now(), clock.monotonic())
     store = Store(None, clock.now)
-    shared = Shared(store, clock, lambda: None, retry or RetryPolicy(random.random))
+    shared = Shared(store, clock, lambda name: None, retry or RetryPolicy(random.random))
     telemetry = Telemetry(started[0], polled_names(settings), dropped_counter(started[0]))
     ledger = make_ledger(account.integration, settings, shared, telemetry, started)
     http = connect(account.base_url, Network.read(os.environ, settings.tls.ca_file))

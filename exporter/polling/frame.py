@@ -92,6 +92,7 @@ class Poller:
         self._deadlines = deadlines
         self._on_poll = on_poll
         self._last_sign = clock.monotonic()
+        self._under_way = False
 
     @property
     def resource(self) -> str:
@@ -129,8 +130,12 @@ class Poller:
 
         Every log line of the poll names the integration, whoever writes it.
         """
-        with bound_contextvars(integration=self._integration):
-            await self._poll()
+        self._under_way = True
+        try:
+            with bound_contextvars(integration=self._integration):
+                await self._poll()
+        finally:
+            self._under_way = False
 
     async def _poll(self) -> None:
         began = self._clock.monotonic()
@@ -158,15 +163,23 @@ class Poller:
         silence = self._clock.monotonic() - last
         return silence > STUCK_INTERVALS * self.interval + STUCK_GRACE_SECONDS
 
-    def fresh(self, read_at: float) -> bool:
+    def fresh(self, read_at: float, now: float | None = None) -> bool:
         """Whether what was read at that monotonic time may still be shown.
 
-        Where values are to go before the next poll can renew them, they stay until that is late.
+        now: on the monotonic clock; None: as it shows. Where values are to go before the next poll
+        can renew them, they stay until that is late.
         """
-        age = self._clock.monotonic() - read_at
+        age = (self._clock.monotonic() if now is None else now) - read_at
         stale_before_next = self.stale_after < self.interval
         in_time = self.state.up and age <= self.interval + STUCK_GRACE_SECONDS
         return age <= self.stale_after or (stale_before_next and in_time)
+
+    def steady(self, until: float) -> bool:
+        """Whether no poll is under way, and no value goes stale before that monotonic time."""
+        parts = self.state.parts.values()
+        return not self._under_way and all(
+            self.fresh(it.read_at) == self.fresh(it.read_at, until) for it in parts
+        )
 
     def fresh_part(self, name: str) -> bool:
         """Whether that part was read, and may still be shown."""

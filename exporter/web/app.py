@@ -75,7 +75,11 @@ def _telemetry(backend: Backend) -> Endpoint:
         headers = {"Content-Type": CONTENT_TYPES[form], "Vary": "Accept, Accept-Encoding"}
         if gzipped:
             headers["Content-Encoding"] = "gzip"
-        return Response(exposition.body(form, gzipped), headers={**headers, **_FRESH})
+        body = exposition.ready(form, gzipped)
+        if body is None:
+            # Tens of megabytes take a moment, in which others are answered.
+            body = await asyncio.to_thread(exposition.body, form, gzipped)
+        return Response(body, headers={**headers, **_FRESH})
 
     return telemetry
 

@@ -3,7 +3,6 @@
 import gzip
 import math
 from collections.abc import Callable, Iterable
-from dataclasses import replace
 from typing import cast
 
 import pytest
@@ -16,11 +15,12 @@ from prometheus_client.parser import text_string_to_metric_families as parse_tex
 
 from exporter.metrics import catalogue
 from exporter.metrics.model import Exemplar, Histogram, Metric, Sample
-from exporter.metrics.snapshot import Family, Group, Point, Snapshot, build
+from exporter.metrics.snapshot import Family, Group, Part, Point, Snapshot, build, build_part
 from exporter.publish import exposition as exposition_module
 from exporter.publish.exposition import (
     CONTENT_TYPES,
     Exposition,
+    RenderedPart,
     Renderer,
     runtime_registry,
 )
@@ -195,12 +195,14 @@ def test_openmetrics_ends_with_its_end_mark_and_text_has_none() -> None:
 
 def test_the_gzipped_bodies_are_the_plain_ones_and_always_the_same_bytes() -> None:
     one, other = render(Sample(catalogue.UP, 1.0)), render(Sample(catalogue.UP, 1.0))
-    assert one == other
-    # The time in the gzip header (RFC 1952) says nothing.
-    assert one.text_gzip[4:8] == one.openmetrics_gzip[4:8] == bytes(4)
-    assert gzip.decompress(one.text_gzip) == one.text == one.body("text", gzipped=False)
-    assert gzip.decompress(one.body("openmetrics", gzipped=True)) == one.openmetrics
-    assert one.body("text", gzipped=True) == one.text_gzip
+    for form in CONTENT_TYPES:
+        assert one.ready(form, gzipped=True) is None
+        gzipped = one.body(form, gzipped=True)
+        assert gzipped == other.body(form, gzipped=True) == one.ready(form, gzipped=True)
+        # The time in the gzip header (RFC 1952) says nothing.
+        assert gzipped[4:8] == bytes(4)
+        assert gzip.decompress(gzipped) == one.body(form, gzipped=False)
+    assert one.body("text", gzipped=False) == one.text
     assert one.body("openmetrics", gzipped=False) == one.openmetrics
     assert one.taken == TAKEN
 
@@ -230,31 +232,70 @@ def test_the_process_is_read_anew_at_each_render() -> None:
     raise AssertionError("process_cpu_seconds_total never moved")
 
 
+def both(exposition: Exposition) -> tuple[bytes, bytes]:
+    return exposition.text, exposition.openmetrics
+
+
 def test_a_family_is_written_anew_when_it_changed_and_gone_when_it_went() -> None:
     renderer = Renderer(CollectorRegistry())
     up = Sample(catalogue.UP, 1.0)
+    last: RenderedPart | None = None
+
+    def again(*found: Sample) -> tuple[bytes, bytes]:
+        nonlocal last
+        last = renderer.part(build_part(Group("campus", found)), last)
+        return both(Exposition([last], TAKEN))
+
     for sessions in (1.0, 1.0, 2.0):
-        exposition = renderer.render(snapshot(up, Sample(catalogue.SESSIONS, sessions)))
-        assert exposition == render(up, Sample(catalogue.SESSIONS, sessions))
-    moved = Sample(catalogue.SESSIONS, 2.0, created=CREATED)
-    assert renderer.render(snapshot(up, moved)) == render(up, moved)
-    assert renderer.render(snapshot(up)) == render(up)
+        shown = (up, Sample(catalogue.SESSIONS, sessions))
+        assert again(*shown) == both(render(*shown).only(["campus"]))
+    for shown in ((up, Sample(catalogue.SESSIONS, 2.0, created=CREATED)), (up,)):
+        assert again(*shown) == both(render(*shown).only(["campus"]))
 
 
-def test_an_unchanged_family_is_not_written_again(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_only_the_series_that_changed_are_written_again(monkeypatch: pytest.MonkeyPatch) -> None:
     renderer = Renderer(CollectorRegistry())
-    written: list[str] = []
+    written: list[tuple[str, ...]] = []
     make = exposition_module._wire_family
 
     def watched(family: Family) -> WireFamily:
-        written.append(family.metric.name)
+        written.extend(point.labels for point in family.points)
         return make(family)
 
     monkeypatch.setattr(exposition_module, "_wire_family", watched)
-    for sessions in (1.0, 2.0):
-        renderer.render(snapshot(Sample(catalogue.UP, 1.0), Sample(catalogue.SESSIONS, sessions)))
-    assert written.count("isnotai_up") == 1
-    assert written.count("isnotai_sessions") == 2
+    last: RenderedPart | None = None
+    for value in (1.0, 2.0):
+        stats = [Sample(catalogue.STATS, value, ("a",)), Sample(catalogue.STATS, 1.0, ("b",))]
+        part = build_part(Group("campus", [Sample(catalogue.UP, 1.0), *stats]))
+        last = renderer.part(part, last)
+    assert sorted(written) == [("campus",), *[("campus", "a")] * 2, ("campus", "b")]
+
+
+def test_parts_are_joined_family_by_family_to_what_one_writer_would_write() -> None:
+    found = [
+        Sample(catalogue.UP, 1.0),
+        Sample(catalogue.SESSIONS, 3.0, created=CREATED),
+        Sample(catalogue.SESSION_BOT_SCORE, scores(0.9), created=CREATED),
+    ]
+    together = build([Group(name, found) for name in ("b", "a")], TAKEN)
+    exposition = Renderer(CollectorRegistry()).render(together)
+
+    whole = [exposition_module._wire_family(family) for family in together.families]
+
+    assert exposition.text == exposition_module._text(whole)
+    assert exposition.openmetrics == exposition_module._openmetrics(whole) + b"# EOF\n"
+
+
+def test_some_integrations_alone_come_without_the_others_and_the_exporter() -> None:
+    groups = [Group(name, [Sample(catalogue.UP, 1.0)]) for name in ("a", "b", "c")]
+    exposition = Renderer(runtime_registry()).render(build([*groups, Group(None, ())], TAKEN))
+
+    assert exposition.only(["c", "a", "a"]).text.splitlines()[2:] == [
+        b'isnotai_up{integration="a"} 1.0',
+        b'isnotai_up{integration="c"} 1.0',
+    ]
+    with pytest.raises(KeyError):
+        exposition.only(["a", "d"])
 
 
 def test_renderers_do_not_share_the_global_registry() -> None:
@@ -310,9 +351,6 @@ def test_a_histogram_where_a_number_belongs_is_refused(metric: Metric, value: Hi
 
 
 def test_a_number_where_a_histogram_belongs_is_refused() -> None:
-    broken = replace(
-        snapshot(),
-        families=(Family(catalogue.SESSION_BOT_SCORE, (Point(("campus",), 1.0),)),),
-    )
+    family = Family(catalogue.SESSION_BOT_SCORE, (Point(("campus",), 1.0),))
     with pytest.raises(TypeError, match="isnotai_session_bot_score"):
-        Renderer(CollectorRegistry()).render(broken)
+        Renderer(CollectorRegistry()).part(Part("campus", (family,)))

@@ -12,7 +12,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from exporter.build import VERSION
 from exporter.metrics import catalogue
 from exporter.metrics.model import Exemplar, Histogram, Metric, Sample
-from exporter.metrics.snapshot import Family, Group, Point, Snapshot, build
+from exporter.metrics.snapshot import Family, Group, Part, Point, Snapshot, build
 from exporter.publish.exposition import Renderer
 from exporter.publish.otlp_data import metrics_data, resource
 
@@ -204,7 +204,9 @@ def test_a_lone_surrogate_is_spelled_as_in_the_exposition() -> None:
 def test_a_value_of_the_wrong_kind_is_a_defect_that_is_named() -> None:
     histogram = Histogram.empty(catalogue.SCORE_BOUNDS)
     for metric, value in ((catalogue.UP, histogram), (catalogue.SESSION_BOT_SCORE, 1.0)):
-        snapshot = Snapshot((Family(metric, (Point(("campus",), value),)),), TAKEN)
+        snapshot = Snapshot(
+            (Part("campus", (Family(metric, (Point(("campus",), value),)),)),), TAKEN
+        )
         with pytest.raises(TypeError, match=metric.name):
             metrics_data(snapshot, RESOURCE, STARTED)
 

@@ -65,12 +65,12 @@ async def test_gzip_goes_out_as_it_was_made(site: FakeSite, app: ASGIApp) -> Non
     async with client_of(app) as client:
         response, body = await raw(client, **{"Accept-Encoding": "gzip"})
         assert response.headers["content-encoding"] == "gzip"
-        assert body == exposition.text_gzip
+        assert body == exposition.body("text", gzipped=True)
         assert gzip.decompress(body) == exposition.text
         response, body = await raw(
             client, Accept="application/openmetrics-text", **{"Accept-Encoding": "gzip"}
         )
-        assert body == exposition.openmetrics_gzip
+        assert body == exposition.body("openmetrics", gzipped=True)
 
 
 async def test_caches_are_told_what_the_answer_depends_on(app: ASGIApp) -> None:

@@ -212,7 +212,7 @@ class _Exporter:
         settings = load([], environment).settings
         (account,) = settings.accounts()
         retry = RetryPolicy(Random(1).random)  # noqa: S311 - a simulation
-        shared = Shared(store, clock, lambda: None, retry)
+        shared = Shared(store, clock, lambda name: None, retry)
         telemetry = Telemetry(clock.now(), polled_names(settings), self._dropped)
         ledger = make_ledger(api.site.name, settings, shared, telemetry, self._started)
         self.pipeline = Pipeline(
