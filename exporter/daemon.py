@@ -210,8 +210,10 @@ class Daemon:
             _log.warning("state_not_closed", seconds=CLOSE_SECONDS)
 
     def _sources(self) -> Sources:
-        integrations = {it.name: Source(it.samples, it.steady) for it in self._pipelines}
-        return {**integrations, None: Source(self._own_samples)}
+        sources: dict[str | None, Source] = {None: Source(self._own_samples)}
+        for pipeline in self._pipelines:
+            sources[pipeline.name] = Source(pipeline.samples, pipeline.steady)
+        return sources
 
     def _own_samples(self) -> Iterator[Sample]:
         yield Sample(catalogue.EXPORTER_BUILD_INFO, 1.0, (VERSION, revision()))

@@ -32,6 +32,7 @@ from exporter.metrics.telemetry import Telemetry
 from exporter.net.network import Network
 from exporter.net.proxies import UnusableAddressError
 from exporter.polling.frame import Poller, ResourceState
+from exporter.polling.schedule import Schedule, place
 from exporter.redaction import redact
 from exporter.settings.errors import SettingsError
 from exporter.settings.model import Account, Settings
@@ -62,6 +63,7 @@ class Pipeline:
 
     http: made by `connect`.
     telemetry, ledger: the integration's own, which outlive the pipeline.
+    spread: seconds within which first polls begin, beside other integrations; None: it is alone.
     before: pipelines that ended as this one begins. What one with the same key and address spent
     and learnt is kept. The status of the resources of one with the same name is shown until they
     are polled.
@@ -76,9 +78,11 @@ class Pipeline:
         *,
         telemetry: Telemetry,
         ledger: Ledger,
+        spread: float | None = None,
         before: "Iterable[Pipeline]" = (),
     ) -> None:
         self.account = account
+        self._spread = spread
         self.telemetry = telemetry
         self.ledger = ledger
         self._settings = settings
@@ -218,9 +222,16 @@ class Pipeline:
                 telemetry=self.telemetry,
                 deadlines=self._deadlines,
                 on_poll=partial(self._shared.on_change, self.name),
+                schedule=self._schedule(resource, settings),
                 state=before._known(resource, settings) if before else None,
             )
         return pollers
+
+    def _schedule(self, resource: Resource, settings: Settings) -> Schedule:
+        interval = resource.interval(settings)
+        if self._spread is None:
+            return Schedule(interval)
+        return Schedule(interval, place(self.name, resource.name), self._spread)
 
     def _unchanged(self, resource: Resource, settings: Settings) -> Poller | None:
         """The poller of a resource, if it may go on as it is."""

@@ -19,6 +19,7 @@ from exporter.metrics.telemetry import Telemetry
 from exporter.net.network import Network
 from exporter.pipeline import Pipeline, Shared, adjust_ledger, connect, make_ledger
 from exporter.polling.frame import Poller
+from exporter.polling.schedule import spread
 from exporter.settings.model import INTEGRATION_FIELDS, Account, Settings
 
 
@@ -81,8 +82,9 @@ class Pipelines:
     def begin(self, plan: Plan) -> None:
         """Make the first pipelines; nothing is polled before `start`."""
         self._plan = plan
+        accounts = plan.settings.accounts()
         self._pipelines = tuple(
-            self._new(account, plan, self._started, ()) for account in plan.settings.accounts()
+            self._new(account, plan, self._started, len(accounts), ()) for account in accounts
         )
 
     def start(self, group: asyncio.TaskGroup) -> None:
@@ -135,8 +137,10 @@ class Pipelines:
             *(it.adjust(settings, plan.connections[it.account.base_url]) for it in touched),
         )
         now = (self._shared.clock.now(), self._shared.clock.monotonic())
+        added = len(set(accounts) - before.keys())
         self._pipelines = tuple(
-            before.get(account) or self._new(account, plan, now, stopped) for account in accounts
+            before.get(account) or self._new(account, plan, now, added, stopped)
+            for account in accounts
         )
         new = [pipeline for pipeline in self if pipeline.account not in before]
         for pipeline in (*touched, *new):
@@ -154,9 +158,13 @@ class Pipelines:
         account: Account,
         plan: Plan,
         started: tuple[float, float],
+        together: int,
         before: Iterable[Pipeline],
     ) -> Pipeline:
-        """A pipeline, with the ledger and the counters that its name has already."""
+        """A pipeline, with the ledger and the counters that its name has already.
+
+        together: how many start with it.
+        """
         settings = plan.settings
         name = account.integration
         telemetry = self._telemetry.get(name)
@@ -172,5 +180,6 @@ class Pipelines:
             plan.connections[account.base_url],
             telemetry=telemetry,
             ledger=self._ledgers[name],
+            spread=spread(together) if settings.integrations else None,
             before=before,
         )

@@ -7,10 +7,12 @@ the bound of a body, and never lets a key, a URL or a body into an error's text.
 import asyncio
 import re
 import ssl
+import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from http.cookiejar import CookieJar, DefaultCookiePolicy
+from importlib.util import find_spec
 from types import MappingProxyType
 
 from exporter import __version__
@@ -47,6 +49,13 @@ ERROR_BODY_SECONDS = 5.0
 
 PHASES = httpx.Timeout(connect=5.0, read=10.0, write=5.0, pool=5.0)
 
+KEPT = 16
+"""Connections that are kept for later requests. httpcore looks at all of them at each request."""
+
+if find_spec("sniffio") is None:
+    # httpcore imports it a dozen times a request, to learn that asyncio is in use, and where it is
+    # not installed Python looks for it in every folder each time: a sixth of the processor time.
+    sys.modules["sniffio"] = None  # type: ignore[assignment]
 
 _TIER = re.compile(r"[a-z][a-z0-9_-]{0,31}")
 
@@ -124,7 +133,9 @@ def http_client(base_url: str, network: Network) -> PeerClient:
             },
             # No cookie is kept: they would only pile up.
             cookies=CookieJar(DefaultCookiePolicy(allowed_domains=())),
-            limits=httpx.Limits(max_connections=descriptors.for_peers()),
+            limits=httpx.Limits(
+                max_connections=descriptors.for_peers(), max_keepalive_connections=KEPT
+            ),
         )
     except httpx.InvalidURL:
         # Not its text, which may repeat a password.

@@ -5,7 +5,7 @@ Collectors know none of that. One failing poll never stops another, whatever it 
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
-from math import inf
+from math import floor, inf
 from traceback import walk_tb
 
 from structlog.contextvars import bound_contextvars
@@ -20,6 +20,7 @@ from exporter.metrics import catalogue
 from exporter.metrics.model import Metric, Sample
 from exporter.metrics.telemetry import Telemetry
 from exporter.polling.collector import Collector
+from exporter.polling.schedule import Schedule
 
 STUCK_INTERVALS = 5
 STUCK_GRACE_SECONDS = 4 * REQUEST_SECONDS
@@ -79,10 +80,12 @@ class Poller:
         telemetry: Telemetry,
         deadlines: Deadlines,
         on_poll: Callable[[], None],
+        schedule: Schedule | None = None,
         state: ResourceState | None = None,
     ) -> None:
         self.collector = collector
         self.interval = interval
+        self._schedule = schedule or Schedule(interval)
         self.stale_after = stale_after
         self.state = state or ResourceState()
         self.next_poll = clock.now()
@@ -100,11 +103,15 @@ class Poller:
 
     async def run(self) -> None:
         """Poll until cancelled. A tick that comes while the last poll still runs is skipped."""
-        start = self._clock.monotonic()
-        tick = 0
+        first, counted = self._schedule.begin(self._clock.now())
+        start = self._clock.monotonic() + counted
+        tick = 0 if first == counted else -1
+        if first:
+            self.next_poll = self._clock.now() + first
+            await self._clock.sleep(first)
         while True:
             await self.poll()
-            passed = max(tick, int((self._clock.monotonic() - start) / self.interval))
+            passed = max(tick, floor((self._clock.monotonic() - start) / self.interval))
             if passed > tick:
                 self._telemetry.polls.inc(self.resource, "skipped", by=passed - tick)
             wait = start + (passed + 1) * self.interval - self._clock.monotonic()

@@ -18,8 +18,9 @@ from exporter.publish.exposition import Exposition, RenderedPart, Renderer, runt
 RENEWAL_SECONDS = 4.0
 """A part that may have changed without the end of a poll is renewed so often."""
 
-OWN_SECONDS = 0.25
-"""The exporter's own part, which changes with every poll, is renewed no more often."""
+OWN_SECONDS = 0.001
+"""The exporter's own part, which every poll changes, is renewed no more often than after so many
+seconds for each integration."""
 
 HOLD_FACTOR = 10
 LONGEST_HOLD_SECONDS = 0.5
@@ -56,6 +57,7 @@ class Publisher:
         self._sources: Sources = {None: Source(lambda: ())}
         self._parts: dict[str, RenderedPart | None] = {}
         self._own: RenderedPart | None = None
+        self._own_behind = False
         self._runtime = (b"", b"")
         self._changed: set[str | None] = set()
         self._wake = asyncio.Event()
@@ -98,6 +100,8 @@ class Publisher:
                 pass
             self._wake.clear()
             self._note_unsteady()
+            if None in self._changed:
+                await self._renew_own()
             await self._renew_changed()
             if self._clock.monotonic() >= self._own_due():
                 await self._renew_own()
@@ -132,7 +136,7 @@ class Publisher:
         return max(0.0, due - self._clock.monotonic())
 
     def _own_due(self) -> float:
-        wait = OWN_SECONDS if None in self._changed else RENEWAL_SECONDS
+        wait = OWN_SECONDS * len(self._parts) if self._own_behind else RENEWAL_SECONDS
         return self._seen.get(None, float("-inf")) + wait
 
     def _note_unsteady(self) -> None:
@@ -156,7 +160,7 @@ class Publisher:
                 if name in self._parts:
                     await self._renew_part(name)
                     # Own series count what happened to others, and how many they are.
-                    self._changed.add(None)
+                    self._own_behind = True
 
     async def _renew_part(self, name: str) -> None:
         self._see(name)
@@ -169,6 +173,7 @@ class Publisher:
         async with self._renewing:
             self._see(None)
             self._changed.discard(None)
+            self._own_behind = False
             rendered = await self._rendered(None, self._own)
             if rendered is not None:
                 self._own = rendered

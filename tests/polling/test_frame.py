@@ -1,6 +1,7 @@
 """The frame: when it polls, what it counts, what it survives, and when values go away."""
 
 import asyncio
+import contextlib
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from itertools import pairwise
@@ -28,6 +29,7 @@ from exporter.metrics.model import Histogram, Metric, Sample
 from exporter.metrics.telemetry import Telemetry
 from exporter.polling.collector import Publish
 from exporter.polling.frame import STUCK_GRACE_SECONDS, Poller
+from exporter.polling.schedule import Schedule
 from tests import virtual_time
 from tests.clocks import FakeClock
 from tests.collect.recorded import telemetry
@@ -511,3 +513,47 @@ def test_what_was_repeated_comes_again_when_it_is_due_and_nothing_counts_as_skip
 
     assert began == [0.0, 60.0, 180.0, 3600.0, 7200.0, 10_800.0]
     assert skipped == 0
+
+
+def test_polls_keep_their_place_after_an_early_first_one() -> None:
+    async def scenario() -> tuple[list[float], list[float], float]:
+        clock, watch = VirtualClock(), telemetry()
+        collected = Collected(clock=clock)
+        schedule = Schedule(60.0, place=0.5, within=10.0)
+        one = Poller(
+            collected,
+            integration="default",
+            interval=60.0,
+            stale_after=300.0,
+            clock=clock,
+            telemetry=watch,
+            deadlines=Deadlines(),
+            on_poll=lambda: None,
+            schedule=schedule,
+        )
+        started = clock.monotonic()
+        first, tick = schedule.begin(clock.now())
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(tick + 150.0):
+                await one.run()
+        began = [at - started for at in collected.began]
+        return began, [first, tick, tick + 60, tick + 120], watch.polls.value("stats", "skipped")
+
+    began, wanted, skipped = virtual_time.run(scenario())
+
+    assert wanted[0] < wanted[1]
+    assert began == pytest.approx(wanted)
+    assert skipped == 0
+
+
+async def test_values_are_steady_while_no_poll_runs_and_nothing_goes_stale() -> None:
+    one = frame(interval=60.0, stale_after=300.0)
+    await one.poller.poll()
+    now = one.clock.monotonic()
+
+    assert one.poller.steady(now + 299)
+    assert not one.poller.steady(now + 301)
+    seen: list[bool] = []
+    one.collected.work = lambda publish: seen.append(one.poller.steady(now))
+    await one.poller.poll()
+    assert seen == [False]

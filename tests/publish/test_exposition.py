@@ -20,6 +20,7 @@ from exporter.publish import exposition as exposition_module
 from exporter.publish.exposition import (
     CONTENT_TYPES,
     Exposition,
+    Lines,
     RenderedPart,
     Renderer,
     runtime_registry,
@@ -246,23 +247,22 @@ def test_a_family_is_written_anew_when_it_changed_and_gone_when_it_went() -> Non
         last = renderer.part(build_part(Group("campus", found)), last)
         return both(Exposition([last], TAKEN))
 
-    for sessions in (1.0, 1.0, 2.0):
-        shown = (up, Sample(catalogue.SESSIONS, sessions))
+    for sessions, created in ((1.0, None), (1.0, None), (2.0, None), (2.0, CREATED)):
+        shown = (up, Sample(catalogue.SESSIONS, sessions, created=created))
         assert again(*shown) == both(render(*shown).only(["campus"]))
-    for shown in ((up, Sample(catalogue.SESSIONS, 2.0, created=CREATED)), (up,)):
-        assert again(*shown) == both(render(*shown).only(["campus"]))
+    assert again(up) == both(render(up).only(["campus"]))
 
 
 def test_only_the_series_that_changed_are_written_again(monkeypatch: pytest.MonkeyPatch) -> None:
     renderer = Renderer(CollectorRegistry())
     written: list[tuple[str, ...]] = []
-    make = exposition_module._wire_family
+    make = exposition_module._lines
 
-    def watched(family: Family) -> WireFamily:
-        written.extend(point.labels for point in family.points)
-        return make(family)
+    def watched(metric: Metric, point: Point) -> Lines:
+        written.append(point.labels)
+        return make(metric, point)
 
-    monkeypatch.setattr(exposition_module, "_wire_family", watched)
+    monkeypatch.setattr(exposition_module, "_lines", watched)
     last: RenderedPart | None = None
     for value in (1.0, 2.0):
         stats = [Sample(catalogue.STATS, value, ("a",)), Sample(catalogue.STATS, 1.0, ("b",))]
@@ -271,19 +271,47 @@ def test_only_the_series_that_changed_are_written_again(monkeypatch: pytest.Monk
     assert sorted(written) == [("campus",), *[("campus", "a")] * 2, ("campus", "b")]
 
 
-def test_parts_are_joined_family_by_family_to_what_one_writer_would_write() -> None:
+def by_prometheus_client(whole: Snapshot) -> tuple[bytes, bytes]:
+    """The snapshot as prometheus-client writes it, all at once."""
+    families = [exposition_module._wire_family(family) for family in whole.families]
+    text = exposition_module._text(families)
+    return text, exposition_module._openmetrics(families) + b"# EOF\n"
+
+
+def test_parts_are_joined_family_by_family_to_what_prometheus_client_would_write() -> None:
+    exemplar = Exemplar((("session_id", "s-1"),), 0.9, TAKEN)
     found = [
         Sample(catalogue.UP, 1.0),
         Sample(catalogue.SESSIONS, 3.0, created=CREATED),
-        Sample(catalogue.SESSION_BOT_SCORE, scores(0.9), created=CREATED),
+        Sample(catalogue.POLL_DURATION, scores(0.9), ("stats",), CREATED),
     ]
-    together = build([Group(name, found) for name in ("b", "a")], TAKEN)
-    exposition = Renderer(CollectorRegistry()).render(together)
+    marked = Sample(catalogue.SESSION_BOT_SCORE, scores(0.9, exemplar=exemplar), created=CREATED)
+    plain = Sample(catalogue.SESSION_BOT_SCORE, scores(0.2), created=CREATED)
+    groups = [Group("b", [*found, marked]), Group("a", [*found, plain])]
+    for together in (build(groups, TAKEN), everything()):
+        exposition = Renderer(CollectorRegistry()).render(together)
+        assert both(exposition) == by_prometheus_client(together)
 
-    whole = [exposition_module._wire_family(family) for family in together.families]
 
-    assert exposition.text == exposition_module._text(whole)
-    assert exposition.openmetrics == exposition_module._openmetrics(whole) + b"# EOF\n"
+@given(
+    st.text(st.characters(), max_size=12),
+    st.floats(),
+    st.floats(min_value=0, max_value=2e9),
+    st.lists(st.floats(min_value=-1, max_value=40), max_size=5),
+)
+def test_each_series_is_written_as_prometheus_client_writes_it(
+    label: str, value: float, created: float, observed: list[float]
+) -> None:
+    histogram = Histogram.empty(catalogue.POLL_BOUNDS)
+    for one in observed:
+        histogram = histogram.observe(one)
+    found = (
+        Sample(catalogue.STATS, value, (label,)),
+        Sample(catalogue.SESSION_FLAGS, value, (label,), created),
+        Sample(catalogue.POLL_DURATION, histogram, (label,), created),
+        Sample(catalogue.API_REQUEST_DURATION, histogram, (label,)),
+    )
+    assert both(render(*found)) == by_prometheus_client(snapshot(*found))
 
 
 def test_some_integrations_alone_come_without_the_others_and_the_exporter() -> None:
