@@ -11,7 +11,7 @@ import threading
 import time
 import zlib
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from functools import cache
+from functools import cache, cached_property
 from typing import Literal, NamedTuple, cast
 
 from prometheus_client import exposition as text_format
@@ -115,13 +115,29 @@ class Exposition:
         self._bodies: dict[tuple[Format, bool], bytes] = {}
         self._making = threading.Lock()
 
+    @property
+    def integrations(self) -> tuple[str, ...]:
+        """Their names, sorted."""
+        return tuple(name for name in self._by_name if name)
+
+    @cached_property
+    def series(self) -> int:
+        """How many there are, process and python ones aside."""
+        return sum(it.series for it in self._parts)
+
     def only(self, integrations: Collection[str]) -> "Exposition":
-        """The same with these integrations alone, and nothing of the exporter itself.
+        """The same with these integrations alone; "" is the exporter itself and its process.
 
         Raises KeyError for one that is not there.
         """
-        parts = {it.part.integration: it for it in self._parts}
-        return Exposition([parts[name] for name in sorted(set(integrations))], self.taken)
+        # Sorted as all are: the exporter's own series come last.
+        names = sorted(set(integrations), key=lambda name: (not name, name))
+        runtime = self._runtime if "" in names else (b"", b"")
+        return Exposition([self._by_name[name] for name in names], self.taken, runtime)
+
+    @cached_property
+    def _by_name(self) -> Mapping[str, RenderedPart]:
+        return {it.part.integration or "": it for it in self._parts}
 
     def ready(self, form: Format, gzipped: bool) -> bytes | None:
         """The body if it was asked for before; None where it is yet to be made."""

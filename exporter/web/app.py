@@ -1,7 +1,7 @@
 """The HTTP application: which path gives what. It hands out ready values and computes none.
 
-A scrape is answered with bytes that were rendered before it came; it makes no API call, renders
-nothing and waits for nobody. Nothing here knows the Not AI API or how snapshots are made.
+A scrape is answered with series that were rendered before it came; it joins them, makes no API
+call and waits for no poll. Nothing here knows the Not AI API or how snapshots are made.
 """
 
 import asyncio
@@ -10,18 +10,23 @@ from collections.abc import Awaitable, Callable
 
 from starlette.applications import Starlette
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, PlainTextResponse, Response
+from starlette.responses import HTMLResponse, JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp
 
 from exporter.publish.exposition import CONTENT_TYPES
-from exporter.web import negotiation, status_json, status_page
+from exporter.redaction import redact
+from exporter.web import discovery, negotiation, status_json, status_page
 from exporter.web.backend import Backend, Health, ReloadError
 
 HEALTHY_PATH = "/-/healthy"
 READY_PATH = "/-/ready"
 RELOAD_PATH = "/-/reload"
 STATUS_PATH = "/api/status"
+DISCOVERY_PATH = "/sd"
+
+# A body of so many series is made where it is asked for; a larger one on a thread.
+_MOST_AT_ONCE = 2000
 
 # How long a reload may take before its caller is told that it failed.
 RELOAD_TIMEOUT = 30.0
@@ -30,6 +35,8 @@ _NOSNIFF = {"X-Content-Type-Options": "nosniff"}
 _FRESH = {**_NOSNIFF, "Cache-Control": "no-store"}
 
 _PREFIX = re.compile(r"(/[A-Za-z0-9_~-][A-Za-z0-9._~-]{0,99}){1,8}/?")
+
+_NO_SNAPSHOT = "There is no snapshot yet; ask again in a second.\n"
 
 Endpoint = Callable[[Request], Awaitable[Response]]
 
@@ -52,6 +59,7 @@ def create_app(
         raise ValueError(f"the telemetry path {telemetry_path!r} is not a free path from /")
     routes = [
         Route(telemetry_path, _telemetry(backend), methods=["GET"]),
+        Route(DISCOVERY_PATH, _discovery(backend, telemetry_path), methods=["GET"]),
         Route(HEALTHY_PATH, _verdict(backend.health, "healthy"), methods=["GET"]),
         Route(READY_PATH, _verdict(backend.ready, "ready"), methods=["GET"]),
         Route(RELOAD_PATH, _reload(backend, enable_lifecycle, reload_timeout), methods=["POST"]),
@@ -68,7 +76,13 @@ def _telemetry(backend: Backend) -> Endpoint:
     async def telemetry(request: Request) -> Response:
         exposition = backend.exposition
         if exposition is None:
-            return _text("There is no snapshot yet; ask again in a second.\n", 503)
+            return _text(_NO_SNAPSHOT, 503)
+        if wanted := request.query_params.getlist(discovery.PARAMETER):
+            try:
+                exposition = exposition.only(wanted)
+            except KeyError as error:
+                name = redact.text(repr(error.args[0][:100]))
+                return _text(f"There is no integration {name} here; /sd lists them.\n", 404)
         form, gzipped = negotiation.choose(
             _header(request, "accept"), _header(request, "accept-encoding")
         )
@@ -76,12 +90,29 @@ def _telemetry(backend: Backend) -> Endpoint:
         if gzipped:
             headers["Content-Encoding"] = "gzip"
         body = exposition.ready(form, gzipped)
-        if body is None:
+        if body is None and exposition.series <= _MOST_AT_ONCE:
+            body = exposition.body(form, gzipped)
+        elif body is None:
             # Tens of megabytes take a moment, in which others are answered.
             body = await asyncio.to_thread(exposition.body, form, gzipped)
         return Response(body, headers={**headers, **_FRESH})
 
     return telemetry
+
+
+def _discovery(backend: Backend, telemetry_path: str) -> Endpoint:
+    async def discover(request: Request) -> Response:
+        exposition = backend.exposition
+        if exposition is None:
+            return _text(_NO_SNAPSHOT, 503)
+        host, scheme = request.headers.get("host"), request.url.scheme
+        try:
+            found = discovery.targets(host, scheme, telemetry_path, exposition.integrations)
+        except discovery.UnusableHostError as error:
+            return _text(f"No targets: {error}.\n", 400)
+        return JSONResponse(found, headers=_FRESH)
+
+    return discover
 
 
 def _header(request: Request, name: str) -> str | None:

@@ -29,6 +29,17 @@ scrape_configs:
 """
 
 
+BY_INTEGRATION = """
+global: {{scrape_interval: 1s, scrape_timeout: 1s}}
+scrape_configs:
+- job_name: isnotai
+  http_sd_configs: [{{url: 'http://{target}/sd', refresh_interval: 1s}}]
+- job_name: exporter
+  params: {{integration: ['']}}
+  static_configs: [{{targets: ['{target}']}}]
+"""
+
+
 def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
@@ -101,10 +112,12 @@ def complaints(promtool: Path, text: str) -> tuple[int, str]:
 
 
 @asynccontextmanager
-async def prometheus(program: Path, target: str, folder: Path) -> AsyncIterator[Prometheus]:
+async def prometheus(
+    program: Path, target: str, folder: Path, settings: str = CONFIG
+) -> AsyncIterator[Prometheus]:
     """A Prometheus that scrapes `target` every second."""
     config = folder / "prometheus.yml"
-    config.write_text(CONFIG.format(target=target.removeprefix("http://")))
+    config.write_text(settings.format(target=target.removeprefix("http://")))
     address = f"127.0.0.1:{free_port()}"
     with (folder / "prometheus.log").open("wb") as log:
         running = await asyncio.create_subprocess_exec(
@@ -210,3 +223,34 @@ async def test_promtool_makes_blocks_of_a_backfill_and_promql_gives_its_truth(
         }
         an_hour = await asked.query(f"increase(isnotai_sessions_total[1h] {at_end})")
         assert an_hour[label] == pytest.approx(600 / 5, rel=0.2)
+
+
+async def test_each_integration_is_scraped_as_a_target_of_its_own(
+    tool: Callable[[str], Path], tmp_path: Path
+) -> None:
+    async with simulated() as api:
+        (tmp_path / "key").write_text(api.variables["ISNOTAI_API_KEY"])
+        (tmp_path / "other").write_text("aik_v1_" + "0" * 40)
+        file = tmp_path / "settings.yml"
+        file.write_text(
+            f"integrations:\n- {{name: good, api_key_file: {tmp_path}/key}}\n"
+            f"- {{name: bad, api_key_file: {tmp_path}/other}}\n"
+        )
+        variables = {**api.variables, "ISNOTAI_CONFIG_FILE": str(file), "ISNOTAI_API_KEY": ""}
+        async with (
+            process(variables) as daemon,
+            client_of(daemon) as exporter,
+            prometheus(tool("prometheus"), exporter.url, tmp_path, BY_INTEGRATION) as asked,
+        ):
+            await asked.until(
+                "isnotai_api_key_valid", {"integration=good": 1, "integration=bad": 0}
+            )
+            await asked.until('sum(up{job="isnotai"})', {"": 2})
+            host = exporter.url.removeprefix("http://")
+            for name in ("good", "bad"):
+                instance = f'{{job="isnotai",instance="{host}/{name}"}}'
+                await asked.until(f"up{instance}", {"": 1})
+                await asked.until(f"count(isnotai_up{instance})", {"": 1})
+            await asked.until('count(isnotai_exporter_series{job="exporter"})', {"": 1})
+            assert await asked.query('isnotai_exporter_series{job="isnotai"}') == {}
+            assert await asked.query('isnotai_up{job="exporter"}') == {}
