@@ -1,10 +1,12 @@
 """A reload: which pipelines stay, start and stop, and what each of them knows afterwards."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+
+import pytest
 
 from exporter.api.pauses import KEY as WITH_KEY
 from exporter.api.retry import RetryPolicy
@@ -214,3 +216,64 @@ async def test_polls_that_may_start_during_a_reload_start_by_the_new_settings_al
         assert one.only().name == "renamed"
         assert len(one.only()._tasks) == 6
         one.pipelines.cancel()
+
+
+def many_integrations(folder: Path, keys: dict[str, str]) -> Settings:
+    """Settings with these integrations, by name the key."""
+    entries = "".join(f"- {{name: {name}, api_key_env: KEY_{name}}}\n" for name in keys)
+    file = folder / "many.yml"
+    file.write_text(f"base_url: {NOWHERE}\nintegrations:\n{entries}")
+    return load([f"--config.file={file}"], {f"KEY_{name}": keys[name] for name in keys}).settings
+
+
+async def test_a_reload_touches_only_those_that_were_added_removed_or_changed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    keys = {f"c{number}": f"aik_v1_{number:040d}" for number in range(100)}
+    async with (
+        begun(many_integrations(tmp_path, keys)) as one,
+        asyncio.TaskGroup() as group,
+    ):
+        one.pipelines.start(group)
+        before = {pipeline.name: pipeline for pipeline in one.pipelines}
+        tasks = {name: set(pipeline._tasks.values()) for name, pipeline in before.items()}
+        http = before["c1"].api._http
+        told: list[str] = []
+        shared = replace(one.pipelines._shared, on_change=told.append)
+        monkeypatch.setattr(one.pipelines, "_shared", shared)
+        touched: list[str] = []
+        for name in ("adjust", "stop"):
+            monkeypatch.setattr(Pipeline, name, noting(touched, getattr(Pipeline, name)))
+
+        changed = {**keys, "new": "aik_v1_" + "n" * 40, "c7": "aik_v1_" + "7" * 40}
+        del changed["c3"]
+        # The daemon keeps its network as long as its settings are the same.
+        assert one.pipelines._plan is not None
+        network = one.pipelines._plan.network
+        plan = one.pipelines.plan(many_integrations(tmp_path, changed), network)
+        await one.pipelines.reconcile(plan)
+
+        after = {pipeline.name: pipeline for pipeline in one.pipelines}
+        assert sorted(touched) == ["c3", "c7"]
+        assert sorted(told) == ["c7", "new"]
+        assert list(after) == list(changed)
+        for name in before.keys() - {"c3", "c7"}:
+            assert after[name] is before[name]
+            assert set(after[name]._tasks.values()) == tasks[name]
+        assert after["c7"] is not before["c7"]
+        assert len(after["new"]._tasks) == 6
+        assert {pipeline.api._http for pipeline in one.pipelines} == {http}
+        assert not http.is_closed
+        one.pipelines.cancel()
+
+
+def noting(
+    names: list[str], method: Callable[..., Coroutine[None, None, None]]
+) -> Callable[..., Coroutine[None, None, None]]:
+    """The method, which notes of whom it was called."""
+
+    async def noted(pipeline: Pipeline, *args: object, **named: object) -> None:
+        names.append(pipeline.name)
+        await method(pipeline, *args, **named)
+
+    return noted

@@ -270,3 +270,28 @@ async def test_a_poll_that_is_cancelled_lets_go_of_its_connection_and_its_room()
         assert sum(api.requests().values()) == 1
         api.clock.advance(61)
         assert api.client.budget.room() == 60
+
+
+async def test_many_that_get_no_answer_hold_up_nobody_else() -> None:
+    waiting = asyncio.Semaphore(0)
+
+    async def talk(connection: Connection) -> None:
+        if "/v1/usage" in server.requests[-1]:
+            waiting.release()
+            await connection.gone(2 * TIME_OUT)
+        else:
+            await connection.send(reply())
+
+    async with tiny_server(talk) as server, trial(server.url) as api:
+        # Those of many integrations: as many as the budget of one key grants.
+        usage = [api.client.get("/v1/usage", resource="usage") for _ in range(50)]
+        hanging = [asyncio.create_task(one) for one in usage]
+        async with asyncio.timeout(TIME_OUT):
+            for _ in hanging:
+                await waiting.acquire()
+
+        assert await ask(api) == {"data": {}}
+
+        for task in hanging:
+            task.cancel()
+        await asyncio.wait(hanging)
