@@ -111,6 +111,10 @@ FUZZ_MINUTES ?= 10
 fuzz: $(VENV)/.fuzz ## attack what reads answers, requests and files, for FUZZ_MINUTES (10)
 	$(BIN)/python -m tests.fuzz --minutes $(FUZZ_MINUTES) $(ARGS)
 
+.PHONY: guard
+guard: $(VENV)/.dev ## renew the figures of what one poll costs, which `make test` holds
+	$(BIN)/python -m benchmarks.guard --write
+
 .PHONY: docs
 docs: $(VENV)/.dev ## rewrite what is made by code: dashboards, alerts, the docs' tables, the chart's copies
 	$(BIN)/python -m dashboards.generate

@@ -10,6 +10,7 @@ import argparse
 import asyncio
 import json
 import time
+from collections.abc import Callable
 from datetime import UTC, datetime
 from urllib.parse import parse_qsl, urlsplit
 
@@ -114,18 +115,21 @@ _INTEGRATION = b'{"data": {"apiKeyMasked": "aik_v1_...abcd"}}'
 
 
 class Api:
-    """Answers by path. page: the most sessions of one answer."""
+    """Answers by path. page: the most sessions of one answer. now: Unix seconds."""
 
-    def __init__(self, silent: int, page: int = 100) -> None:
+    def __init__(
+        self, silent: int = 0, page: int = 100, now: Callable[[], float] = time.time
+    ) -> None:
         self.silent = silent
         self.page = page
+        self.now = now
         self.arrivals: list[tuple[float, int, str]] = []
 
     def answer(self, target: str, key: int) -> bytes | None:
         """The body; None where none is given."""
         parts = urlsplit(target)
         query = dict(parse_qsl(parts.query))
-        now = time.time()
+        now = self.now()
         if parts.path == "/-/arrivals":
             return json.dumps(self.arrivals).encode()
         if parts.path == "/-/forget":

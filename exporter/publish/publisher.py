@@ -87,8 +87,8 @@ class Publisher:
     async def renew(self) -> None:
         """Renew every part."""
         self._changed |= self._sources.keys()
-        await self._renew_changed()
-        await self._renew_own()
+        await self.renew_changed()
+        await self.renew_own()
 
     async def run(self) -> None:
         """Keep all parts up to date until cancelled."""
@@ -101,10 +101,10 @@ class Publisher:
             self._wake.clear()
             self._note_unsteady()
             if None in self._changed:
-                await self._renew_own()
-            await self._renew_changed()
+                await self.renew_own()
+            await self.renew_changed()
             if self._clock.monotonic() >= self._own_due():
-                await self._renew_own()
+                await self.renew_own()
 
     @property
     def snapshot(self) -> Snapshot:
@@ -152,8 +152,8 @@ class Publisher:
             else:
                 self._changed.add(name)
 
-    async def _renew_changed(self) -> None:
-        """Renew the parts of integrations that changed, and give way after each."""
+    async def renew_changed(self) -> None:
+        """Renew the parts of integrations that changed, one by one, giving way in between."""
         async with self._renewing:
             for name in sorted(name for name in self._changed if name is not None):
                 self._changed.discard(name)
@@ -169,7 +169,8 @@ class Publisher:
             self._parts[name] = rendered
             self._outdated = True
 
-    async def _renew_own(self) -> None:
+    async def renew_own(self) -> None:
+        """Renew the exporter's own part."""
         async with self._renewing:
             self._see(None)
             self._changed.discard(None)
