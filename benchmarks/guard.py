@@ -21,6 +21,7 @@ from pathlib import Path
 from types import FrameType
 
 import httpx
+from pydantic import SecretStr
 
 from benchmarks.static_api import Api
 from exporter.api.retry import RetryPolicy
@@ -89,7 +90,7 @@ class _Wire:
 
 def _settings(integrations: int) -> Settings:
     entries = tuple(
-        IntegrationSettings(name=f"campus-{n:03d}", api_key=f"aik_v1_{'k' * 31}_{n:08d}")
+        IntegrationSettings(name=f"campus-{n:03d}", api_key=SecretStr(f"aik_v1_{'k' * 31}_{n:08d}"))
         for n in range(integrations)
     )
     return Settings(base_url=URL, integrations=entries)
