@@ -1,0 +1,91 @@
+"""The check: does it all work, what will it cost, and what to do where it does not.
+
+Settings, state, certificates, OTLP endpoint, and every endpoint of the API once, as the daemon
+would ask it. It writes no state, and prints neither the key nor anything that the API says of
+people. Exit code 0: it works; 1: something failed; 2: the settings are bad.
+"""
+
+import asyncio
+import json as json_
+from collections.abc import Mapping, Sequence
+
+import click
+
+from exporter.clock import Clock, SystemClock
+from exporter.commands.accounts import chosen
+from exporter.commands.check import local, remote
+from exporter.commands.check.findings import Finding, Report, verdict
+from exporter.commands.command import Line, make_command
+from exporter.commands.screen import BAD, tell
+from exporter.log import configure
+from exporter.settings.load import Loaded, load_parsed
+from exporter.settings.model import Account
+from exporter.terminal import complain, say
+from exporter.web import webconfig
+
+OPTIONS = [
+    click.Option(["-v", "--verbose"], is_flag=True, help="everything, and the series of each"),
+    click.Option(["--json"], is_flag=True, help="one JSON object"),
+    click.Option(["--offline"], is_flag=True, help="ask nobody: settings and files, for CI"),
+    click.Option(
+        ["--probe-regions"], is_flag=True, help="show the key to the other region: is it of there?"
+    ),
+]
+
+
+def run(line: Line, *, verbose: bool, json: bool, offline: bool, probe_regions: bool) -> int:
+    """Check everything; the exit code. Raises SettingsError."""
+    loaded = load_parsed(line.flags, line.environ, require_key=not offline)
+    configure("error", loaded.settings.log.format)
+    accounts = () if offline else chosen(line, loaded)
+    picked = "integration" in line.flags and bool(loaded.settings.integrations)
+    clock = SystemClock()
+    try:
+        shared = _shared(loaded, clock, picked=picked)
+        reports = asyncio.run(
+            _all(loaded, accounts, line.environ, clock, shared, probe_regions, offline)
+        )
+    except webconfig.WebConfigError as error:
+        complain(error)
+        return 2
+    level, text = verdict(reports)
+    if json:
+        said = [report.as_json() for report in reports]
+        say(json_.dumps({"level": level, "verdict": text, "checks": said}))
+    else:
+        for report in reports:
+            report.show(all_of_it=verbose or len(accounts) < 2, series=verbose)
+        say()
+        tell(level, f"verdict: {text}")
+    return 1 if level == BAD else 0
+
+
+def _shared(loaded: Loaded, clock: Clock, *, picked: bool) -> list[Finding]:
+    """What all integrations share. Raises WebConfigError."""
+    settings = loaded.settings
+    return [
+        *local.settings(loaded, picked=picked),
+        *local.web(settings, clock.now()),
+        *local.state(settings),
+    ]
+
+
+async def _all(
+    loaded: Loaded,
+    accounts: Sequence[Account],
+    environ: Mapping[str, str],
+    clock: Clock,
+    shared: list[Finding],
+    probe_regions: bool,
+    offline: bool,
+) -> list[Report]:
+    shared += await local.otlp(environ, offline=offline)
+    reports = [Report(shared)]
+    for account in accounts:
+        reports.append(
+            await remote.integration(loaded.settings, account, clock, probe_regions=probe_regions)
+        )
+    return reports
+
+
+command = make_command("check", run, __doc__, OPTIONS)
