@@ -50,11 +50,24 @@ test-fast: $(VENV)/.dev ## the Python tests without whole runs
 coverage: $(VENV)/.dev ## the Python tests with branch coverage, which takes them half as long again
 	$(PYTEST) -n 2 -m "not tools and not soak" --cov --cov-report=term $(ARGS)
 
+# Apart from the tests' packages, which the environment of `make test` is made of.
+$(VENV)/.docs: requirements/docs.txt $(VENV)/.dev
+	$(INSTALL) --no-deps --require-hashes -r requirements/docs.txt
+	@touch $@
+
+# mkdocs-material announces another program at each build; it is the one that is pinned. With --quiet,
+# --strict does not fail.
+SITE = NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs
+.PHONY: site
+site: $(VENV)/.docs ## build the documents as a site, into build/site
+	@$(SITE) build --strict
+
 .PHONY: lint
-lint: $(VENV)/.dev ## ruff and mypy --strict
+lint: $(VENV)/.dev $(VENV)/.docs ## ruff, mypy --strict, and the documents as a site
 	@$(STAGE) "ruff check" $(BIN)/ruff check .
 	@$(STAGE) "ruff format" $(BIN)/ruff format --check .
 	@$(STAGE) "mypy" $(BIN)/mypy
+	@$(STAGE) "mkdocs" $(MAKE) --no-print-directory site
 
 .PHONY: format
 format: $(VENV)/.dev ## let ruff rewrite what it can
@@ -89,7 +102,7 @@ previews/node_modules/.package-lock.json: previews/package-lock.json | debian-to
 grafana-code: previews/node_modules/.package-lock.json ## install the packages from npm: Grafana's own, and what drives Chromium, for tests and previews
 
 .PHONY: test-tools
-test-tools: $(VENV)/.dev debian-tools tools grafana-code ## the tests that need the real tools
+test-tools: $(VENV)/.dev $(VENV)/.docs debian-tools tools grafana-code ## the tests that need the real tools
 	$(PYTEST) -m "tools and not soak" $(ARGS)
 
 .PHONY: test-cluster
@@ -135,6 +148,7 @@ lock: ## pin what pyproject.toml allows; the files name no package index (UPGRAD
 	$(COMPILE) requirements/build.in -o requirements/build.txt
 	$(COMPILE) --all-extras --group dev pyproject.toml -c requirements/runtime.txt -o requirements/dev.txt
 	$(COMPILE) --extra grpc pyproject.toml -c requirements/dev.txt -o requirements/grpc.txt
+	$(COMPILE) --group docs -c requirements/dev.txt -o requirements/docs.txt
 	$(COMPILE) --group fuzz -o requirements/fuzz.txt
 	$(COMPILE) requirements/release.in -o requirements/release.txt
 

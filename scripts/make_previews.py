@@ -96,6 +96,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--into", type=Path, default=IMAGES, help="the folder for the pictures")
     into: Path = parser.parse_args().into.resolve()
+    into.mkdir(parents=True, exist_ok=True)
     chromium = shutil.which("chromium")
     needed = [TOOLS / name for name in ("prometheus", "promtool", "rule-engine")]
     needed += [UPLOT / "uPlot.iife.min.js", ESBUILD]

@@ -11,13 +11,17 @@ import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+from alerts.generate.outputs import alerts
 from exporter.cli import COMMANDS
 from exporter.collect import registry
 from exporter.commands import cost
+from exporter.commands.audit import DIFFERENT
+from exporter.commands.daemon import EXIT_CODES
 from exporter.metrics import catalogue
 from exporter.metrics.model import Metric
 from exporter.settings import Settings, markdown_table
 from exporter.settings.describe import all_settings
+from exporter.terminal import BROKEN_PIPE, INTERRUPTED
 from scripts.generated import add_options, write_or_check
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -139,6 +143,38 @@ def commands_table() -> str:
     return "\n".join(lines) + "\n"
 
 
+def alerts_table() -> str:
+    """Every alert with its severity and the runbook's part on it; ends with a newline."""
+    lines = ["| Alert | Severity | For | Fires after | Means |", "|---|---|---|---|---|"]
+    for alert in alerts():
+        runbook = f"../runbooks/alerts.md#{alert.name.lower()}"
+        hold = "at once" if alert.hold == "0s" else alert.hold
+        means = re.sub(r"\{\{.*?\}\}|\[\[.*?\]\]", "…", alert.summary).replace("|", r"\|")
+        lines.append(
+            f"| [`{alert.name}`]({runbook}) | {alert.severity} | {alert.audience} | {hold} "
+            f"| {means} |"
+        )
+    return "\n".join(lines) + "\n"
+
+
+def exit_codes_table() -> str:
+    """What each exit code says; ends with a newline."""
+    said = {
+        0: ["it is done; for the daemon: it was told to end"],
+        1: ["it failed: the API, the state or a file could not be read or written"],
+        2: ["a setting, a flag or an option is bad; nothing was asked or written"],
+        DIFFERENT: ["`audit`: the ledger and the list do not agree"],
+        INTERRUPTED: ["Ctrl-C"],
+        BROKEN_PIPE: ["whoever read the output went away"],
+    }
+    for kind, code in EXIT_CODES:
+        cause = re.split(r"\.\s|\.$", kind.__doc__ or "")[0]
+        said[code].append(cause[:1].lower() + cause[1:])
+    lines = ["| Code | Meaning |", "|---|---|"]
+    lines += [f"| {code} | {'; '.join(said[code])} |" for code in sorted(said)]
+    return "\n".join(lines) + "\n"
+
+
 #: Which made tables each document holds, by the name in their markers.
 DOCUMENTS: Mapping[str, Mapping[str, Callable[[], str]]] = {
     "README.md": {
@@ -147,6 +183,10 @@ DOCUMENTS: Mapping[str, Mapping[str, Callable[[], str]]] = {
         "resources": resources_table,
         "metrics": metrics_table,
     },
+    "docs/reference/settings.md": {"settings": markdown_table},
+    "docs/reference/metrics.md": {"metrics": metrics_table},
+    "docs/reference/alerts.md": {"alerts": alerts_table},
+    "docs/commands.md": {"commands": commands_table, "exit-codes": exit_codes_table},
     "docs/quota.md": {"cost": cost_table, "capacity": capacity_table},
 }
 

@@ -181,7 +181,8 @@ def test_the_example_of_a_web_config_file_can_be_used(tmp_path: Path) -> None:
     issued.private_key_pem.write_to_path(tmp_path / "tls.key")
     issued.cert_chain_pems[0].write_to_path(tmp_path / "tls.crt")
     authority.cert_pem.write_to_path(tmp_path / "ca.crt")
-    (example,) = _examples(ROOT / "docs/http.md", "yaml")
+    examples = _examples(ROOT / "docs/http.md", "yaml")
+    (example,) = (one for one in examples if one.startswith("tls_server_config"))
     (tmp_path / "web.yml").write_text(example, "utf-8")
 
     config = webconfig.load(tmp_path / "web.yml")

@@ -16,7 +16,7 @@ from exporter.terminal import complain
 from exporter.web.address import AddressError
 from exporter.web.webconfig import WebConfigError
 
-_EXIT_CODES: tuple[tuple[type[Exception], int], ...] = (
+EXIT_CODES: tuple[tuple[type[Exception], int], ...] = (
     (WebConfigError, 2),
     (ForeignStateError, 2),
     (AddressError, 1),
@@ -86,13 +86,13 @@ def serve(daemon: Daemon, on_serving: Callable[[str], None] | None = None) -> in
     ending: list[BaseException] = []
     try:
         asyncio.run(daemon.run(on_serving))
-    except* tuple(kind for kind, _ in _EXIT_CODES) as group:
+    except* tuple(kind for kind, _ in EXIT_CODES) as group:
         ending.append(_first(group))
     for error in ending:
         # A line more would wait for ever where nobody reads those before it.
         if flush():
             complain(error)
-        return next(code for kind, code in _EXIT_CODES if isinstance(error, kind))
+        return next(code for kind, code in EXIT_CODES if isinstance(error, kind))
     return 0
 
 

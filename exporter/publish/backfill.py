@@ -5,6 +5,7 @@ label set by label set, oldest first, `# EOF` at the end. A column of numbers is
 series, so memory grows with steps and series, never with sessions. Knows no API, opens no file.
 """
 
+import re
 from array import array
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import cast
@@ -15,6 +16,9 @@ from exporter.metrics import catalogue
 from exporter.metrics.model import INTEGRATION, Histogram, Metric, Sample
 
 _Key = tuple[Metric, tuple[str, ...]]
+
+_LABEL = re.compile(r"(?!__)[a-zA-Z_][a-zA-Z0-9_]*")
+_OWN_LABELS = frozenset({"le", *(it for metric in catalogue.METRICS for it in metric.label_names)})
 
 
 class Columns:
@@ -48,11 +52,12 @@ class Columns:
                 part.append(value)
         self.times.append(time)
 
-    def lines(self, metric: Metric) -> Iterator[str]:
-        """The samples of one family, each line ended."""
+    def lines(self, metric: Metric, more: Mapping[str, str]) -> Iterator[str]:
+        """The samples of one family, each line ended. more: labels that each of them gets."""
         labelled = sorted(labels for known, labels in self._columns if known is metric)
         for labels in labelled:
             named = dict(zip(metric.label_names, (self.integration, *labels), strict=True))
+            named |= more
             yield from self._samples(metric, named, self._columns[metric, labels])
 
     def _samples(
@@ -72,10 +77,28 @@ class Columns:
                 yield f"{name} {_number(value)} {time:.3f}\n"
 
 
-def lines(integrations: Sequence[Columns]) -> Iterator[str]:
-    """The whole file, line by line."""
+def read_labels(given: Iterable[str]) -> dict[str, str]:
+    """Labels that every series of a file gets, of texts such as `job=isnotai`.
+
+    Raises ValueError that says what is wrong with one.
+    """
+    labels: dict[str, str] = {}
+    for text in given:
+        name, equals, value = text.partition("=")
+        if not (equals and value and _LABEL.fullmatch(name)):
+            raise ValueError(f"must be name=value, such as job=isnotai, got {text!r}")
+        if name in _OWN_LABELS or name in labels:
+            raise ValueError(f"{name} is already a label of the series")
+        labels[name] = value
+    return labels
+
+
+def lines(
+    integrations: Sequence[Columns], labels: Mapping[str, str] | None = None
+) -> Iterator[str]:
+    """The whole file, line by line. labels: what scraping would add, such as job."""
     for metric in catalogue.METRICS:
-        samples = (line for columns in integrations for line in columns.lines(metric))
+        samples = (line for columns in integrations for line in columns.lines(metric, labels or {}))
         first = next(samples, None)
         if first is None:
             continue

@@ -24,6 +24,7 @@ COUNTERS = (
     r"isnotai_(?:bot_)?sessions_total|isnotai_(?:bot_)?session_flags_total"
     r"|isnotai_session_bot_score_\w+"
 )
+RULES = Path(__file__).resolve().parents[2] / "alerts" / "prometheus" / "recording.yaml"
 BOARDS = dashboards()
 ASKED = [
     asked
@@ -44,9 +45,8 @@ class Past:
     end: float
 
 
-@pytest.fixture(scope="module")
-def past(tool: Callable[[str], Path], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Past]:
-    folder = tmp_path_factory.mktemp("backfill")
+def backfilled(tool: Callable[[str], Path], folder: Path, *options: str) -> tuple[Path, str]:
+    """Blocks of a simulated past, and the file that they were made of."""
     file, data = folder / "past.om", folder / "data"
     exporter = [sys.executable, "-m", "exporter"]
     with stage.running([*exporter, "simulate", "--exit-with-parent", *SIMULATOR]) as simulator:
@@ -59,7 +59,7 @@ def past(tool: Callable[[str], Path], tmp_path_factory: pytest.TempPathFactory) 
             "ISNOTAI_BUDGET_SHARE": "1",
         }
         subprocess.run(
-            [*exporter, "backfill", "--from", "4h", "--output", str(file)],
+            [*exporter, "backfill", "--from", "4h", "--output", str(file), *options],
             env=environ,
             check=True,
             timeout=240,
@@ -70,8 +70,18 @@ def past(tool: Callable[[str], Path], tmp_path_factory: pytest.TempPathFactory) 
         capture_output=True,
         timeout=120,
     )
-    text = file.read_text()
-    end = max(float(line.split()[-1]) for line in text.splitlines() if line[0] != "#")
+    return data, file.read_text()
+
+
+def end_of(text: str) -> float:
+    """The last time in a file, Unix seconds."""
+    return max(float(line.split()[-1]) for line in text.splitlines() if line[0] != "#")
+
+
+@pytest.fixture(scope="module")
+def past(tool: Callable[[str], Path], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Past]:
+    data, text = backfilled(tool, tmp_path_factory.mktemp("backfill"))
+    end = end_of(text)
     with stage.prometheus(tool("prometheus"), data, "") as url:
         yield Past(url, text, end)
 
@@ -134,3 +144,31 @@ def test_the_integration_can_be_chosen_and_its_job_is_all(
 
     assert chosen["integration"]["data"] == ["default"]
     assert chosen["job"]["data"] == chosen["instance"]["data"] == []
+
+
+def test_with_the_targets_labels_it_is_the_same_site_and_the_rules_have_a_past(
+    tool: Callable[[str], Path], tmp_path: Path
+) -> None:
+    labels = ("--label", "job=isnotai", "--label", "instance=localhost:10984")
+    data, text = backfilled(tool, tmp_path, *labels)
+    end = end_of(text)
+    with stage.prometheus(tool("prometheus"), data, "") as url:
+        (counted,) = queries.instant(url, "isnotai_sessions_total", end)
+        subprocess.run(
+            [
+                *(str(tool("promtool")), "tsdb", "create-blocks-from", "rules", "--url", url),
+                *("--start", f"{end - 2 * 3600:.0f}", "--end", f"{end:.0f}"),
+                *("--output-dir", str(data), str(RULES)),
+            ],
+            check=True,
+            capture_output=True,
+            timeout=120,
+        )
+    # New blocks are there at a start; a Prometheus that runs finds them within minutes.
+    with stage.prometheus(tool("prometheus"), data, "") as url:
+        recorded = queries.instant(url, '{__name__=~"job_integration:isnotai_.+"}', end)
+
+    assert counted.labels["job"] == "isnotai"
+    assert counted.labels["instance"] == "localhost:10984"
+    assert {one.labels["job"] for one in recorded} == {"isnotai"}
+    assert any(math.isfinite(one.points[-1][1]) for one in recorded)

@@ -7,7 +7,7 @@ an interrupted one had read is kept beside the file, and the same command goes o
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from math import ceil
 from typing import Any
@@ -34,7 +34,7 @@ from exporter.ledger.inspect import begun_in
 from exporter.ledger.store import StateError
 from exporter.log import configure
 from exporter.pipeline import Pipeline
-from exporter.publish.backfill import Columns, lines
+from exporter.publish.backfill import Columns, lines, read_labels
 from exporter.settings.errors import SettingsError
 from exporter.settings.load import load_parsed
 from exporter.settings.model import Account, Settings
@@ -49,6 +49,12 @@ OPTIONS = [
     click.Option(["--dry-run"], is_flag=True, help="only tell what it will cost"),
     click.Option(["--restart"], is_flag=True, help="drop what an interrupted one had read"),
     click.Option(["--allow-overlap"], is_flag=True, help="also write what the state counts itself"),
+    click.Option(
+        ["--label"],
+        multiple=True,
+        metavar="NAME=VALUE",
+        help="a label for every series, such as job=isnotai; may be given several times",
+    ),
 ]
 
 
@@ -61,6 +67,7 @@ def run(
 ) -> int:
     """Write the file; the exit code, 1 where the API could not be read. Raises SettingsError."""
     allow_overlap = chosen_.pop("allow_overlap")
+    labels = _labels(chosen_.pop("label"))
     options = Options(**chosen_)
     loaded = load_parsed(line.flags, line.environ)
     settings = loaded.settings
@@ -79,13 +86,21 @@ def run(
         checkpoint.open(restart=restart)
         if checkpoint.resumed:
             note(f"goes on with {checkpoint.wanted}")
-        code = _run(_write(settings, accounts, checkpoint, place, clock))
+        code = _run(_write(settings, accounts, checkpoint, place, labels, clock))
         done = code == 0
         return code
     finally:
         checkpoint.close(done=done)
         if not done and checkpoint.kept:
             note(f"what was read is kept in {checkpoint.kept}; the same command goes on from there")
+
+
+def _labels(given: Sequence[str]) -> dict[str, str]:
+    """What `--label` asks for. Raises SettingsError."""
+    try:
+        return read_labels(given)
+    except ValueError as error:
+        raise SettingsError(f"--label: {error}") from None
 
 
 def _run(work: Any) -> int:
@@ -155,6 +170,7 @@ async def _write(
     accounts: Sequence[Account],
     checkpoint: Checkpoint,
     place: Destination,
+    labels: Mapping[str, str],
     clock: Clock,
 ) -> None:
     """Read what the checkpoint lacks, then write it all. Raises ReadingError, OSError."""
@@ -165,7 +181,7 @@ async def _write(
         except ApiError as error:
             raise ReadingError(f"{account.integration}: {error}") from None
     columns = [_counted(settings, account, checkpoint) for account in accounts]
-    place.write(lines(columns))
+    place.write(lines(columns, labels))
     series = sum(part.series for part in columns)
     name = place.path or "FILE"
     note(f"wrote {series} series to {place}; make blocks of it with")
