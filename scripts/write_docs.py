@@ -128,7 +128,7 @@ def capacity_table() -> str:
         others = cost.requests_per_hour(settings, tier, 0.0)
         others.pop("sessions")
         allowed = cost.allowed_per_hour(settings, tier)
-        left = (allowed - sum(others.values())) / 60
+        left = (cost.spendable_per_hour(settings, tier) - sum(others.values())) / 60
         lines.append(
             f"| {tier} | {allowed / 60:,.0f} | {left:,.1f} "
             f"| {capacity.rhythm:,.2f} sessions/s | {capacity.limit:,.1f} sessions/s |"

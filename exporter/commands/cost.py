@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 
 from exporter.api import tiers
+from exporter.api.budget import MARGIN_SECONDS, WINDOW_SECONDS
 from exporter.collect import registry
 from exporter.collect.sessions.pace import expected_new, pages, sweep_period
 from exporter.settings.model import Settings
@@ -34,6 +35,11 @@ def allowed_per_hour(settings: Settings, tier: str | None) -> float:
     """Requests an hour that one exporter allows itself."""
     budget = settings.budget
     return tiers.limits(tier).requests * budget.share / budget.replicas * 60
+
+
+def spendable_per_hour(settings: Settings, tier: str | None) -> float:
+    """Requests an hour that really leave at full load: the window is watched a little longer."""
+    return allowed_per_hour(settings, tier) * WINDOW_SECONDS / (WINDOW_SECONDS + MARGIN_SECONDS)
 
 
 def requests_per_hour(
@@ -62,7 +68,7 @@ def capacity(settings: Settings, tier: str | None) -> Capacity:
     """
     cost = requests_per_hour(settings, tier, 0.0)
     others = {name: it for name, it in cost.items() if name not in ("sessions", *registry.BEHIND)}
-    left = max(0.0, allowed_per_hour(settings, tier) - sum(others.values()))
+    left = max(0.0, spendable_per_hour(settings, tier) - sum(others.values()))
     read_per_second = left * tiers.limits(tier).page_size / HOUR_SECONDS
     interval = settings.poll.sessions_interval
     window = max(settings.sessions.settle_after, settings.sessions.overlap) + interval

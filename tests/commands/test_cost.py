@@ -17,8 +17,8 @@ DEFAULTS = Settings()
 def test_the_free_tier_bears_what_the_documentation_says() -> None:
     capacity = cost.capacity(DEFAULTS, "free")
 
-    assert capacity.rhythm == pytest.approx(0.7, abs=0.02)
-    assert capacity.limit == pytest.approx(10.8, abs=0.3)
+    assert capacity.rhythm == pytest.approx(0.7, abs=0.05)
+    assert capacity.limit == pytest.approx(10.8, abs=0.05)
 
 
 def test_capacity_grows_with_the_tier_and_shrinks_with_replicas() -> None:

@@ -48,7 +48,12 @@ GRAFANA_RULES = [
     for group in yaml.safe_load((ROOT / "alerts/grafana/alerting.yaml").read_text())["groups"]
     for rule in group["rules"]
 ]
-RUNBOOK = (ROOT / "docs" / "runbooks" / "alerts.md").read_text()
+GUIDES = [
+    query
+    for path in sorted([ROOT / "README.md", *(ROOT / "docs").glob("**/*.md")])
+    for query in re.findall(r"```promql\n(.+?)\n```", path.read_text(), flags=re.DOTALL)
+]
+"""The queries that the documents show."""
 WEEK_SECONDS = 7 * 86400
 COMPARED = ("isnotai_sessions_total", "isnotai_bot_sessions_total")
 SCRAPED_SECONDS = 30
@@ -186,6 +191,6 @@ def test_no_rule_fails_and_the_recording_rules_record(trial: Trial) -> None:
     assert {rule["health"] for rule in rules} <= {"ok", "unknown"}
 
 
-@pytest.mark.parametrize("query", re.findall(r"```promql\n(.+?)\n```", RUNBOOK, flags=re.DOTALL))
-def test_each_query_of_the_runbook_runs(trial: Trial, query: str) -> None:
+@pytest.mark.parametrize("query", GUIDES)
+def test_each_query_of_the_guides_runs(trial: Trial, query: str) -> None:
     queries.instant(trial.url, query, trial.at)
