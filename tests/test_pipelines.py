@@ -82,8 +82,9 @@ async def test_a_reload_keeps_the_pollers_that_it_does_not_concern() -> None:
             "health",
             "integration",
             "sessions",
+            "openapi",
         ]
-        assert list(after) == ["health", "integration", "stats", "usage", "sessions"]
+        assert list(after) == ["health", "integration", "stats", "usage", "sessions", "openapi"]
         assert {it.stale_after for it in after.values()} == {3600.0}
         assert after["usage"].interval == 3600.0
 
@@ -214,7 +215,7 @@ async def test_polls_that_may_start_during_a_reload_start_by_the_new_settings_al
 
         assert not before._tasks
         assert one.only().name == "renamed"
-        assert len(one.only()._tasks) == 6
+        assert len(one.only()._tasks) == len(one.only().pollers) == 7
         one.pipelines.cancel()
 
 
@@ -261,7 +262,7 @@ async def test_a_reload_touches_only_those_that_were_added_removed_or_changed(
             assert after[name] is before[name]
             assert set(after[name]._tasks.values()) == tasks[name]
         assert after["c7"] is not before["c7"]
-        assert len(after["new"]._tasks) == 6
+        assert len(after["new"]._tasks) == 7
         assert {pipeline.api._http for pipeline in one.pipelines} == {http}
         assert not http.is_closed
         one.pipelines.cancel()

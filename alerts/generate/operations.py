@@ -93,7 +93,7 @@ max by ({SITE}) (isnotai_api_key_valid) == 0""",
         f"""\
 time() - max by ({SITE}, resource) ({_LAST_READ}) > 1800
 and on ({SITE}, resource)
-max by ({SITE}, resource) (isnotai_resource_up) == 0
+max by ({SITE}, resource) (isnotai_resource_up{{resource!="openapi"}}) == 0
 and on ({SITE})
 max by ({SITE}) (isnotai_up) == 1""",
         "No new {{ $labels.resource }} for {{ $labels.integration }}",
@@ -174,6 +174,15 @@ sum by ({SITE}, resource) (
         "decoded in the last hour, and are not counted.",
         hold="15m",
         keep="15m",
+    ),
+    Alert(
+        "NotAIApiContractChanged",
+        f"""\
+max by ({SITE}, kind) (isnotai_api_schema_changes{{kind=~"removed|changed"}}) > 0""",
+        "What is read of the API was {{ $labels.kind }} for {{ $labels.integration }}",
+        "By the API's own document, {{ $value }} of the endpoints, parameters and fields that the "
+        "exporter reads were {{ $labels.kind }}.",
+        hold="15m",
     ),
     Alert(
         "NotAILabelBoundHit",

@@ -474,10 +474,46 @@ _VERSIONS = Row(
     ),
 )
 
+_NO_CONTRACT = "the contract is switched off (poll.openapi_interval), or was not read yet"
+
+_CONTRACT = Row(
+    "The API's own document",
+    5,
+    (
+        stat(
+            "As it is read",
+            "Whether /openapi/v3.json has all that the exporter reads, as it reads it.",
+            "none",
+            f"min ({of('isnotai_api_schema_known')})",
+            width=6,
+            steps=((None, VERMILLION), (1, BLUE)),
+            mappings=words((0, "no", VERMILLION), (1, "yes", BLUE)),
+            empty=_NO_CONTRACT,
+        ),
+        table(
+            "Differences",
+            "What the document has otherwise than the exporter. Removed and changed: of what is "
+            "read; the log names each.",
+            (("integration", "Integration"),),
+            *(
+                Column(
+                    kind.capitalize(),
+                    account(of("isnotai_api_schema_changes", f'kind="{kind}"')),
+                    decimals=0,
+                )
+                for kind in ("removed", "changed", "added")
+            ),
+            width=18,
+            empty=_NO_CONTRACT,
+        ),
+    ),
+    needs="isnotai_api_schema_known",
+)
+
 BOARD = Dashboard(
     "notai-exporter",
     "Not AI · Exporter health",
     "Whether the exporters read the API, count all sessions and keep up, and what they cost.",
-    (_NOW, _RESOURCES, _API, _STALENESS, _LEDGER, _LATE, _PROCESS, _BOUNDS, _VERSIONS),
+    (_NOW, _RESOURCES, _API, _STALENESS, _LEDGER, _LATE, _PROCESS, _BOUNDS, _VERSIONS, _CONTRACT),
     span="now-6h",
 )

@@ -6,6 +6,7 @@ that is refused or comes round again ends the walk with an error, never quietly.
 
 from collections.abc import AsyncGenerator, Mapping
 from dataclasses import dataclass, replace
+from types import MappingProxyType
 from typing import cast
 
 from exporter.api.answer import Answer, Api
@@ -16,6 +17,9 @@ from exporter.api.errors import (
     StatusError,
 )
 from exporter.api.schema.decode import MOST_ITEMS, number_or_none
+
+PAGINATION = MappingProxyType({"hasMore": "boolean", "nextCursor": "string", "limit": "number"})
+"""What is read of a list's pagination, and of which kind it has to be."""
 
 PAGE_SIZE = 100
 """Asked for always; the API clamps it to the tier's cap."""
@@ -102,7 +106,7 @@ def _page(answer: Answer, *, first: bool, unpaged: bool) -> tuple[Page, str | No
         return Page(cast("list[object]", items), answer.server_time, None, True), None
     if not isinstance(items, list) or not isinstance(pagination, dict):
         raise InvalidResponseError("a list without data or pagination")
-    more, cursor, size = (pagination.get(name) for name in ("hasMore", "nextCursor", "limit"))
+    more, cursor, size = (pagination.get(name) for name in PAGINATION)
     if not isinstance(more, bool):
         raise InvalidResponseError("pagination without hasMore")
     if more and (not isinstance(cursor, str) or not _can_be_sent(cursor)):

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from exporter.api.body import KIB, Bounds
-from exporter.api.schema.analytics import BucketTimestamp, Hours, Window, read_analytics
+from exporter.api.schema.analytics import GROUPS, BucketTimestamp, Hours, Window, read_analytics
 from exporter.api.times import MICROSECONDS
 from exporter.collect.origins import origin_label
 from exporter.collect.resource import Context, Resource
@@ -65,7 +65,8 @@ class Analytics:
         attempts.raise_first()
 
     async def _update_window(self, name: str, publish: Publish) -> None:
-        group_by = "hour" if name == HOURLY_WINDOW else "day"
+        hour, day = GROUPS
+        group_by = hour if name == HOURLY_WINDOW else day
         answer = await self._api.get(
             "/v1/analytics", {"period": name, "groupBy": group_by}, resource=self.resource
         )

@@ -2,7 +2,7 @@
 
 from types import MappingProxyType
 
-from exporter.collect import analytics, courses, health, integration, stats, usage, users
+from exporter.collect import analytics, courses, health, integration, openapi, stats, usage, users
 from exporter.collect.resource import Resource
 from exporter.collect.sessions import collector as sessions
 from exporter.settings.model import Settings
@@ -16,6 +16,7 @@ RESOURCES = (
     sessions.RESOURCE,
     users.RESOURCE,
     courses.RESOURCE,
+    openapi.RESOURCE,
 )
 NAMES = tuple(resource.name for resource in RESOURCES)
 KEYLESS = frozenset(resource.name for resource in RESOURCES if resource.keyless)

@@ -265,10 +265,14 @@ def _sharing(integrations: int) -> str:
 
 
 def _longer_than_stale_after(poll: PollSettings) -> list[str]:
-    """The intervals, with their length, that poll.stale_after undercuts."""
+    """The intervals, with their length, that poll.stale_after undercuts.
+
+    That of the API's own document is left out: it is a day unless somebody wants it otherwise.
+    """
     if poll.stale_after is None:
         return []
     names = [name for name in PollSettings.model_fields if name.endswith("_interval")]
+    names.remove("openapi_interval")
     return [
         f"poll.{name} {format_duration(seconds)}"
         for name in names

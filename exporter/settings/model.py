@@ -126,6 +126,10 @@ class PollSettings(Section):
     courses_interval: Interval = Field(
         default=0.0, description="how often to walk all of /v1/courses, behind sessions; 0: never"
     )
+    openapi_interval: Interval = Field(
+        default=86_400.0,
+        description="how often to read /openapi/v3.json, the API's description of itself; 0: never",
+    )
     stale_after: Annotated[
         PositiveDuration | None, Doc(default=f"{STALE_INTERVALS} × the resource's interval")
     ] = Field(

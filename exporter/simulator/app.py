@@ -25,6 +25,7 @@ from exporter.simulator.lists import (
     read_page,
     window_size,
 )
+from exporter.simulator.openapi import document
 from exporter.simulator.service import VERSION, ApiSettings, Service
 from exporter.simulator.sessions import Session, is_hidden, timestamp
 from exporter.simulator.world import World
@@ -96,8 +97,9 @@ class _Api:
         )
 
     async def openapi(self, request: Request) -> Response:
-        info = {"title": "Not AI Public REST API (simulated)", "version": VERSION}
-        return replies.json_reply({"openapi": "3.0.1", "info": info, "paths": {}})
+        settings = self._service.settings
+        written = document(settings.openapi_style, settings.openapi_changes, VERSION)
+        return replies.json_reply(written)
 
     async def swagger(self, request: Request) -> Response:
         return HTMLResponse("<!doctype html><title>Simulated API</title>")

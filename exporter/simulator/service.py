@@ -14,6 +14,7 @@ from typing import Any, Final, NamedTuple
 from exporter.simulator.clock import SimClock
 from exporter.simulator.faults import Faults
 from exporter.simulator.lists import TIERS, ListSettings, Tier
+from exporter.simulator.openapi import STYLES
 from exporter.simulator.sessions import Session
 from exporter.simulator.world import World
 
@@ -57,6 +58,10 @@ class ApiSettings:
     courses_form: str = "flat"
     """An item of /v1/courses: flat, nested (numbers two levels down), numeric_ids, or names (no
     objects but texts); unpaged: a flat one in a list without pagination."""
+    openapi_style: str = "refs"
+    """How /openapi/v3.json is written: one of `openapi.STYLES`."""
+    openapi_changes: tuple[str, ...] = ()
+    """What it has otherwise than the simulator: see `openapi.document`."""
     seed: int = 0
     """Of the faults."""
 
@@ -70,6 +75,8 @@ class ApiSettings:
             raise ValueError(f"users_order must be one of {', '.join(USERS_ORDERS)}")
         if self.courses_form not in COURSES_FORMS:
             raise ValueError(f"courses_form must be one of {', '.join(COURSES_FORMS)}")
+        if self.openapi_style not in STYLES:
+            raise ValueError(f"openapi_style must be one of {', '.join(STYLES)}")
         if len(self.risk_levels) != 3:
             raise ValueError("risk_levels must be three: low, medium and high")
 

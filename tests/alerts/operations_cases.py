@@ -72,6 +72,11 @@ def stale(age: float, *, resource_up: int, api_up: int, minutes: int = 12) -> di
     }
 
 
+def schema(**kinds: str) -> dict[str, str]:
+    """Differences between the API's own document and what is read."""
+    return {named("isnotai_api_schema_changes", kind=kind): it for kind, it in kinds.items()}
+
+
 STORIES = (
     Story(
         "NotAITargetDown",
@@ -651,6 +656,41 @@ STORIES = (
                 "sessions are not polled",
                 {API_UP: "1x30"},
                 {20: []},
+            ),
+        ),
+    ),
+    Story(
+        "NotAIApiContractChanged",
+        "warning",
+        "operations",
+        "notai-exporter",
+        (
+            Case(
+                "fires",
+                "a field that is read was removed",
+                schema(removed="2x40", changed="0x40", added="5x40"),
+                {
+                    16: [
+                        Firing(
+                            {**SITE, "kind": "removed"},
+                            "What is read of the API was removed for campus",
+                            "By the API's own document, 2 of the endpoints, parameters and fields "
+                            "that the exporter reads were removed.",
+                        )
+                    ]
+                },
+            ),
+            Case(
+                "boundary",
+                "for less than 15 min",
+                schema(removed="0x40", changed="1x40", added="0x40"),
+                {14: []},
+            ),
+            Case(
+                "silent",
+                "there is only more than before",
+                schema(removed="0x40", changed="0x40", added="7x40"),
+                {30: []},
             ),
         ),
     ),

@@ -54,7 +54,7 @@ async def test_a_good_check_tells_tier_cost_capacity_and_series(
         assert all(lines[resource].startswith("✓ answered in") for resource in RESOURCES)
         assert "an hour (health 60, integration 4, stats 12, analytics 24" in lines["requests"]
         assert lines["budget"].startswith("✓ 900 an hour")
-        assert "0.69 sessions/s" in lines["capacity"]
+        assert "0.67 sessions/s" in lines["capacity"]
         assert 6 <= api.asked() <= 12
 
 
@@ -194,7 +194,7 @@ async def test_many_integrations_are_a_line_each_and_what_failed_of_them(
     # The key files do not look like keys: a log line each, no more.
     lines = [line for line in shown if line and "setting_warning" not in line]
     assert len(lines) < 25
-    assert [line for line in lines if line.startswith("✗ site-0: 1 of 6 endpoints answered")]
+    assert [line for line in lines if line.startswith("✗ site-0: 2 of 7 endpoints answered")]
     assert sum(line.startswith("✓ site-") for line in lines) == 4
     assert "✗ key" in "".join(lines)
     assert lines[-1].startswith("✗ verdict: ")

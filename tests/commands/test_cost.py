@@ -52,6 +52,7 @@ def test_each_resource_costs_its_requests_at_its_interval() -> None:
         "stats": 12.0,
         "analytics": 18.0,
         "usage": 8.0,
+        "openapi": 1 / 24,
     }
     assert cost.capacity(settings, "pro").rhythm == 0.0
 

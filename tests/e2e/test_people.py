@@ -104,10 +104,20 @@ async def test_they_are_true_after_faults_and_a_kill() -> None:
 
 async def test_nothing_that_comes_out_of_walks_names_anybody() -> None:
     async with simulated(seed=9) as api:
-        variables = {**api.variables, **ON, "ISNOTAI_LOG_LEVEL": "debug"}
+        variables = {
+            **api.variables,
+            **ON,
+            "ISNOTAI_POLL_OPENAPI_INTERVAL": "1s",
+            "ISNOTAI_LOG_LEVEL": "debug",
+        }
         written = {}
         async with process(variables) as daemon, client_of(daemon) as exporter:
             await daemon.until_logged("walk_whole")
+            await daemon.until_logged("api_schema_told")
+            api.settings(openapi_changes=("remove /v1/users data[].riskLevel",))
+            changed = await daemon.until_logged("api_schema_changed")
+            assert changed["what"] == "GET /v1/users: data[].riskLevel"
+            await exporter.until(lambda scrape: scrape.value("isnotai_api_schema_known") == 0)
             api.fail(**TROUBLE, odd_value=0.3, only=("/v1/users", "/v1/courses"))
             await daemon.until_logged("walk_not_whole")
             written["metrics"] = (await exporter.get("/metrics")).text

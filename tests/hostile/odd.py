@@ -109,6 +109,26 @@ GOOD: Mapping[str, Any] = {
         "data": [{"courseId": "1", "name": "A", "sessionCount": 9, "bots": {"high": 2}}],
         "pagination": {"nextCursor": None, "hasMore": False, "limit": 50},
     },
+    "/openapi/v3.json": {
+        "servers": [{"url": "https://api.example.test"}],
+        "paths": {
+            "/v1/stats": {
+                "get": {
+                    "parameters": [{"name": "since", "in": "query", "schema": {"enum": ["a"]}}],
+                    "responses": {
+                        "200": {
+                            "content": {
+                                "application/json": {"schema": {"$ref": "#/components/schemas/A"}}
+                            }
+                        }
+                    },
+                }
+            }
+        },
+        "components": {
+            "schemas": {"A": {"type": ["object", "null"], "properties": {"n": {"maximum": 1}}}}
+        },
+    },
 }
 """By path. The times are of 10 June 2026; `at_time` moves them."""
 
@@ -121,6 +141,7 @@ RESOURCE_OF = {
     "/v1/sessions": "sessions",
     "/v1/users": "users",
     "/v1/courses": "courses",
+    "/openapi/v3.json": "openapi",
 }
 
 

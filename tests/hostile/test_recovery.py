@@ -19,6 +19,7 @@ SHOWN: dict[str, frozenset[Metric]] = {
     "sessions": frozenset(),
     "users": frozenset(it for it in catalogue.METRICS if it.name.startswith("isnotai_user")),
     "courses": frozenset({catalogue.COURSES, catalogue.COURSE_STATS}),
+    "openapi": frozenset({catalogue.API_SCHEMA_KNOWN, catalogue.API_SCHEMA_CHANGES}),
 }
 """What a good answer of a resource alone decides."""
 

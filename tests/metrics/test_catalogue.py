@@ -24,6 +24,8 @@ isnotai_api_invalid_responses_total counter resource
 isnotai_api_invalid_items_total counter resource
 isnotai_api_rate_limit_requests gauge
 isnotai_api_budget_requests gauge
+isnotai_api_schema_known gauge
+isnotai_api_schema_changes gauge kind
 isnotai_sessions_total counter
 isnotai_bot_sessions_total counter
 isnotai_session_flags_total counter flag

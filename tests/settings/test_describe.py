@@ -25,6 +25,7 @@ CONTRACT = {
     "poll.health_interval": "1m",
     "poll.users_interval": "0s",
     "poll.courses_interval": "0s",
+    "poll.openapi_interval": "1d",
     "poll.stale_after": "5 × the resource's interval",
     "analytics.windows": "24h,7d",
     "analytics.bot_percentage_scale": "100",

@@ -64,6 +64,7 @@ def test_every_setting_can_be_set_by_its_variable_and_in_the_file(tmp_path: Path
         "poll.health_interval": "6s",
         "poll.users_interval": "8s",
         "poll.courses_interval": "9s",
+        "poll.openapi_interval": "10s",
         "poll.stale_after": "7s",
         "analytics.windows": "30d,90d",
         "analytics.bot_percentage_scale": "1",

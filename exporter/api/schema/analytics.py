@@ -8,11 +8,12 @@ from collections import Counter
 from collections.abc import Sized
 from dataclasses import dataclass
 from itertools import islice
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from exporter.api.schema.decode import (
     MOST_ITEMS,
     Count,
+    Items,
     Micros,
     Number,
     Shape,
@@ -22,6 +23,10 @@ from exporter.api.schema.decode import (
 )
 
 BucketTimestamp = Literal["start", "end"]
+PERIODS = ("24h", "7d", "30d", "90d")
+GROUPS = ("hour", "day")
+"""What may be asked for, and by what its time series is asked to be grouped."""
+
 HOUR = 3_600_000_000
 MOST_BUCKETS = 2_500
 """Hours of 90 days, and some."""
@@ -84,14 +89,16 @@ class _BrowserCount(Shape):
     count: Count | None
 
 
-class _Body(Shape):
+class Body(Shape):
+    """The whole of a window, its lists not decoded yet."""
+
     generated_at: Micros | None = None
     summary: Summary | None = None
     bot_detection: BotDetection | None = None
     user_matching: UserMatching | None = None
     device_breakdown: DeviceBreakdown | None = None
-    time_series: list[Any] | None = None
-    top_origins: list[Any] | None = None
+    time_series: Annotated[list[Any] | None, Items(Bucket)] = None
+    top_origins: Annotated[list[Any] | None, Items(TopOrigin)] = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +146,7 @@ class Window:
 
 def read_analytics(body: object) -> Window:
     """Raises InvalidResponseError where `body` holds no window, or a field has a wrong type."""
-    window = decoded(_Body, enveloped_object(body, "analytics"), "analytics")
+    window = decoded(Body, enveloped_object(body, "analytics"), "analytics")
     buckets, bad_buckets = _distinct(_items(Bucket, window.time_series, MOST_BUCKETS))
     origins = _items(TopOrigin, window.top_origins, MOST_ITEMS)
     devices = window.device_breakdown

@@ -5,6 +5,7 @@ either could be personal data.
 """
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Annotated, Any, TypeVar
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
@@ -34,7 +35,7 @@ Count = Annotated[int, Field(strict=True, ge=0, le=INT64_MAX)]
 Number = Annotated[float, Field(strict=True, allow_inf_nan=False, ge=-LARGEST, le=LARGEST)]
 """A number that is not larger than an int64."""
 
-Micros = Annotated[int, BeforeValidator(_micros)]
+Micros = Annotated[int, BeforeValidator(_micros, json_schema_input_type=str)]
 """A time as the API writes it, held as microseconds since 1970."""
 
 
@@ -44,6 +45,13 @@ def number_or_none(value: object, least: float, most: float) -> float | None:
         return None
     # Compared before it is converted: an integer may be more than a float can hold.
     return float(value) if least <= value <= most else None
+
+
+@dataclass(frozen=True, slots=True)
+class Items:
+    """Marks a list whose items are decoded one by one, so that a bad one costs only itself."""
+
+    shape: "type[Shape]"
 
 
 class Shape(BaseModel):

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from hashlib import blake2b
+from types import MappingProxyType
 from typing import cast
 
 from exporter.api.schema.decode import number_or_none
@@ -21,9 +22,20 @@ LONGEST_ID = 4096
 LONGEST_FLAG = 64
 """Characters; a longer flag is kept as a hash."""
 
-_UNDER_WAY = frozenset(
+UNDER_WAY = frozenset(
     ("active", "open", "opened", "inprogress", "ongoing", "running", "live", "started")
 )
+FIELDS = MappingProxyType(
+    {
+        "id": "string",
+        "createdAt": "string",
+        "updatedAt": "string",
+        "status": "string",
+        "botScore": "number",
+        "detectionFlags": "array",
+    }
+)
+"""All that is read of a session, and of which kind it has to be."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +75,7 @@ def is_under_way(status: str) -> bool:
     `active` is documented; the others are words for the same, and count as it, since they only make
     a session settle later.
     """
-    return "".join(filter(str.isalpha, status.lower())) in _UNDER_WAY
+    return "".join(filter(str.isalpha, status.lower())) in UNDER_WAY
 
 
 def decode_session(item: object, scale: float = 1.0) -> Session | InvalidSession:

@@ -9,10 +9,10 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
-from typing import Any
+from typing import Annotated, Any
 
 from exporter.api.errors import InvalidResponseError
-from exporter.api.schema.decode import MOST_ITEMS, Count, Shape, decoded, decoded_or_none
+from exporter.api.schema.decode import MOST_ITEMS, Count, Items, Shape, decoded, decoded_or_none
 from exporter.api.schema.names import snake_case
 from exporter.metrics.catalogue import USAGE_METRICS
 from exporter.metrics.model import OTHER
@@ -35,8 +35,10 @@ class _Named(Shape):
     metric_type: str
 
 
-class _Body(Shape):
-    data: list[Any] | None
+class Body(Shape):
+    """The whole of an answer, its rows not decoded yet."""
+
+    data: Annotated[list[Any] | None, Items(_Row)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +78,7 @@ def read_usage(body: object, first: date, last: date) -> Consumption:
     None and `data: null` are not rows. Raises InvalidResponseError where `body` holds no list of
     rows, or more than there can be.
     """
-    listed = [] if body is None else decoded(_Body, body, "usage").data or []
+    listed = [] if body is None else decoded(Body, body, "usage").data or []
     if len(listed) > MOST_ITEMS:
         raise InvalidResponseError(f"usage: more than {MOST_ITEMS} rows")
     rows = [decoded_or_none(_Row, item) for item in listed]

@@ -1,6 +1,6 @@
 """What polling will cost, against the budget, and what the budget cannot keep up with."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from exporter.commands import cost
 from exporter.commands.check.findings import Finding
@@ -8,9 +8,14 @@ from exporter.commands.screen import GOOD, WARN
 from exporter.settings.model import Settings
 
 
-def costs(settings: Settings, tier: str | None, rate: float | None) -> Iterator[Finding]:
-    """Requests an hour, at the rate of the busiest hour in sessions a second, if it is known."""
-    requests = cost.requests_per_hour(settings, tier, rate or 0.0)
+def costs(
+    settings: Settings, tier: str | None, rate: float | None, walked: Mapping[str, float]
+) -> Iterator[Finding]:
+    """Requests an hour, at the rate of the busiest hour in sessions a second, if it is known.
+
+    walked: pages of the whole walks that were seen.
+    """
+    requests = cost.requests_per_hour(settings, tier, rate or 0.0, walked)
     allowed = cost.allowed_per_hour(settings, tier)
     total = sum(requests.values())
     parts = ", ".join(f"{resource} {number:.0f}" for resource, number in requests.items())

@@ -18,6 +18,8 @@ from exporter.api.errors import ApiError, KeyRefusedError
 from exporter.api.retry import RetryPolicy
 from exporter.api.schema.stats import read_stats
 from exporter.clock import Clock
+from exporter.collect import registry
+from exporter.collect.openapi import OpenApi
 from exporter.commands.check import local
 from exporter.commands.check.costs import costs
 from exporter.commands.check.findings import Finding, Report
@@ -65,7 +67,9 @@ async def integration(
             findings += await _patterns(settings, pipeline.api)
         if probe_regions:
             findings += await _regions(whole, account, clock, once)
-        findings += costs(settings, pipeline.budget.tier, pipeline.busiest_rate)
+        requests = pipeline.telemetry.requests
+        walked = {name: requests.value(name, "200") for name in registry.BEHIND}
+        findings += costs(settings, pipeline.budget.tier, pipeline.busiest_rate, walked)
         good = sum(it.state.up and it.state.error is None for it in pipeline.pollers)
         series = _series(pipeline)
         summary = (
@@ -126,12 +130,18 @@ def _account(pipeline: Pipeline) -> Iterator[Finding]:
 def _endpoints(pipeline: Pipeline, took: Mapping[str, float]) -> Iterator[Finding]:
     for poller in pipeline.pollers:
         name, state = poller.resource, poller.state
-        if name not in took:
+        pages = pipeline.telemetry.requests.value(name, "200")
+        if name not in took and name in registry.BEHIND and pages:
+            text = f"answered; the {pages:.0f} pages that were read are not all of them"
+            yield Finding(GOOD, name, text)
+        elif name not in took:
             yield Finding(BAD, name, f"no answer within {LONGEST_SECONDS:g} s", _ask_again(name))
         elif state.error is not None:
             yield Finding(BAD, name, str(state.error), _ask_again(name))
         else:
             yield Finding(GOOD, name, f"answered in {took[name]:.2f} s")
+        for note in poller.collector.notes if isinstance(poller.collector, OpenApi) else ():
+            yield Finding(WARN if note.warns else GOOD, "contract", note.text, note.remedy)
     if pipeline.telemetry.invalid_items.value("sessions"):
         yield Finding(
             WARN, "sessions", "some have fields of a wrong type, and are counted as invalid"

@@ -3,6 +3,7 @@
 from exporter.metrics.model import Metric
 
 CODES = ("200", "401", "429", "500", "503", "connection", "timeout")
+SCHEMA_CHANGES = ("added", "removed", "changed")
 OUTCOMES = ("success", "failure", "skipped")
 LATENCY_BOUNDS = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
 POLL_BOUNDS = (0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0)
@@ -128,4 +129,20 @@ API_BUDGET = Metric(
     "Requests a minute that this exporter allows itself.",
     "isnotai.api.budget.requests",
     "{request}",
+)
+API_SCHEMA_KNOWN = Metric(
+    "isnotai_api_schema_known",
+    "gauge",
+    "1 while the API's own document has all that is read, as it is read.",
+    "isnotai.api.schema.known",
+)
+API_SCHEMA_CHANGES = Metric(
+    "isnotai_api_schema_changes",
+    "gauge",
+    "What the API's own document has otherwise than the exporter; removed and changed: of what is "
+    "read.",
+    "isnotai.api.schema.changes",
+    "{change}",
+    ("kind",),
+    known={"kind": SCHEMA_CHANGES},
 )
