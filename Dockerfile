@@ -20,6 +20,7 @@ RUN python3 -m venv /build && python3 -m venv --without-pip /opt/isnotai \
 COPY pyproject.toml README.md LICENSE ./
 COPY exporter exporter
 COPY alerts/prometheus alerts/prometheus
+COPY docs/man docs/man
 ARG REVISION=unknown
 RUN echo "${REVISION}" > exporter/REVISION \
     && /build/bin/python3 -m pip wheel --no-deps --no-build-isolation --wheel-dir /wheels . \

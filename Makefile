@@ -80,11 +80,12 @@ tools: ## build the real tools into .tools/bin, once
 
 # What Debian has and no registry of modules does. Only what is missing is installed.
 .PHONY: debian-tools
-debian-tools: ## install buildah, Alertmanager, Chromium and npm from Debian's packages, where they are missing
+debian-tools: ## install buildah, Alertmanager, Chromium, groff and npm from Debian's packages, where they are missing
 	@missing=; \
 	command -v buildah >/dev/null || missing="$$missing buildah"; \
 	command -v amtool >/dev/null || missing="$$missing prometheus-alertmanager"; \
 	command -v npm >/dev/null || missing="$$missing nodejs npm"; \
+	command -v groff >/dev/null || missing="$$missing groff-base"; \
 	command -v chromium >/dev/null || missing="$$missing chromium"; \
 	if [ -n "$$missing" ]; then \
 	  as=; [ "$$(id -u)" = 0 ] || as=sudo; \
@@ -133,6 +134,7 @@ docs: $(VENV)/.dev ## rewrite what is made by code: dashboards, alerts, the docs
 	$(BIN)/python -m dashboards.generate
 	$(BIN)/python -m alerts.generate
 	$(BIN)/python -m scripts.write_docs
+	$(BIN)/python -m scripts.write_man
 	$(BIN)/python -m scripts.sync_chart
 
 .PHONY: previews

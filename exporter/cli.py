@@ -36,6 +36,9 @@ COMMANDS: Mapping[str, Entry] = {
         "exporter.commands.backtest", "when the shipped alerts would have fired in the past"
     ),
     "check": Entry("exporter.commands.check", "test settings, key and endpoints; print the cost"),
+    "completion": Entry(
+        "exporter.commands.completion", "print what makes a shell complete commands and flags"
+    ),
     "demo": Entry(
         "exporter.commands.demo", "run the daemon against the built-in simulator", ends=False
     ),

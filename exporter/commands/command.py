@@ -37,14 +37,14 @@ class Command(click.Command):
         return option
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """The command's own options, then the settings."""
-        for title, settings in (("Options", False), ("Settings", True)):
-            records = [
-                record
-                for option in self.get_params(ctx)
-                if isinstance(option, SettingFlag) is settings
-                and (record := option.get_help_record(ctx)) is not None
-            ]
+        """The command's own options, then the settings, section by section."""
+        groups: dict[str, list[tuple[str, str]]] = {"Options": []}
+        for option in self.get_params(ctx):
+            record = option.get_help_record(ctx)
+            if record is not None and isinstance(option, click.Option):
+                title = option.title if isinstance(option, SettingFlag) else "Options"
+                groups.setdefault(title, []).append(record)
+        for title, records in groups.items():
             if records:
                 with formatter.section(title):
                     formatter.write_dl(records)
@@ -60,7 +60,7 @@ def make_command(
     name: str,
     run: Callable[..., int],
     text: str,
-    options: Sequence[click.Option] = (),
+    options: Sequence[click.Parameter] = (),
     *,
     settings: bool = True,
 ) -> Command:

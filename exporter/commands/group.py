@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
 from importlib import import_module
-from typing import Any, NoReturn, Protocol
+from typing import NoReturn, Protocol
 
 import click
 from click.shell_completion import shell_complete
@@ -41,12 +41,17 @@ class Commands(Command, click.Group):
             help="Show the version and exit.",
             callback=self._show_version,
         )
+        printed = click.Option(
+            ["--print-config"],
+            is_flag=True,
+            help="Show every setting with its source, secrets blotted out, and exit.",
+        )
         super().__init__(
             NAME,
             callback=_daemon,
             help="Prometheus and OpenTelemetry exporter for the Not AI API. "
             "Without a command: run the daemon.",
-            params=[shown, *setting_flags()],
+            params=[shown, printed, *setting_flags()],
             invoke_without_command=True,
             subcommand_metavar="[COMMAND]",
             context_settings=HELP,
@@ -103,10 +108,16 @@ class Commands(Command, click.Group):
             raise SystemExit(0)
 
 
-def _daemon(**chosen: Any) -> int | None:
+def _daemon(print_config: bool) -> int | None:
     context = click.get_current_context()
     if context.invoked_subcommand is not None:
+        if print_config:
+            raise SettingsError("--print-config: shows the settings alone, without a command")
         return None
+    if print_config:
+        from exporter.commands import print_config as printing
+
+        return printing.run(Line(given_flags(context), context.obj))
     # Imported only where it is run: the other commands need little of it.
     from exporter.commands import daemon
 

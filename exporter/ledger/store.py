@@ -102,6 +102,7 @@ class Store:
         if self._lock is None or self._path is None:
             return
         deadline = monotonic() + LOCK_SECONDS
+        said = False
         while True:
             try:
                 statefile.examine(self._path)
@@ -109,6 +110,13 @@ class Store:
                     return
             except OSError as error:
                 raise StateError(f"the state cannot be opened: {error.strerror}") from None
+            if not said:
+                said = True
+                _log.warning(
+                    "state_in_use",
+                    path=str(self._path),
+                    message=f"another exporter holds it; waits {LOCK_SECONDS:g} s for it to end",
+                )
             if monotonic() >= deadline:
                 raise StateLockedError(f"state.path: another exporter holds {self._path}")
             await asyncio.sleep(0.1)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
-from typing import Any, Final, get_args
+from typing import Any, Final, Literal, get_args, get_origin
 
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
@@ -33,6 +33,7 @@ class Setting:
     in_file: bool
     is_bool: bool
     is_duration: bool
+    choices: tuple[str, ...]
     default: str
     default_in_words: bool
     help: str
@@ -103,10 +104,15 @@ def _setting(path: tuple[str, ...], field: FieldInfo) -> Setting:
         in_file=doc.file,
         is_bool=field.annotation is bool,
         is_duration=_is_duration(field),
+        choices=tuple(map(str, get_args(field.annotation))) if _is_choice(field) else (),
         default=doc.default or _default(field),
         default_in_words=doc.default is not None or _default(field) == _NO_DEFAULT,
         help=field.description or "",
     )
+
+
+def _is_choice(field: FieldInfo) -> bool:
+    return get_origin(field.annotation) is Literal
 
 
 def _is_duration(field: FieldInfo) -> bool:

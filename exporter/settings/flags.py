@@ -15,6 +15,7 @@ from typing import Final
 
 import click
 from click.core import ParameterSource
+from click.shell_completion import CompletionItem
 
 from exporter.settings.describe import Setting, all_settings
 from exporter.settings.errors import SettingsError
@@ -79,6 +80,20 @@ class SettingFlag(click.Option):
             expose_value=False,
             callback=_keep,
         )
+
+    @property
+    def title(self) -> str:
+        """What the settings of its section stand under in `--help`."""
+        section, dot, _ = self._setting.name.partition(".")
+        return f"Settings: {section}" if dot else "Settings"
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        """The values that a shell can offer: the choices, or files."""
+        if self._setting.choices:
+            found = (it for it in self._setting.choices if it.startswith(incomplete))
+            return [CompletionItem(choice) for choice in found]
+        files = self._setting.path[-1] in ("path", "file", "ca_file", "config_file", "api_key_file")
+        return [CompletionItem(incomplete, type="file")] if files else []
 
     def keep(self, context: click.Context, value: object) -> None:
         """Keep the value together with the spelling of the flag that gave it."""

@@ -12,7 +12,7 @@ import logging
 import os
 from collections import ChainMap
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Final, TypeAlias
@@ -69,10 +69,14 @@ class SettingsWarning:
 
 @dataclass(frozen=True)
 class Loaded:
-    """Settings that can be used, and what to tell the user about them."""
+    """Settings that can be used, and what to tell the user about them.
+
+    origins: by which flag, variable or key of a file each setting was given; the rest are defaults.
+    """
 
     settings: Settings
     warnings: tuple[SettingsWarning, ...] = ()
+    origins: Mapping[str, str] = field(default_factory=dict)
 
 
 def load(argv: Sequence[str], environ: Mapping[str, str], *, require_key: bool = True) -> Loaded:
@@ -101,7 +105,8 @@ def load_parsed(flags: Layer, environ: Mapping[str, str], *, require_key: bool =
         # The first is enough: "one clear line".
         raise _error(error.errors(include_url=False)[0], given) from None
     _check_integrations(settings, given)
-    return Loaded(settings, tuple(_warnings(settings, given, environ)))
+    origins = {name: raw.origin for name, raw in given.items()}
+    return Loaded(settings, tuple(_warnings(settings, given, environ)), origins)
 
 
 def _file_layer(file: Raw, environ: Mapping[str, str]) -> Layer:

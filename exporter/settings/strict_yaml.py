@@ -7,6 +7,7 @@ without end, nesting without end. No message quotes the file, since a secret may
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
 
@@ -49,6 +50,29 @@ def read_yaml(path: Path) -> object:
     except (yaml.YAMLError, ValueError):
         # Bytes that are not text.
         raise SettingsError(f"{path}: not valid YAML") from None
+
+
+def key_lines(path: Path) -> dict[str, int]:
+    """On which line, from 1, each key of a file stands that `read_yaml` accepts.
+
+    Keys inside a mapping have its name before theirs: `web.listen_address`. What only a merge
+    (`<<`) brings in has no line of its own. Raises SettingsError where the file cannot be read.
+    """
+    try:
+        with path.open("rb") as file:
+            root = yaml.compose(file.read(_LARGEST_BYTES), Loader=_Loader)
+    except OSError as error:
+        raise SettingsError(f"{path}: cannot be read: {error.strerror}") from None
+    return dict(_lines(root, "", 2)) if root is not None else {}
+
+
+def _lines(node: yaml.Node, prefix: str, depth: int) -> Iterator[tuple[str, int]]:
+    if not isinstance(node, yaml.MappingNode) or not depth:
+        return
+    for key, value in node.value:
+        name = f"{prefix}{key.value}"
+        yield name, key.start_mark.line + 1
+        yield from _lines(value, f"{name}.", depth - 1)
 
 
 class _RefusedError(Exception):

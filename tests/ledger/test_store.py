@@ -20,6 +20,7 @@ import pytest
 from exporter.ledger import statefile
 from exporter.ledger.statefile import ForeignStateError, StateLockedError
 from exporter.ledger.store import LOCK_SECONDS, DamagedStateError, StateError, Store
+from exporter.log import configure, flush
 
 TIME_OUT = 20.0
 
@@ -258,11 +259,17 @@ async def test_a_state_in_memory_leaves_no_file(
 # -- one process at a time, and kills
 
 
-async def test_a_second_process_is_kept_out_for_as_long_as_the_first_lives(path: Path) -> None:
+async def test_a_second_process_is_kept_out_for_as_long_as_the_first_lives(
+    path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    configure("warning", "json")
     clock = itertools.count(0.0, LOCK_SECONDS / 3)
     async with process(HOLDER, path, "held") as holder, opened(path) as store:
         with pytest.raises(StateLockedError, match=r"state\.db"):
             await store.acquire(lambda: next(clock))
+        # Said at once, and once, so that nobody wonders for half a minute.
+        flush()
+        assert capsys.readouterr().err.count('"event": "state_in_use"') == 1
         with pytest.raises(StateError, match="another exporter"):
             await store.run(put("a"))
         assert not path.exists()

@@ -1,0 +1,50 @@
+"""Completion, as a real bash does it."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from exporter import cli
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_each_shell_gets_a_script(shell: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["completion", shell], {}) == 0
+
+    assert f"_ISNOTAI_EXPORTER_COMPLETE={shell}_complete" in capsys.readouterr().out
+
+
+def test_without_a_shell_it_says_which_there_are(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["completion"], {}) == 2
+    assert "bash, zsh, fish" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        ("isnotai-exporter aud", ["audit"]),
+        ("isnotai-exporter check --off", ["--offline"]),
+        ("isnotai-exporter check --region e", ["eu"]),
+        ("isnotai-exporter completion z", ["zsh"]),
+    ],
+)
+def test_bash_completes_commands_flags_and_values(
+    tmp_path: Path, words: str, expected: list[str]
+) -> None:
+    command = tmp_path / "isnotai-exporter"
+    command.write_text(f'#!/bin/sh\nexec {sys.executable} -m exporter "$@"\n')
+    command.chmod(0o755)
+    given = words.split()
+    script = (
+        f'eval "$({command} completion bash)"; COMP_WORDS=({" ".join(given)});'
+        f"COMP_CWORD={len(given) - 1}; _isnotai_exporter_completion {command};"
+        'printf "%s\\n" "${COMPREPLY[@]}"'
+    )
+
+    completed = subprocess.run(
+        ["bash", "-c", script], capture_output=True, text=True, timeout=60, check=True
+    )
+
+    assert completed.stdout.split() == expected
