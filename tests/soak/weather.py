@@ -46,10 +46,17 @@ JUMP_SHARE = 0.04
 class Weather:
     """The faults of one run, and how often each kind of spell came."""
 
-    def __init__(self, api: Simulation, chance: random.Random, skew: float) -> None:
-        """skew: seconds by which the API's clock is off at first."""
+    def __init__(
+        self, api: Simulation, chance: random.Random, skew: float, wrong_dates: bool = True
+    ) -> None:
+        """skew: seconds by which the API's clock is off at first.
+
+        wrong_dates: whether some Date headers are ten minutes off, too. Two minutes may pass until
+        the exporter believes those that are right again.
+        """
         self._api = api
         self._chance = chance
+        self._wrong_dates = (0.0, 0.0, 0.0, 0.0, -600.0, 600.0) if wrong_dates else (0.0,)
         self.skew = skew
         self.storms = self.outages = self.jumps = 0
 
@@ -100,7 +107,7 @@ class Weather:
             "oversized_bytes": 16 * 1024 * 1024,
             "endless": chance.choice(["", "", "", "", "", "empty", "full"]),
             "most_sessions": chance.choice([0, 0, 0, 0, 100]),
-            "wrong_date": chance.choice([0.0, 0.0, 0.0, 0.0, -600.0, 600.0]),
+            "wrong_date": chance.choice(self._wrong_dates),
         }
 
     def _jump(self) -> None:
