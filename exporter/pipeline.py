@@ -31,6 +31,7 @@ from exporter.metrics.model import Sample
 from exporter.metrics.telemetry import Telemetry
 from exporter.net.network import Network
 from exporter.net.proxies import UnusableAddressError
+from exporter.places import Place
 from exporter.polling.frame import Poller, ResourceState
 from exporter.polling.schedule import Schedule, place
 from exporter.redaction import redact
@@ -327,6 +328,8 @@ def counting_rules(settings: Settings) -> Rules:
         settle_after=round(sessions.settle_after * MICROSECONDS),
         threshold=sessions.bot_threshold,
         score_scale=sessions.bot_score_scale,
+        places=tuple(Place(it.name, it.pattern, it.max) for it in sessions.places),
+        min_users=sessions.places_min_users,
     )
 
 

@@ -31,7 +31,7 @@ RATES = (0.0, 0.1, 0.5, 1.0, 5.0, 10.0, 100.0)
 """Sessions a second: the rows of the table of costs."""
 
 #: Labels that stand for something there may be several of, and what that is.
-_ONE_PER = {"resource": "resource", "window": "window", "code": "code met"}
+_ONE_PER = {"place": "place", "resource": "resource", "window": "window", "code": "code met"}
 #: Of single metrics: the label's values are what the settings, or the catalogue, list.
 _LISTED = {catalogue.QUOTA_LIMIT: "limit set", catalogue.QUOTA_USED: "limit set"}
 #: Labels of infos: one series, whatever they say.

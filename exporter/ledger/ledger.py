@@ -6,20 +6,23 @@ session collector walks, and hands over what it read.
 """
 
 import sqlite3
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
+from functools import partial
 
 from exporter.api.schema.flags import is_label
 from exporter.api.schema.session import InvalidSession, Session
 from exporter.api.times import MICROSECONDS
 from exporter.clock import Clock
-from exporter.ledger import records, rules
+from exporter.ledger import placerecords, records, rules
 from exporter.ledger import state as states
 from exporter.ledger.effects import Effects, Teller
+from exporter.ledger.places import Book
 from exporter.ledger.rules import Coverage, Known, RecentPasses, Rules, Slice, Tally
 from exporter.ledger.state import LedgerState
 from exporter.ledger.store import StateError, Store
 from exporter.ledger.walked import Walked
+from exporter.metrics import catalogue
 from exporter.metrics.model import Sample
 from exporter.metrics.telemetry import Telemetry
 
@@ -276,20 +279,26 @@ class Ledger:
                     elif session.created is None or session.created >= state.bounds.horizon:
                         invalid.append(records.hash_id(session.key, self._salt))
             known = records.load(connection, state.row, {key for key, _, _ in shown})
+            book = self._book(connection, state, [session for _, session, _ in shown])
             changed: dict[bytes, Known] = {}
             for key, session, at in shown:
                 before = known.get(key)
-                after = rules.read(before, session, at, state.bounds, self.rules, tally)
+                after = rules.read(before, session, at, state.bounds, self.rules, tally, book)
                 if after is None:
                     continue
                 if after is not before:
                     known[key] = changed[key] = after
             records.save(connection, state.row, changed)
+            if book is not None:
+                placerecords.save(connection, state.row, book)
             if invalid:
                 effects.invalid = records.remember_invalid(
                     connection, state.row, invalid, pages[-1][1]
                 )
-            return self._count(connection, state, tally, effects)
+            after = self._count(connection, state, tally, effects)
+            if book is not None:
+                effects.folded[catalogue.PLACE_SESSIONS.name] += book.folded.total()
+            return after
 
         await self._commit(work)
 
@@ -342,7 +351,21 @@ class Ledger:
         gauges: whether those that go stale are shown.
         """
         if self.state is not None:
-            yield from states.samples(self.state, self._teller.exemplars, gauges=gauges)
+            places = [place.name for place in self.rules.places]
+            shown = self._teller.exemplars
+            yield from states.samples(self.state, shown, gauges=gauges, places=places)
+
+    def _book(
+        self, connection: sqlite3.Connection, state: LedgerState, shown: Iterable[Session]
+    ) -> Book | None:
+        """What is known of the places that these sessions are at; None where none are set."""
+        if not self.rules.places:
+            return None
+        hashed = partial(records.hash_id, salt=self._salt)
+        places = {place.name: place for place in self.rules.places}
+        seen = (pair for session in shown for pair in session.places)
+        least = self.rules.min_users
+        return placerecords.load(connection, state.row, places, least, hashed, seen)
 
     def _with_known_flags(self, session: Session) -> Session:
         """The session, flags that cannot be labels replaced by their hashes."""

@@ -18,7 +18,7 @@ from exporter.ledger.state import LedgerState
 from exporter.ledger.statefile import SALT_BYTES, DamagedRowError
 
 _CHUNK = 500
-_COLUMNS = "id, created, settled, bot, active, score, flags"
+_COLUMNS = "id, created, settled, bot, active, score, flags, places"
 
 
 def hash_id(identity: str, salt: bytes) -> bytes:
@@ -75,7 +75,7 @@ def ids_by_minute(
 def save(connection: sqlite3.Connection, integration: int, known: Mapping[bytes, Known]) -> None:
     """Write what is now known of these sessions."""
     connection.executemany(
-        "INSERT OR REPLACE INTO session VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+        "INSERT OR REPLACE INTO session VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
         (
             (
                 integration,
@@ -86,6 +86,7 @@ def save(connection: sqlite3.Connection, integration: int, known: Mapping[bytes,
                 value.active,
                 value.score,
                 json.dumps(sorted(value.flags)) if value.flags else None,
+                json.dumps(value.places) if value.places else None,
             )
             for key, value in known.items()
         ),
@@ -287,13 +288,19 @@ def remember_usage_day(
 
 
 def _known(
-    row: tuple[bytes, int, int, int, int, float | None, str | None],
+    row: tuple[bytes, int, int, int, int, float | None, str | None, str | None],
 ) -> tuple[bytes, Known]:
-    key, created, settled, bot, active, score, flags = row
+    key, created, settled, bot, active, score, flags, places = row
     if not isinstance(key, bytes) or not isinstance(created, int):
         raise DamagedRowError("a session without an id or a time")
     return key, Known(
-        created, bool(settled), bool(bot), bool(active), _finite(score), _flags(flags)
+        created,
+        bool(settled),
+        bool(bot),
+        bool(active),
+        _finite(score),
+        _flags(flags),
+        _places(places),
     )
 
 
@@ -310,6 +317,15 @@ def _flags(written: str | None) -> frozenset[str]:
     if not isinstance(flags, list) or not all(isinstance(flag, str) for flag in flags):
         raise DamagedRowError("flags that are not a list of texts")
     return frozenset(flags)
+
+
+def _places(written: str | None) -> tuple[tuple[str, str], ...]:
+    if written is None:
+        return ()
+    try:
+        return tuple((str(name), str(label)) for name, label in json.loads(written))
+    except (ValueError, TypeError, RecursionError):
+        raise DamagedRowError("places that are not pairs") from None
 
 
 def _finite(score: float | None) -> float | None:

@@ -8,6 +8,8 @@ from collections import Counter
 from dataclasses import dataclass, field, replace
 
 from exporter.api.schema.session import MOST_FLAGS, Session, is_under_way
+from exporter.ledger.places import Book
+from exporter.places import Place
 
 MINUTE = 60_000_000
 """In microseconds."""
@@ -21,12 +23,15 @@ class Rules:
     """The settings that counting depends on. overlap, settle_after: microseconds.
 
     score_scale: the API's score of a certain bot; threshold is a part of it.
+    places: what of a page counts. min_users: so many distinct users show a value of one.
     """
 
     overlap: int
     settle_after: int
     threshold: float
     score_scale: float = 1.0
+    places: tuple[Place, ...] = ()
+    min_users: int = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +57,7 @@ class Known:
     """What is remembered of a session.
 
     bot: whether it was counted as one. flags: those counted. score: the last that was read.
+    places: the places counted, each with the label that it counted under.
     """
 
     created: int
@@ -60,6 +66,7 @@ class Known:
     active: bool = False
     score: float | None = None
     flags: frozenset[str] = frozenset()
+    places: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(slots=True)
@@ -72,6 +79,10 @@ class Tally:
     flags: Counter[str] = field(default_factory=Counter)
     bot_flags: Counter[str] = field(default_factory=Counter)
     """Of the sessions counted as bots: all that are known when one is counted, then new ones."""
+    places: Counter[tuple[str, str]] = field(default_factory=Counter)
+    """By place and label."""
+    bot_places: Counter[tuple[str, str]] = field(default_factory=Counter)
+    """Of the sessions counted as bots, as with flags."""
     scores: list[tuple[float, str | None]] = field(default_factory=list)
     """Final score of each session settled with one; and its id, where a reading settled it."""
     minutes: Counter[int] = field(default_factory=Counter)
@@ -83,11 +94,18 @@ class Tally:
 
 
 def read(
-    before: Known | None, session: Session, at: int, bounds: Bounds, rules: Rules, tally: Tally
+    before: Known | None,
+    session: Session,
+    at: int,
+    bounds: Bounds,
+    rules: Rules,
+    tally: Tally,
+    book: Book | None = None,
 ) -> Known | None:
     """What is known of `session` after one reading of it, made at the API's time `at`.
 
     before: what was known; None where it was never seen. Adds to `tally` what is to be counted.
+    book: what its places count under; it learns who was there.
     Gives None where a session that was never seen is not to be counted, and `before` itself where
     nothing changed; the same reading a second time changes nothing.
     """
@@ -114,6 +132,12 @@ def read(
         tally.bot_flags.update(fresh)
     elif bot:
         tally.bot_flags.update([*sorted(known.flags), *fresh])
+    places = _places(known, session, at, book)
+    tally.places.update(places)
+    if known.bot:
+        tally.bot_places.update(places)
+    elif bot:
+        tally.bot_places.update([*known.places, *places])
     active = session.status is not None and is_under_way(session.status)
     tally.active += active - known.active
     after = Known(
@@ -122,10 +146,21 @@ def read(
         active=active,
         score=known.score if session.score is None else session.score,
         flags=known.flags.union(fresh),
+        places=(*known.places, *places),
     )
     if is_settled(session, known.created, at, rules):
         return settle(after, session.id, tally)
     return before if after == before else after
+
+
+def _places(known: Known, session: Session, at: int, book: Book | None) -> list[tuple[str, str]]:
+    """The places that this reading shows first, each with the label that it counts under."""
+    if book is None:
+        return []
+    # Also of a place that is counted already: a user may be matched to a session later.
+    labels = [(name, book.label(name, it, session.user, at)) for name, it in session.places]
+    counted = {name for name, _ in known.places}
+    return [(name, label) for name, label in labels if name not in counted]
 
 
 def is_settled(session: Session, created: int, at: int, rules: Rules) -> bool:
@@ -143,7 +178,7 @@ def settle(known: Known, identity: str | None, tally: Tally) -> Known:
     tally.active -= known.active
     if known.score is not None:
         tally.scores.append((known.score, identity))
-    return replace(known, settled=True, active=False, flags=frozenset())
+    return replace(known, settled=True, active=False, flags=frozenset(), places=())
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,7 @@
 
 from bisect import bisect_left
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
 from exporter.api.schema.flags import is_label
@@ -22,6 +22,8 @@ STEP_BACKS = ("step_backs", "")
 SCORE_SUM = ("score_sum", "")
 FLAG = "flag"
 BOT_FLAG = "bot_flag"
+PLACE = "place"
+BOT_PLACE = "bot_place"
 SCORE = "score"
 
 
@@ -108,6 +110,9 @@ def counted(
         for flag, amount in flags.items():
             add((name, flag if flag in admitted else OTHER), amount)
             folded[metric.name] += 0 if flag in admitted else amount
+    for name, places in ((PLACE, tally.places), (BOT_PLACE, tally.bot_places)):
+        for (place, label), amount in places.items():
+            add((name, f"{place}/{label}"), amount)
     for score, _ in tally.scores:
         add((SCORE, str(score_place(score))), 1)
         add(SCORE_SUM, score)
@@ -134,10 +139,29 @@ def score_histogram(state: LedgerState, exemplars: Mapping[int, Exemplar]) -> Hi
     return Histogram(catalogue.SCORE_BOUNDS, counts, state.value(SCORE_SUM), kept)
 
 
+def _place_samples(state: LedgerState, places: Iterable[str]) -> Iterator[Sample]:
+    """Of each of these places `other`, and the values that have shown."""
+    for place in places:
+        labels = {label for name, label in state.counts if name == PLACE}
+        values = {
+            label.removeprefix(f"{place}/") for label in labels if label.startswith(f"{place}/")
+        }
+        for value in sorted(values | {OTHER}):
+            label = f"{place}/{value}"
+            started = state.started.get((PLACE, label), state.begun)
+            of_all, of_bots = state.value((PLACE, label)), state.value((BOT_PLACE, label))
+            yield Sample(catalogue.PLACE_SESSIONS, of_all, (place, value), started)
+            yield Sample(catalogue.PLACE_BOT_SESSIONS, of_bots, (place, value), started)
+
+
 def samples(
-    state: LedgerState, exemplars: Mapping[int, Exemplar], *, gauges: bool
+    state: LedgerState,
+    exemplars: Mapping[int, Exemplar],
+    *,
+    gauges: bool,
+    places: Iterable[str] = (),
 ) -> Iterator[Sample]:
-    """The series of the ledger; `gauges`: also those that go stale."""
+    """The series of the ledger; `gauges`: also those that go stale. places: those that are set."""
     begun = state.begun
     yield Sample(catalogue.SESSIONS, state.value(SESSIONS), created=begun)
     yield Sample(catalogue.BOT_SESSIONS, state.value(BOTS), created=begun)
@@ -150,6 +174,7 @@ def samples(
         yield Sample(catalogue.SESSION_FLAGS, state.value((FLAG, flag)), (flag,), started)
         of_bots = state.value((BOT_FLAG, flag))
         yield Sample(catalogue.BOT_SESSION_FLAGS, of_bots, (flag,), started)
+    yield from _place_samples(state, places)
     scores = score_histogram(state, exemplars)
     yield Sample(catalogue.SESSION_BOT_SCORE, scores, created=begun)
     if gauges:

@@ -17,7 +17,25 @@ from exporter.log import get_logger
 APPLICATION_ID = 0x4E414958
 """Marks a database as ours (bytes 68 to 71 of an SQLite file): NAIX."""
 
-VERSION = 3
+VERSION = 4
+
+PLACES = """
+CREATE TABLE place_value (
+    integration INTEGER NOT NULL,
+    id BLOB NOT NULL,
+    place TEXT NOT NULL,
+    users INTEGER NOT NULL,
+    seen INTEGER NOT NULL,
+    name TEXT,
+    PRIMARY KEY (integration, id)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE place_user (
+    integration INTEGER NOT NULL,
+    value BLOB NOT NULL,
+    id BLOB NOT NULL,
+    PRIMARY KEY (integration, value, id)
+) STRICT, WITHOUT ROWID;
+"""
 
 UPGRADES = {
     1: "ALTER TABLE session DROP COLUMN missed",
@@ -32,6 +50,7 @@ UPGRADES = {
         WHERE bot.bot = 1 AND bot.settled = 0
         GROUP BY 1, 3
     """,
+    3: f"ALTER TABLE session ADD COLUMN places TEXT; {PLACES}",
 }
 """What leads from each version to the next."""
 
@@ -47,7 +66,7 @@ _log = get_logger(__name__)
 
 _MAGIC = b"SQLite format 3\x00"
 
-SCHEMA = """
+_FIRST = """
 CREATE TABLE meta (key TEXT PRIMARY KEY, value BLOB NOT NULL) STRICT, WITHOUT ROWID;
 CREATE TABLE integration (
     id INTEGER PRIMARY KEY,
@@ -69,6 +88,7 @@ CREATE TABLE session (
     active INTEGER NOT NULL,
     score REAL,
     flags TEXT,
+    places TEXT,
     PRIMARY KEY (integration, id)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX session_settled ON session (integration, created) WHERE settled = 1;
@@ -102,7 +122,16 @@ CREATE TABLE usage_day (
 ) STRICT, WITHOUT ROWID;
 """
 
-_TABLES = frozenset(re.findall(r"CREATE TABLE (\w+)", SCHEMA))
+_ADDED = {4: PLACES}
+"""Tables that came with a later version than the first."""
+
+SCHEMA = _FIRST + "".join(_ADDED.values())
+
+
+def _tables(version: int) -> set[str]:
+    """The tables that a state of that version has."""
+    added = "".join(schema for since, schema in _ADDED.items() if since <= version)
+    return set(re.findall(r"CREATE TABLE (\w+)", _FIRST + added))
 
 
 class ForeignStateError(Exception):
@@ -246,7 +275,7 @@ def intact(connection: sqlite3.Connection) -> bool:
     """
     tables = {name for (name,) in connection.execute("SELECT name FROM sqlite_master")}
     version = connection.execute("PRAGMA user_version").fetchone()[0]
-    if _TABLES - tables or version not in {VERSION, *UPGRADES}:
+    if version not in {VERSION, *UPGRADES} or _tables(version) - tables:
         return False
     verdict = connection.execute("PRAGMA quick_check(1)").fetchone()
     salt = connection.execute("SELECT value FROM meta WHERE key = 'salt'").fetchone()

@@ -48,12 +48,16 @@ _WORDS: Final = {
     "int_from_float": "must be a whole number",
     "greater_than": "must be greater than {gt:g}",
     "greater_than_equal": "must be at least {ge:g}",
+    "less_than_equal": "must be at most {le:g}",
     "string_type": "must be text; put it in quotes",
     "path_type": "must be the path of a file",
     "tuple_type": "must be a list",
     "dict_type": "must be a mapping",
     "missing": "is missing",
 }
+
+#: What a session counts at is bounded, and so is the time that its patterns take.
+MOST_PLACES: Final = 20
 
 #: For each setting what the first layer says that has it, and so what won.
 _Given: TypeAlias = ChainMap[str, Raw]
@@ -105,6 +109,7 @@ def load_parsed(flags: Layer, environ: Mapping[str, str], *, require_key: bool =
         # The first is enough: "one clear line".
         raise _error(error.errors(include_url=False)[0], given) from None
     _check_integrations(settings, given)
+    _check_places(settings, given)
     origins = {name: raw.origin for name, raw in given.items()}
     return Loaded(settings, tuple(_warnings(settings, given, environ)), origins)
 
@@ -199,6 +204,18 @@ def _check_integrations(settings: Settings, given: _Given) -> None:
             )
         names.add(entry.name)
     _check_distinct_keys(settings, origin)
+
+
+def _check_places(settings: Settings, given: _Given) -> None:
+    names = [place.name for place in settings.sessions.places]
+    origin = given["sessions.places"].origin if names else ""
+    if len(names) > MOST_PLACES:
+        raise SettingsError(f"{origin}: must have at most {MOST_PLACES} entries, got {len(names)}")
+    for index, name in enumerate(names):
+        if name in names[:index]:
+            raise SettingsError(
+                f"{origin}[{index}].name: must be unique in the list, got {shown(name)}"
+            )
 
 
 def _check_distinct_keys(settings: Settings, origin: str) -> None:

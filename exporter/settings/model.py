@@ -29,10 +29,14 @@ from exporter.settings.values import (
     Limits,
     MetricsPath,
     Overlap,
+    Pattern,
+    PlaceName,
+    PlaceValues,
     PositiveDuration,
     Scale,
     Share,
     Switch,
+    Users,
     VariableName,
     Windows,
     split_address,
@@ -173,6 +177,14 @@ class StatsSettings(Section):
     )
 
 
+class PlaceSettings(Section):
+    """One entry of `sessions.places`."""
+
+    name: PlaceName
+    pattern: Pattern
+    max: PlaceValues = 100
+
+
 class SessionsSettings(Section):
     lookback: Duration = Field(
         default=0.0, description="how far back of its start an exporter without state counts"
@@ -197,6 +209,17 @@ class SessionsSettings(Section):
     )
     max_flags: Count = Field(
         default=100, description='further detection flags count as flag="other"'
+    )
+    places: Annotated[tuple[PlaceSettings, ...], Doc(default="–", flag=False, variable=False)] = (
+        Field(
+            default=(),
+            description="(YAML only) a list of {name, pattern, max}: RE2 patterns over scheme, "
+            "host and path of pageUrl, whose one group gives the value to count sessions by",
+        )
+    )
+    places_min_users: Users = Field(
+        default=10,
+        description="a place's value shows once so many distinct users were seen in it; at least 2",
     )
 
 

@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr
 from pydantic_settings import NoDecode
 
+from exporter.places import compiled
 from exporter.settings.durations import parse_duration
 
 #: The periods that /v1/analytics knows.
@@ -213,6 +214,17 @@ def _trimmed(value: object) -> object:
     return value.strip() if isinstance(value, str) else value
 
 
+def _place_name(value: str) -> str:
+    if not re.fullmatch(r"[a-z][a-z0-9_]{0,31}", value):
+        raise ValueError("must be a name such as course: a-z, 0-9 and _, at most 32 characters")
+    return value
+
+
+def _pattern(value: str) -> str:
+    compiled(value)
+    return value
+
+
 def _address(value: str) -> str:
     split_address(value)
     return value
@@ -254,5 +266,9 @@ Address = Annotated[str, _checked(_address)]
 MetricsPath = Annotated[str, _checked(_metrics_path)]
 IntegrationName = Annotated[str, _checked(_integration)]
 VariableName = Annotated[str, _checked(_variable)]
+PlaceName = Annotated[str, _checked(_place_name)]
+Pattern = Annotated[str, _checked(_pattern)]
+PlaceValues = Annotated[int, Field(ge=1, le=1000), BeforeValidator(_not_bool)]
+Users = Annotated[int, Field(ge=2, le=1000), BeforeValidator(_not_bool)]
 FilePath = Annotated[Path, BeforeValidator(_path)]
 KeyText = Annotated[SecretStr, BeforeValidator(_trimmed), _checked(_key)]

@@ -14,7 +14,7 @@ from typing import Any, Never
 from exporter.settings.describe import all_settings
 from exporter.settings.errors import SettingsError, printable_key, shown
 from exporter.settings.layers import Layer, Raw
-from exporter.settings.model import IntegrationSettings
+from exporter.settings.model import IntegrationSettings, PlaceSettings, Section
 from exporter.settings.strict_yaml import read_yaml
 
 
@@ -36,23 +36,33 @@ def file_layer(path: Path) -> Layer:
                 layer[name] = Raw(f"{path}: {name}", inner_value)
     if "integrations" in layer:
         _check_integrations(path, layer["integrations"].value)
+    if "sessions.places" in layer:
+        _check_entries(path, "sessions.places", layer["sessions.places"].value, PlaceSettings)
     return layer
 
 
 def _check_integrations(path: Path, entries: object) -> None:
+    for index, entry in enumerate(entries if isinstance(entries, list) else ()):
+        if isinstance(entry, dict) and "api_key" in entry:
+            raise SettingsError(
+                f"{path}: integrations[{index}].api_key: an entry's key comes from api_key_file or "
+                "api_key_env, which names a variable"
+            )
+    _check_entries(path, "integrations", entries, IntegrationSettings, hidden="api_key")
+
+
+def _check_entries(
+    path: Path, name: str, entries: object, entry_type: type[Section], hidden: str = ""
+) -> None:
+    """Refuse what is no list of mappings, and keys that an entry does not have."""
     if not isinstance(entries, list):
-        raise SettingsError(f"{path}: integrations: must be a list, got {shown(entries)}")
-    known = [name for name in IntegrationSettings.model_fields if name != "api_key"]
+        raise SettingsError(f"{path}: {name}: must be a list, got {shown(entries)}")
+    known = [field for field in entry_type.model_fields if field != hidden]
     for index, entry in enumerate(entries):
-        where = f"integrations[{index}]"
+        where = f"{name}[{index}]"
         for key, _ in _entries(entry, f"{path}: {where}"):
-            if key == "api_key":
-                raise SettingsError(
-                    f"{path}: {where}.api_key: an entry's key comes from api_key_file or "
-                    "api_key_env, which names a variable"
-                )
             if key not in known:
-                _refuse(path, f"{where}.{key}", [f"{where}.{name}" for name in known])
+                _refuse(path, f"{where}.{key}", [f"{where}.{field}" for field in known])
 
 
 def _refuse(path: Path, name: str, known: Iterable[str]) -> Never:

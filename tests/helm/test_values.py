@@ -172,7 +172,7 @@ def test_commented_settings_show_the_exporters_defaults() -> None:
     names = {entry.partition(":")[0] for entry in shown}
     defaults = {camel(one.path[-1]): one.default for one in all_settings() if len(one.path) == 2}
 
-    plain = {"staleAfter", "windows", "include", "limits"}
+    plain = {"staleAfter", "windows", "include", "limits", "places"}
     for entry in shown:
         name, _, value = entry.partition(": ")
         if name not in plain:

@@ -19,6 +19,7 @@ from exporter.ledger.state import LedgerState
 from exporter.ledger.store import Store
 from exporter.metrics.model import Sample
 from exporter.metrics.telemetry import Telemetry, dropped_counter
+from exporter.places import Place
 from tests.clocks import FakeClock
 from tests.ledger.listing import Fake, Listing
 
@@ -92,11 +93,19 @@ class Bench:
         clock: FakeClock | None = None,
         share: float = 1.0,
         budgeted: bool = False,
+        places: tuple[Place, ...] = (),
+        min_users: int = 3,
         **listing: object,
     ) -> None:
         self.path = path
         self.clock = clock or FakeClock()
-        self.rules = Rules(round(overlap * MICROSECONDS), round(settle_after * MICROSECONDS), 0.7)
+        self.rules = Rules(
+            round(overlap * MICROSECONDS),
+            round(settle_after * MICROSECONDS),
+            0.7,
+            places=places,
+            min_users=min_users,
+        )
         self.interval = interval
         self.lookback = lookback
         self.max_flags = max_flags

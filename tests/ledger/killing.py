@@ -34,7 +34,16 @@ from tests.ledger.stages import RULES, STAGES, Stage
 
 Kind = Literal["line", "step"]
 
-TABLES = ("meta", "integration", "counter", "session", "minute", "invalid")
+TABLES = (
+    "meta",
+    "integration",
+    "counter",
+    "session",
+    "minute",
+    "invalid",
+    "place_value",
+    "place_user",
+)
 TRACED = {
     *map(str, (Path(exporter.__file__).parent / "ledger").glob("*.py")),
     *map(str, Path(collector.__file__).parent.glob("*.py")),

@@ -40,6 +40,8 @@ class Fake:
     score: float | None = None
     flags: list[str] = field(default_factory=list)
     broken: bool = False
+    page: object = None
+    user: object = None
     id_written: object = None
     """What stands for the id in the list, where that is odd."""
 
@@ -56,6 +58,8 @@ class Fake:
             "status": self.status,
             "botScore": "high" if self.broken else self.score,
             "detectionFlags": list(self.flags),
+            "pageUrl": self.page,
+            "userId": self.user,
         }
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from exporter.api.times import DAY, MICROSECONDS
+from exporter.places import Place
 from tests.clocks import FakeClock
 from tests.ledger.bench import Bench
 from tests.ledger.listing import Fake
@@ -15,6 +16,8 @@ RULES: dict[str, Any] = {
     "settle_after": 120.0,
     "interval": 10.0,
     "max_flags": 3,
+    "places": (Place("course", r"/courses/(\d+)"),),
+    "min_users": 2,
     "order": "oldest",  # so that the same flags fill the bound, however the way is cut
 }
 
@@ -43,7 +46,9 @@ def fakes(now: int, name: str, ages: Iterator[float] | range, **more: Any) -> It
     for number, age in enumerate(ages):
         created = now - round(age * MICROSECONDS)
         fields = {"visible": created, "updated": created, **more}
-        yield Fake(f"{name}-{number}", created, **fields)
+        it = Fake(f"{name}-{number}", created, **fields)
+        it.page, it.user = f"https://lms.example/courses/{number % 3}", f"u{number % 4}"
+        yield it
 
 
 def staged(path: Path, outage: float) -> Stage:

@@ -17,6 +17,11 @@ from tests.ledger.world import FLAGS, OFF, SETTLE, LedgerMachine
 TROUBLES = ["database or disk is full", "database is locked", "disk I/O error"]
 
 
+def at_place(counts: dict[str, float], name: str, place: str) -> float:
+    """The sum over all values of a place."""
+    return sum(value for key, value in counts.items() if key.startswith(f"{name}:{place}/"))
+
+
 class Counting(LedgerMachine):
     """Inserts, late arrivals, changes, faults, kills and restarts, in any order."""
 
@@ -201,6 +206,11 @@ class Counting(LedgerMachine):
             assert counts.get(f"flag:{flag}", 0) == len(having)
             bots = sum((it.score or 0.0) >= 0.7 for it in having)
             assert counts.get(f"bot_flag:{flag}", 0) == bots
+        for place, part in (("course", "/courses/"), ("quiz", "/quizzes/")):
+            there = [it for it in valid if part in str(it.page)]
+            assert at_place(counts, "place", place) == len(there)
+            bots = sum((it.score or 0.0) >= 0.7 for it in there)
+            assert at_place(counts, "bot_place", place) == bots
         count, total = self.bench.scores()
         assert count == len(scored)
         assert total == pytest.approx(sum(scored))

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
 
 from exporter.api.times import MICROSECONDS
+from exporter.places import Place
 from tests.clocks import FakeClock
 from tests.ledger.bench import Bench
 from tests.ledger.listing import Fake
@@ -22,10 +23,22 @@ MOST = 250
 OFF = [120, 900, 7200, 100 * 3600, -90, -900, -7200, -100 * 3600]
 """So many seconds are wrong Dates off."""
 
+COURSE = Place("course", r"/courses/(\d+)", most=3)
+QUIZ = Place("quiz", "/quizzes/")
+
 FLAGS = ("headless", "no-mouse", "webdriver", "fast-typing")
 AFTERNOON, BEFORE_MIDNIGHT = 1_790_000_000.0, 1_790_035_000.0
 ORDERS = ["newest", "oldest", "by_id", "updated", "updated_oldest", "random"]
 TIERS = ["free", "pro", "enterprise", None]
+
+
+def page_of(number: int) -> str | None:
+    """Of five courses, of which one is rare, and some with quizzes; now and then of none."""
+    if number % 7 == 0:
+        return None
+    course = 4 if number % 11 == 0 else number * number % 4
+    quiz = f"/quizzes/{number}" if number % 3 == 0 else ""
+    return f"https://lms.example/courses/{course}{quiz}?user={number}#courses/9"
 
 
 class LedgerMachine(RuleBasedStateMachine):
@@ -76,6 +89,7 @@ class LedgerMachine(RuleBasedStateMachine):
             clock=FakeClock(began),
             share=share,
             budgeted=budgeted,
+            places=(COURSE, QUIZ),
             order=order,
             paging="offset" if offsets else "keyset",
             date_filter=dates,
@@ -132,6 +146,8 @@ class LedgerMachine(RuleBasedStateMachine):
             status=status,
             score=score,
             broken=broken,
+            page=page_of(self.number),
+            user=None if self.number % 6 == 0 else f"u{self.number % 5}",
         )
 
     @rule(

@@ -6,7 +6,7 @@ millisecond for the largest tier's rate. Whatever an item holds, what is made of
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from hashlib import blake2b
 from types import MappingProxyType
@@ -14,6 +14,7 @@ from typing import cast
 
 from exporter.api.schema.decode import number_or_none
 from exporter.api.times import parse_time
+from exporter.places import NOWHERE, Places
 
 MOST_FLAGS = 100
 """So many distinct flags of one session are read."""
@@ -43,6 +44,8 @@ class Session:
     """A session as one reading gave it. Times are microseconds since 1970, by the API's clock.
 
     score: from 0 to 1. flags: distinct. odd: fields that were out of bounds, and so left out.
+    places: (place, value) of its page, where places are asked for; the page itself is not kept.
+    user: whose it is, where places are asked for; only to be hashed.
     """
 
     id: str
@@ -52,6 +55,8 @@ class Session:
     score: float | None = None
     flags: tuple[str, ...] = ()
     odd: tuple[str, ...] = ()
+    places: tuple[tuple[str, str], ...] = ()
+    user: str | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,10 +83,13 @@ def is_under_way(status: str) -> bool:
     return "".join(filter(str.isalpha, status.lower())) in UNDER_WAY
 
 
-def decode_session(item: object, scale: float = 1.0) -> Session | InvalidSession:
+def decode_session(
+    item: object, scale: float = 1.0, places: Places = NOWHERE
+) -> Session | InvalidSession:
     """`item` as a session. Every field but id and createdAt may be null or absent.
 
     scale: the botScore of a certain bot; scores are divided by it.
+    places: what of its page counts. A pageUrl or userId of a wrong type is none.
     """
     if not isinstance(item, dict):
         return InvalidSession(None, None, "item", _digest(item))
@@ -104,7 +112,10 @@ def decode_session(item: object, scale: float = 1.0) -> Session | InvalidSession
         odd.append("botScore")
     if len(flags) > MOST_FLAGS:
         odd.append("detectionFlags")
-    return Session(identity, created, updated, status, score, flags[:MOST_FLAGS], tuple(odd))
+    found = places.of(fields.get("pageUrl")) if places else ()
+    user = _user(fields) if found else None
+    kept = flags[:MOST_FLAGS]
+    return Session(identity, created, updated, status, score, kept, tuple(odd), found, user)
 
 
 class _WrongTypeError(Exception):
@@ -150,6 +161,11 @@ def _flags(fields: Mapping[str, object]) -> tuple[str, ...]:
     if not isinstance(listed, list) or not all(isinstance(flag, str) for flag in listed):
         raise _WrongTypeError("detectionFlags")
     return tuple(dict.fromkeys(map(_bounded, listed)))
+
+
+def _user(fields: Mapping[str, object]) -> str | None:
+    user = fields.get("userId")
+    return user if isinstance(user, str) and 0 < len(user) <= LONGEST_ID else None
 
 
 def _time(value: object) -> int | None:

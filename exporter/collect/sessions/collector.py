@@ -29,6 +29,7 @@ from exporter.ledger.store import StateError
 from exporter.log import get_logger
 from exporter.metrics import catalogue
 from exporter.metrics.model import Sample
+from exporter.places import Places
 from exporter.polling.collector import Api, Publish
 
 WORKING_PART = 0.8
@@ -101,7 +102,12 @@ class Sessions:
             api, dates=dates, budget=budget, server_clock=server_clock, clock=clock
         )
         self._walker = Walker(
-            api, self._served, budget, self._on_page, score_scale=ledger.rules.score_scale
+            api,
+            self._served,
+            budget,
+            self._on_page,
+            score_scale=ledger.rules.score_scale,
+            places=Places(ledger.rules.places),
         )
         self._ledger = ledger
         self._clock = clock
@@ -377,6 +383,7 @@ RESOURCE = Resource(
         settings.sessions.overlap,
         settings.sessions.settle_after,
         settings.sessions.bot_score_scale,
+        settings.sessions.places,
     ),
     requests=None,
 )

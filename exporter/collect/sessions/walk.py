@@ -23,6 +23,7 @@ from exporter.collect.sessions.dates import PATH, RESOURCE
 from exporter.collect.sessions.plan import SlicePlanner
 from exporter.collect.sessions.served import Served
 from exporter.ledger.rules import Slice
+from exporter.places import NOWHERE, Places
 
 BATCH_ITEMS = 500
 """Items handed over at once; fewer when a walk ends, or when the budget makes it wait."""
@@ -80,7 +81,7 @@ class Walk:
 class Walker:
     """Walks slices of one integration's list.
 
-    score_scale: the API's score of a certain bot, 1 or 100.
+    score_scale: the API's score of a certain bot, 1 or 100. places: what of a page counts.
     on_page: called after each page, as a sign of life: with a small budget a slice lasts long.
     """
 
@@ -92,12 +93,14 @@ class Walker:
         on_page: Callable[[Page], None],
         *,
         score_scale: float,
+        places: Places = NOWHERE,
     ) -> None:
         self._api = api
         self._served = served
         self._budget = budget
         self._on_page = on_page
         self._scale = score_scale
+        self._places = places
 
     async def walk(
         self,
@@ -130,7 +133,7 @@ class Walker:
                 if page.server_time is None:
                     raise InvalidResponseError("sessions: no answer has carried a Date")
                 # Decoded at once: what waits to be committed is small, whatever the page held.
-                items = [decode_session(item, self._scale) for item in page.items]
+                items = [decode_session(it, self._scale, self._places) for it in page.items]
                 items = walk.page(items, page.server_time, self._served.is_future)
                 dates.note(items)
                 self._on_page(page)

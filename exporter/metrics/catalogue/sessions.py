@@ -36,6 +36,24 @@ BOT_SESSION_FLAGS = Metric(
     ("flag",),
     max_values=100,
 )
+PLACE_SESSIONS = Metric(
+    "isnotai_place_sessions",
+    "counter",
+    "Distinct pairs of session and place, by the place's value where that may show.",
+    "isnotai.place.sessions",
+    "{session}",
+    ("place", "value"),
+    max_values=100,
+)
+PLACE_BOT_SESSIONS = Metric(
+    "isnotai_place_bot_sessions",
+    "counter",
+    "Distinct pairs of session and place, of the sessions counted as bots.",
+    "isnotai.place.bot_sessions",
+    "{session}",
+    ("place", "value"),
+    max_values=100,
+)
 SESSION_BOT_SCORE = Metric(
     "isnotai_session_bot_score",
     "histogram",

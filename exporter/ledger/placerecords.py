@@ -1,0 +1,84 @@
+"""How the values of places lie in the state: as hashes until they show, users as hashes always."""
+
+import sqlite3
+from collections.abc import Callable, Iterable, Mapping
+
+from exporter.ledger.places import Book, Stand, Value, most_hidden
+from exporter.places import Place
+
+_CHUNK = 500
+
+
+def load(
+    connection: sqlite3.Connection,
+    integration: int,
+    places: Mapping[str, Place],
+    min_users: int,
+    hashed: Callable[[str], bytes],
+    seen: Iterable[tuple[str, str]],
+) -> Book:
+    """What is known of the places, and of the values that were just seen, (place, value)."""
+    book = Book(places, min_users, hashed)
+    rows = connection.execute(
+        """SELECT place, CASE WHEN name IS NOT NULL THEN 2 WHEN users >= ? THEN 1 ELSE 0 END,
+        count(*) FROM place_value WHERE integration = ? GROUP BY 1, 2""",
+        (min_users, integration),
+    )
+    for place, kind, count in rows:
+        stand = book.stands.setdefault(place, Stand())
+        if kind == 2:
+            stand.shown = count
+        elif kind == 1:
+            stand.ready = count
+        else:
+            stand.few = count
+    keys = sorted({hashed(f"{place}\0{value}") for place, value in seen if value})
+    for first in range(0, len(keys), _CHUNK):
+        chunk = keys[first : first + _CHUNK]
+        marks = ",".join("?" * len(chunk))
+        query = f"""SELECT id, place, users, seen, name FROM place_value
+            WHERE integration = ? AND id IN ({marks})"""  # noqa: S608 - marks are question marks
+        for key, place, users, at, name in connection.execute(query, (integration, *chunk)):
+            book.values[key] = Value(place, users, at, name)
+        query = f"SELECT value, id FROM place_user WHERE integration = ? AND value IN ({marks})"  # noqa: S608
+        book.users.update(connection.execute(query, (integration, *chunk)))
+    return book
+
+
+def save(connection: sqlite3.Connection, integration: int, book: Book) -> None:
+    """Write what the batch has changed; users of values that show now are forgotten."""
+    connection.executemany(
+        """INSERT INTO place_value (integration, id, place, users, seen, name)
+        VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (integration, id) DO UPDATE
+        SET users = excluded.users, seen = excluded.seen, name = excluded.name""",
+        (
+            (integration, key, it.place, it.users, it.seen, it.name)
+            for key, it in ((key, book.values[key]) for key in sorted(book.changed))
+        ),
+    )
+    connection.executemany(
+        "INSERT INTO place_user (integration, value, id) VALUES (?, ?, ?)",
+        ((integration, *pair) for pair in sorted(book.new_users)),
+    )
+    connection.executemany(
+        "DELETE FROM place_user WHERE integration = ? AND value = ?",
+        ((integration, key) for key in book.changed if book.values[key].name is not None),
+    )
+    for place, stand in book.stands.items():
+        beyond = stand.few - most_hidden(book.min_users)
+        if beyond > 0:
+            _forget(connection, integration, place, book.min_users, beyond)
+
+
+def _forget(
+    connection: sqlite3.Connection, integration: int, place: str, min_users: int, count: int
+) -> None:
+    """Forget those hidden values with few users that were seen longest ago."""
+    rows = connection.execute(
+        """SELECT id FROM place_value WHERE integration = ? AND place = ? AND name IS NULL
+        AND users < ? ORDER BY seen, id LIMIT ?""",
+        (integration, place, min_users, count),
+    ).fetchall()
+    keys = [(integration, key) for (key,) in rows]
+    connection.executemany("DELETE FROM place_value WHERE integration = ? AND id = ?", keys)
+    connection.executemany("DELETE FROM place_user WHERE integration = ? AND value = ?", keys)
