@@ -18,6 +18,7 @@ from exporter import log
 from exporter.api.retry import RetryPolicy
 from exporter.build import VERSION, revision
 from exporter.clock import Clock, SystemClock
+from exporter.ledger.findings import StoredOutbox
 from exporter.ledger.store import StateError, Store
 from exporter.log import get_logger
 from exporter.metrics import catalogue
@@ -42,6 +43,7 @@ from exporter.web.status import StatusSource
 
 if TYPE_CHECKING:
     from exporter.publish.otlp import OtlpPush
+    from exporter.publish.otlp_logs import FindingsPush
 
 FIRST_SECONDS = 0.5
 """How long to wait for the first snapshot before serving."""
@@ -60,6 +62,7 @@ class Daemon:
 
     reload: reads the settings anew. Raises SettingsError where they are bad.
     otlp: reads where to push, too; at the start and at each reload. Raises SettingsError.
+    findings: reads where to send findings, if they are on. Raises SettingsError.
     """
 
     def __init__(
@@ -68,6 +71,7 @@ class Daemon:
         reload: Callable[[], Settings],
         clock: Clock | None = None,
         otlp: Callable[[], OtlpSettings | None] = lambda: None,
+        findings: Callable[[Settings], OtlpSettings | None] = lambda settings: None,
     ) -> None:
         self._settings = settings
         self._reload = reload
@@ -91,7 +95,11 @@ class Daemon:
         self._push: OtlpPush | None = None
         self._pushing: asyncio.Task[None] | None = None
         self._otlp: OtlpSettings | None = None
+        self._read_findings = findings
+        self._findings: FindingsPush | None = None
+        self._sending: asyncio.Task[None] | None = None
         self._adjust_push(otlp(), self._network)
+        self._adjust_findings(findings(settings), self._network)
         self._pipelines.begin(self._pipelines.plan(settings, self._network))
         self._publisher.follow(self._sources())
         self._status = StatusSource(self._pipelines, self._clock, self._started)
@@ -129,6 +137,8 @@ class Daemon:
             if self._push is not None:
                 await self._publisher.renew()
                 await self._push.flush()
+            if self._findings is not None:
+                await self._findings.flush()
         _log.info("stopped")
 
     def stop(self) -> None:
@@ -143,10 +153,11 @@ class Daemon:
                 group.create_task(self._open_state()),
             ]
             self._start_push()
+            self._start_findings()
             await self._stop.wait()
             _log.info("stopping")
             self._pipelines.cancel()
-            for task in (*tasks, *filter(None, [self._pushing])):
+            for task in (*tasks, *filter(None, [self._pushing, self._sending])):
                 task.cancel()
 
     async def _open_state(self) -> None:
@@ -180,6 +191,32 @@ class Daemon:
                 )
                 self._start_push()
         self._otlp = otlp
+
+    def _adjust_findings(self, otlp: OtlpSettings | None, network: Network) -> None:
+        """Send findings as these settings ask for, from now on."""
+        if otlp is None:
+            if self._sending is not None:
+                self._sending.cancel()
+            self._findings = self._sending = None
+            return
+        from exporter.publish.otlp import instance_id
+        from exporter.publish.otlp_client import connect
+        from exporter.publish.otlp_logs import FindingsPush
+
+        reached = partial(connect, network=network)
+        if self._findings is not None:
+            self._findings.adjust(otlp, reached)
+        else:
+            self._findings = FindingsPush(otlp, self._outboxes, self._clock, instance_id(), reached)
+            self._start_findings()
+
+    def _outboxes(self) -> list[StoredOutbox]:
+        return [StoredOutbox(self._store, pipeline.ledger) for pipeline in self._pipelines]
+
+    def _start_findings(self) -> None:
+        """Begin to send findings, once there is work at all."""
+        if self._group is not None and self._findings is not None:
+            self._sending = self._group.create_task(self._findings.run())
 
     def _snapshot(self) -> Snapshot:
         return self._publisher.snapshot
@@ -267,6 +304,7 @@ class Daemon:
                 if settings.tls != self._settings.tls:
                     network = Network.read(os.environ, settings.tls.ca_file)
                 otlp = self._read_otlp()
+                findings = self._read_findings(settings)
                 plan = self._pipelines.plan(settings, network)
             except SettingsError as error:
                 raise self._not_reloaded(str(error)) from None
@@ -280,6 +318,7 @@ class Daemon:
                     _log.warning("setting_wants_restart", setting=section)
             self._server.replace(guard)
             self._adjust_push(otlp, network)
+            self._adjust_findings(findings, network)
             self._settings, self._network = settings, network
             await self._pipelines.reconcile(plan)
             self._publisher.follow(self._sources())

@@ -190,7 +190,7 @@ class Pipeline:
         await self.stop(kept=pollers.values())
         self._settings, self._pollers = settings, pollers
         for poller in self.pollers:
-            poller.stale_after = settings.poll.stale_after_of(poller.resource)
+            poller.stale_after = registry.stale_after(settings, poller.resource)
         self._client.reconnect(http)
 
     async def close(self) -> None:
@@ -218,7 +218,7 @@ class Pipeline:
                 resource.collector(context),
                 integration=self.name,
                 interval=resource.interval(settings),
-                stale_after=settings.poll.stale_after_of(resource.name),
+                stale_after=resource.stale_after(settings),
                 clock=self._shared.clock,
                 telemetry=self.telemetry,
                 deadlines=self._deadlines,
@@ -330,6 +330,8 @@ def counting_rules(settings: Settings) -> Rules:
         score_scale=sessions.bot_score_scale,
         places=tuple(Place(it.name, it.pattern, it.max) for it in sessions.places),
         min_users=sessions.places_min_users,
+        details=sessions.details,
+        findings=settings.otlp.findings,
     )
 
 

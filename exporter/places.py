@@ -39,7 +39,7 @@ class Place:
     @property
     def open(self) -> bool:
         """Whether it can have several values. Raises ValueError for a pattern that RE2 refuses."""
-        return compiled(self.pattern).groups > 0
+        return bool(compiled(self.pattern).groups)
 
 
 @lru_cache(100)

@@ -91,9 +91,9 @@ def resources_table() -> str:
     described = {setting.name: setting for setting in all_settings()}
     lines = ["| `resource` | Setting | Default | Requests a poll |", "|---|---|---|---|"]
     for resource in registry.RESOURCES:
-        setting = described[f"poll.{resource.name}_interval"]
-        each = "its pages" if resource.requests is None else f"{resource.requests(settings)}"
-        default = "off" if setting.default == "0" else setting.default
+        setting = described[resource.switch]
+        each = "what there is" if resource.requests is None else f"{resource.requests(settings)}"
+        default = "off" if setting.default in ("0", "false") else setting.default
         lines.append(f"| {resource.name} | `{setting.name}` | {default} | {each} |")
     return "\n".join(lines) + "\n"
 

@@ -18,7 +18,7 @@ from exporter.ledger.ledger import Ledger
 from exporter.ledger.store import Store
 from exporter.metrics.telemetry import Telemetry
 from exporter.polling.collector import Collector
-from exporter.settings.model import Settings
+from exporter.settings.model import STALE_INTERVALS, Settings
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +57,8 @@ class Resource:
     bounds: how much of one answer is read, many times what the documented ones need.
     keyless: it is asked without the key, and says nothing about it.
     behind: it gets what the others leave of the budget, and at most half of it at a time.
+    every: seconds between two polls, where no `poll.<name>_interval` says so; and the setting by
+        which it is switched on.
     """
 
     name: str
@@ -66,7 +68,18 @@ class Resource:
     bounds: Bounds = LIST
     keyless: bool = False
     behind: bool = False
+    every: Callable[[Settings], float] | None = None
+    setting: str | None = None
 
     def interval(self, settings: Settings) -> float:
         """Seconds between two polls; 0: never."""
-        return settings.poll.interval(self.name)
+        return self.every(settings) if self.every else settings.poll.interval(self.name)
+
+    def stale_after(self, settings: Settings) -> float:
+        """Seconds after which its gauges disappear, where it fails."""
+        return settings.poll.stale_after or STALE_INTERVALS * self.interval(settings)
+
+    @property
+    def switch(self) -> str:
+        """The setting by which it is on or off."""
+        return self.setting or f"poll.{self.name}_interval"

@@ -49,11 +49,13 @@ def requests_per_hour(
 
     walked: pages of the whole walks that were seen; of others one is taken.
     """
-    cost = {}
+    cost: dict[str, float] = {}
     for resource in registry.polled(settings):
         polls = HOUR_SECONDS / resource.interval(settings)
         if resource.name == "sessions":
             cost[resource.name] = _session_requests(settings, tier, rate)
+        elif resource.name == "details":
+            cost[resource.name] = _detail_requests(settings, tier, rate, sum(cost.values()))
         elif resource.requests is None:
             cost[resource.name] = polls * max(1.0, walked.get(resource.name, 1.0))
         else:
@@ -74,6 +76,12 @@ def capacity(settings: Settings, tier: str | None) -> Capacity:
     window = max(settings.sessions.settle_after, settings.sessions.overlap) + interval
     rhythm = read_per_second * interval / window if interval else 0.0
     return Capacity(min(rhythm, read_per_second), read_per_second)
+
+
+def _detail_requests(settings: Settings, tier: str | None, rate: float, others: float) -> float:
+    """One for each session at most, if all were bots, and never more than is left."""
+    allowed = allowed_per_hour(settings, tier)
+    return max(0.0, min(rate * HOUR_SECONDS, allowed / 2, allowed - others))
 
 
 def _session_requests(settings: Settings, tier: str | None, rate: float) -> float:

@@ -1,13 +1,19 @@
 """The daemon as a command: settings, log, exit code."""
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 from exporter.commands.command import Line
 from exporter.daemon import Daemon
 from exporter.ledger.statefile import ForeignStateError, StateLockedError
 from exporter.log import configure, flush, get_logger, install_excepthook
-from exporter.publish.otlp_settings import OtlpSettings, UnreadConfigError, read_otlp
+from exporter.publish.otlp_settings import (
+    OtlpSettings,
+    OtlpWarning,
+    Signal,
+    UnreadConfigError,
+    read_otlp,
+)
 from exporter.redaction import redact
 from exporter.settings.errors import SettingsError
 from exporter.settings.load import Loaded, load_parsed
@@ -39,7 +45,14 @@ def run(line: Line) -> int:
     prepare(loaded)
     # A copy: what is read here is withheld from the SDK, and a reload reads it again.
     environ = dict(line.environ)
-    return serve(Daemon(loaded.settings, reload, otlp=lambda: push_settings(environ)))
+    return serve(
+        Daemon(
+            loaded.settings,
+            reload,
+            otlp=lambda: push_settings(environ),
+            findings=lambda settings: findings_settings(settings, environ),
+        )
+    )
 
 
 def push_settings(environ: Mapping[str, str]) -> OtlpSettings | None:
@@ -47,14 +60,43 @@ def push_settings(environ: Mapping[str, str]) -> OtlpSettings | None:
 
     Raises SettingsError where the packages of the protocol are missing, or OTEL_CONFIG_FILE is set.
     """
+    settings, warnings = _read(environ, "metrics")
+    _report_otlp(warnings)
+    return None if settings is None else _usable(settings)
+
+
+def findings_settings(settings: Settings, environ: Mapping[str, str]) -> OtlpSettings | None:
+    """Where findings are sent, if they are on. Raises SettingsError, also without an endpoint."""
+    if not settings.otlp.findings:
+        return None
+    otlp, warnings = _read(environ, "logs")
+    told = _read(environ, "metrics")[1]
+    _report_otlp([warning for warning in warnings if warning not in told])
+    if otlp is None:
+        raise SettingsError(
+            "otlp.findings: nothing says where to send them: set OTEL_EXPORTER_OTLP_ENDPOINT or "
+            "OTEL_EXPORTER_OTLP_LOGS_ENDPOINT, and neither OTEL_SDK_DISABLED nor "
+            "OTEL_LOGS_EXPORTER against it"
+        )
+    return _usable(otlp)
+
+
+def _read(
+    environ: Mapping[str, str], signal: Signal
+) -> tuple[OtlpSettings | None, tuple[OtlpWarning, ...]]:
     try:
-        settings, warnings = read_otlp(environ)
+        return read_otlp(environ, signal)
     except UnreadConfigError as error:
         raise SettingsError(str(error)) from None
+
+
+def _report_otlp(warnings: Iterable[OtlpWarning]) -> None:
     for warning in warnings:
         _log.warning("setting_warning", setting=warning.variable, message=warning.message)
-    if settings is None:
-        return None
+
+
+def _usable(settings: OtlpSettings) -> OtlpSettings:
+    """The settings, if the packages that they need are there; their secrets are known from now."""
     # Imported only where it is used: OpenTelemetry costs memory.
     from exporter.publish import otlp_client
 

@@ -14,7 +14,7 @@ from exporter.api.schema.flags import is_label
 from exporter.api.schema.session import InvalidSession, Session
 from exporter.api.times import MICROSECONDS
 from exporter.clock import Clock
-from exporter.ledger import placerecords, records, rules
+from exporter.ledger import outboxes, placerecords, records, rules, settled
 from exporter.ledger import state as states
 from exporter.ledger.effects import Effects, Teller
 from exporter.ledger.places import Book
@@ -133,7 +133,7 @@ class Ledger:
             records.write_row(connection, after)
             return after
 
-        await self._commit(work)
+        await self.commit(work)
 
     async def begin(self, now: int) -> None:
         """Set the origin, once, by the API's clock, which shows `now`. Raises StateError.
@@ -154,7 +154,7 @@ class Ledger:
             records.write_row(connection, after)
             return after
 
-        await self._commit(work)
+        await self.commit(work)
 
     def _elapsed(self, state: LedgerState) -> float:
         """Seconds since counting was to begin: since the first process's start, or this one's."""
@@ -184,7 +184,7 @@ class Ledger:
             records.write_row(connection, after)
             return after
 
-        await self._commit(work)
+        await self.commit(work)
 
     async def step_back(self, now: int) -> float | None:
         """Step back a frontier that lies ahead of the API's clock: a wrong clock set it.
@@ -220,7 +220,7 @@ class Ledger:
             records.write_row(connection, after)
             return after
 
-        await self._commit(work)
+        await self.commit(work)
         self._walked = Walked()
         return gap
 
@@ -252,7 +252,7 @@ class Ledger:
             after = replace(after, frontier=frontier)
             return self._forget(connection, after)
 
-        await self._commit(work)
+        await self.commit(work)
         return gap
 
     async def count_pages(
@@ -295,12 +295,12 @@ class Ledger:
                 effects.invalid = records.remember_invalid(
                     connection, state.row, invalid, pages[-1][1]
                 )
-            after = self._count(connection, state, tally, effects)
+            counted = self._count(connection, state, tally, effects)
             if book is not None:
                 effects.folded[catalogue.PLACE_SESSIONS.name] += book.folded.total()
-            return after
+            return counted
 
-        await self._commit(work)
+        await self.commit(work)
 
     async def finish(self, done: Slice, at: int, coverage: Coverage) -> None:
         """Note that a walk over `done`, begun at the API's time `at`, reached its last page.
@@ -324,7 +324,7 @@ class Ledger:
             return after
 
         frontier = (await self.prepare()).bounds.frontier
-        await self._commit(work)
+        await self.commit(work)
         if done.end is None:
             self._walked.note(coverage.start, at, frontier)
 
@@ -343,7 +343,11 @@ class Ledger:
         ) -> LedgerState:
             return self._settle(connection, state, window, effects)
 
-        await self._commit(work)
+        await self.commit(work)
+
+    def now(self) -> float:
+        """Unix seconds of our clock."""
+        return self._clock.now()
 
     def samples(self, *, gauges: bool) -> Iterator[Sample]:
         """The series of what was last committed; none before the state could be opened.
@@ -351,9 +355,8 @@ class Ledger:
         gauges: whether those that go stale are shown.
         """
         if self.state is not None:
-            places = [place.name for place in self.rules.places]
             shown = self._teller.exemplars
-            yield from states.samples(self.state, shown, gauges=gauges, places=places)
+            yield from states.samples(self.state, shown, gauges=gauges, rules=self.rules)
 
     def _book(
         self, connection: sqlite3.Connection, state: LedgerState, shown: Iterable[Session]
@@ -382,6 +385,8 @@ class Ledger:
         state = records.read_state(connection, self._name)
         if state is None:
             state = records.insert_state(connection, self._name, self._initial())
+        on = self.rules
+        outboxes.clear(connection, state.row, details=on.details, findings=on.findings)
         return self._store.generation, records.salt(connection), state
 
     def _initial(self) -> LedgerState:
@@ -428,6 +433,10 @@ class Ledger:
         effects.scores = tally.scores
         records.write_counts(connection, after, changes)
         records.write_minutes(connection, after, tally.minutes)
+        if tally.settled_bots:
+            after = settled.put_down(
+                connection, after, tally.settled_bots, self._name, self._salt, wall, self.rules
+            )
         after = replace(after, oldest=records.oldest_unsettled(connection, after.row))
         records.write_row(connection, after)
         return after
@@ -449,7 +458,7 @@ class Ledger:
         records.prune_minutes(connection, after.row, first)
         return after
 
-    async def _commit(
+    async def commit(
         self, work: Callable[[sqlite3.Connection, LedgerState, Effects], LedgerState]
     ) -> None:
         """Do `work` in one transaction, and publish its state once that is committed."""

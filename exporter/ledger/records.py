@@ -12,13 +12,14 @@ from hashlib import blake2b
 from itertools import islice
 from math import inf, isfinite
 
+from exporter.ledger import outboxes
 from exporter.ledger.recent import Recent
 from exporter.ledger.rules import MINUTE, Known
 from exporter.ledger.state import LedgerState
 from exporter.ledger.statefile import SALT_BYTES, DamagedRowError
 
 _CHUNK = 500
-_COLUMNS = "id, created, settled, bot, active, score, flags, places"
+_COLUMNS = "id, created, settled, bot, active, score, flags, places, name"
 
 
 def hash_id(identity: str, salt: bytes) -> bytes:
@@ -75,7 +76,7 @@ def ids_by_minute(
 def save(connection: sqlite3.Connection, integration: int, known: Mapping[bytes, Known]) -> None:
     """Write what is now known of these sessions."""
     connection.executemany(
-        "INSERT OR REPLACE INTO session VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        "INSERT OR REPLACE INTO session VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         (
             (
                 integration,
@@ -87,6 +88,7 @@ def save(connection: sqlite3.Connection, integration: int, known: Mapping[bytes,
                 value.score,
                 json.dumps(sorted(value.flags)) if value.flags else None,
                 json.dumps(value.places) if value.places else None,
+                None if value.name is None else json.dumps(value.name),
             )
             for key, value in known.items()
         ),
@@ -177,6 +179,7 @@ def read_state(connection: sqlite3.Connection, name: str) -> LedgerState | None:
         counts=counts,
         started=started,
         minutes=known,
+        findings=outboxes.waiting_findings(connection, number),
         recent=Recent.of_state(known, frontier),
     )
 
@@ -233,11 +236,21 @@ def raise_count(
     wall: float,
 ) -> LedgerState:
     """The state with one count raised, here and in memory."""
-    changes = {key: state.value(key) + amount}
+    return raise_counts(connection, state, {key: amount}, wall)
+
+
+def raise_counts(
+    connection: sqlite3.Connection,
+    state: LedgerState,
+    added: Mapping[tuple[str, str], float],
+    wall: float,
+) -> LedgerState:
+    """The state with these amounts added, here and in memory. wall: Unix seconds."""
+    changes = {key: state.value(key) + amount for key, amount in added.items() if amount}
     after = replace(
         state,
         counts={**state.counts, **changes},
-        started={key: wall, **state.started},
+        started={**dict.fromkeys(changes, wall), **state.started},
     )
     write_counts(connection, after, changes)
     return after
@@ -288,9 +301,9 @@ def remember_usage_day(
 
 
 def _known(
-    row: tuple[bytes, int, int, int, int, float | None, str | None, str | None],
+    row: tuple[bytes, int, int, int, int, float | None, str | None, str | None, str | None],
 ) -> tuple[bytes, Known]:
-    key, created, settled, bot, active, score, flags, places = row
+    key, created, settled, bot, active, score, flags, places, name = row
     if not isinstance(key, bytes) or not isinstance(created, int):
         raise DamagedRowError("a session without an id or a time")
     return key, Known(
@@ -301,6 +314,7 @@ def _known(
         _finite(score),
         _flags(flags),
         _places(places),
+        None if name is None else outboxes.read_text(name),
     )
 
 

@@ -24,6 +24,7 @@ class Rules:
 
     score_scale: the API's score of a certain bot; threshold is a part of it.
     places: what of a page counts. min_users: so many distinct users show a value of one.
+    details, findings: whether details of settled bots are read, and each is told to a Collector.
     """
 
     overlap: int
@@ -32,6 +33,13 @@ class Rules:
     score_scale: float = 1.0
     places: tuple[Place, ...] = ()
     min_users: int = 10
+    details: bool = False
+    findings: bool = False
+
+    @property
+    def names_bots(self) -> bool:
+        """Whether the ids of bots are needed once they are settled."""
+        return self.details or self.findings
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +66,7 @@ class Known:
 
     bot: whether it was counted as one. flags: those counted. score: the last that was read.
     places: the places counted, each with the label that it counted under.
+    name: the id of a bot, while something is to be done with it once it is settled.
     """
 
     created: int
@@ -67,6 +76,7 @@ class Known:
     score: float | None = None
     flags: frozenset[str] = frozenset()
     places: tuple[tuple[str, str], ...] = ()
+    name: str | None = None
 
 
 @dataclass(slots=True)
@@ -85,6 +95,8 @@ class Tally:
     """Of the sessions counted as bots, as with flags."""
     scores: list[tuple[float, str | None]] = field(default_factory=list)
     """Final score of each session settled with one; and its id, where a reading settled it."""
+    settled_bots: list[Known] = field(default_factory=list)
+    """Those with a name, as they were when they were settled."""
     minutes: Counter[int] = field(default_factory=Counter)
     """New sessions by the minute of their createdAt."""
     bot_minutes: Counter[int] = field(default_factory=Counter)
@@ -147,6 +159,7 @@ def read(
         score=known.score if session.score is None else session.score,
         flags=known.flags.union(fresh),
         places=(*known.places, *places),
+        name=session.id if rules.names_bots and (known.bot or bot) else None,
     )
     if is_settled(session, known.created, at, rules):
         return settle(after, session.id, tally)
@@ -178,7 +191,9 @@ def settle(known: Known, identity: str | None, tally: Tally) -> Known:
     tally.active -= known.active
     if known.score is not None:
         tally.scores.append((known.score, identity))
-    return replace(known, settled=True, active=False, flags=frozenset(), places=())
+    if known.bot and known.name is not None:
+        tally.settled_bots.append(known)
+    return replace(known, settled=True, active=False, flags=frozenset(), places=(), name=None)
 
 
 @dataclass(frozen=True, slots=True)

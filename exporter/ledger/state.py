@@ -1,6 +1,5 @@
 """Where the counting of one integration stands: immutable, replaced after each commit."""
 
-from bisect import bisect_left
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
@@ -8,9 +7,9 @@ from dataclasses import dataclass, field, replace
 from exporter.api.schema.flags import is_label
 from exporter.api.times import MICROSECONDS
 from exporter.ledger.recent import Recent
-from exporter.ledger.rules import Bounds, Tally
+from exporter.ledger.rules import Bounds, Rules, Tally
 from exporter.metrics import catalogue
-from exporter.metrics.model import OTHER, Exemplar, Histogram, Sample
+from exporter.metrics.model import OTHER, Exemplar, Histogram, Sample, bucket
 
 Counts = Mapping[tuple[str, str], float]
 
@@ -24,6 +23,11 @@ FLAG = "flag"
 BOT_FLAG = "bot_flag"
 PLACE = "place"
 BOT_PLACE = "bot_place"
+EVENT = "event"
+DETAIL = "detail"
+DURATION = "duration"
+DURATION_SUM = ("duration_sum", "")
+FINDING = "finding"
 SCORE = "score"
 
 
@@ -36,6 +40,7 @@ class LedgerState:
     counts: by name and label. started: when each of them began at 0, Unix seconds.
     minutes: sessions counted, by the minute of createdAt, as far back as they are asked for.
     oldest: createdAt of the oldest unsettled session; None: there is none.
+    findings: log records that wait for the Collector.
     forgotten: windows that tails had read past a hole before a state was damaged; in memory only.
     recent: the last day for the status page; in memory only.
     """
@@ -52,6 +57,7 @@ class LedgerState:
     counts: Counts = field(default_factory=dict)
     started: Counts = field(default_factory=dict)
     minutes: Mapping[int, int] = field(default_factory=dict)
+    findings: int = 0
     forgotten: tuple[tuple[int, int], ...] = ()
     recent: Recent = field(default_factory=Recent)
 
@@ -82,7 +88,7 @@ class LedgerState:
 
 def score_place(score: float) -> int:
     """The index of the histogram's bucket that a score falls into."""
-    return bisect_left(catalogue.SCORE_BOUNDS, score)
+    return bucket(catalogue.SCORE_BOUNDS, score)
 
 
 def counted(
@@ -139,6 +145,25 @@ def score_histogram(state: LedgerState, exemplars: Mapping[int, Exemplar]) -> Hi
     return Histogram(catalogue.SCORE_BOUNDS, counts, state.value(SCORE_SUM), kept)
 
 
+def _detail_samples(state: LedgerState) -> Iterator[Sample]:
+    for name in catalogue.EVENT_TYPES:
+        yield Sample(catalogue.BOT_EVENTS, state.value((EVENT, name)), (name,), state.begun)
+    places = range(len(catalogue.DURATION_BOUNDS) + 1)
+    counts = tuple(int(state.value((DURATION, str(place)))) for place in places)
+    lasted = Histogram(catalogue.DURATION_BOUNDS, counts, state.value(DURATION_SUM))
+    yield Sample(catalogue.BOT_DURATION, lasted, created=state.begun)
+    for outcome in catalogue.DETAIL_OUTCOMES:
+        number = state.value((DETAIL, outcome))
+        yield Sample(catalogue.BOT_DETAILS, number, (outcome,), state.begun)
+
+
+def _finding_samples(state: LedgerState) -> Iterator[Sample]:
+    for outcome in catalogue.FINDING_OUTCOMES:
+        number = state.value((FINDING, outcome))
+        yield Sample(catalogue.FINDINGS, number, (outcome,), state.begun)
+    yield Sample(catalogue.FINDINGS_WAITING, float(state.findings))
+
+
 def _place_samples(state: LedgerState, places: Iterable[str]) -> Iterator[Sample]:
     """Of each of these places `other`, and the values that have shown."""
     for place in places:
@@ -159,9 +184,12 @@ def samples(
     exemplars: Mapping[int, Exemplar],
     *,
     gauges: bool,
-    places: Iterable[str] = (),
+    rules: Rules | None = None,
 ) -> Iterator[Sample]:
-    """The series of the ledger; `gauges`: also those that go stale. places: those that are set."""
+    """The series of the ledger; `gauges`: also those that go stale.
+
+    rules: what is counted now; None: no more than what always is.
+    """
     begun = state.begun
     yield Sample(catalogue.SESSIONS, state.value(SESSIONS), created=begun)
     yield Sample(catalogue.BOT_SESSIONS, state.value(BOTS), created=begun)
@@ -174,7 +202,12 @@ def samples(
         yield Sample(catalogue.SESSION_FLAGS, state.value((FLAG, flag)), (flag,), started)
         of_bots = state.value((BOT_FLAG, flag))
         yield Sample(catalogue.BOT_SESSION_FLAGS, of_bots, (flag,), started)
-    yield from _place_samples(state, places)
+    if rules is not None:
+        yield from _place_samples(state, [place.name for place in rules.places])
+    if rules is not None and rules.details:
+        yield from _detail_samples(state)
+    if rules is not None and rules.findings:
+        yield from _finding_samples(state)
     scores = score_histogram(state, exemplars)
     yield Sample(catalogue.SESSION_BOT_SCORE, scores, created=begun)
     if gauges:

@@ -17,7 +17,7 @@ from exporter.log import get_logger
 APPLICATION_ID = 0x4E414958
 """Marks a database as ours (bytes 68 to 71 of an SQLite file): NAIX."""
 
-VERSION = 4
+VERSION = 5
 
 PLACES = """
 CREATE TABLE place_value (
@@ -37,6 +37,25 @@ CREATE TABLE place_user (
 ) STRICT, WITHOUT ROWID;
 """
 
+OUTBOXES = """
+CREATE TABLE detail (
+    integration INTEGER NOT NULL,
+    id BLOB NOT NULL,
+    session TEXT NOT NULL,
+    settled REAL NOT NULL,
+    PRIMARY KEY (integration, id)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX detail_settled ON detail (integration, settled);
+CREATE TABLE finding (
+    integration INTEGER NOT NULL,
+    id TEXT NOT NULL,
+    settled REAL NOT NULL,
+    body TEXT NOT NULL,
+    PRIMARY KEY (integration, id)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX finding_settled ON finding (integration, settled);
+"""
+
 UPGRADES = {
     1: "ALTER TABLE session DROP COLUMN missed",
     # Flags of bots are counted from here on; of bots that are open now, all flags are.
@@ -51,6 +70,7 @@ UPGRADES = {
         GROUP BY 1, 3
     """,
     3: f"ALTER TABLE session ADD COLUMN places TEXT; {PLACES}",
+    4: f"ALTER TABLE session ADD COLUMN name TEXT; {OUTBOXES}",
 }
 """What leads from each version to the next."""
 
@@ -89,6 +109,7 @@ CREATE TABLE session (
     score REAL,
     flags TEXT,
     places TEXT,
+    name TEXT,
     PRIMARY KEY (integration, id)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX session_settled ON session (integration, created) WHERE settled = 1;
@@ -122,7 +143,7 @@ CREATE TABLE usage_day (
 ) STRICT, WITHOUT ROWID;
 """
 
-_ADDED = {4: PLACES}
+_ADDED = {4: PLACES, 5: OUTBOXES}
 """Tables that came with a later version than the first."""
 
 SCHEMA = _FIRST + "".join(_ADDED.values())

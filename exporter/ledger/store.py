@@ -223,6 +223,7 @@ class Store:
         try:
             connection.execute("PRAGMA journal_mode = WAL")
             connection.execute("PRAGMA synchronous = FULL")
+            connection.execute("PRAGMA secure_delete = ON")  # ids that waited do not stay behind
             connection.execute("PRAGMA journal_size_limit = 4194304")
             intact = statefile.intact(connection)
             if intact:

@@ -58,6 +58,11 @@ class Exemplar:
     timestamp: float
 
 
+def bucket(bounds: tuple[float, ...], value: float) -> int:
+    """The index of the first bucket whose bound is not below the value; the last is +Inf's."""
+    return bisect_left(bounds, value)
+
+
 @dataclass(frozen=True, slots=True)
 class Histogram:
     """A histogram's state. `counts` holds one number a bucket, not cumulated, +Inf last."""

@@ -11,9 +11,13 @@ from typing import Protocol
 from exporter.api.answer import Answer, Api
 from exporter.metrics.model import Sample
 
-__all__ = ["Answer", "Api", "Collector", "Publish"]
+__all__ = ["Answer", "Api", "Collector", "NothingAskedError", "Publish"]
 
 Publish = Callable[[str, Iterable[Sample]], None]
+
+
+class NothingAskedError(Exception):
+    """A poll had nothing to ask for: it went well, and says nothing about the API."""
 
 
 class Collector(Protocol):
@@ -25,5 +29,5 @@ class Collector(Protocol):
         ...
 
     async def update(self, publish: Publish) -> None:
-        """Ask, and publish what was read, part by part. Raises ApiError."""
+        """Ask, and publish what was read, part by part. Raises ApiError, NothingAskedError."""
         ...

@@ -19,7 +19,7 @@ from exporter.log import get_logger
 from exporter.metrics import catalogue
 from exporter.metrics.model import Metric, Sample
 from exporter.metrics.telemetry import Telemetry
-from exporter.polling.collector import Collector
+from exporter.polling.collector import Collector, NothingAskedError
 from exporter.polling.schedule import Schedule
 
 STUCK_INTERVALS = 5
@@ -57,6 +57,11 @@ class ResourceState:
     failures: int = 0
     error: str | None = None
     parts: dict[str, _Part] = field(default_factory=dict)
+
+    @property
+    def idle(self) -> bool:
+        """Whether it was polled, and there was nothing to ask for yet."""
+        return self.tried and not self.last_success and not self.failures
 
 
 class Poller:
@@ -149,6 +154,9 @@ class Poller:
         failure: Exception | None = None
         try:
             await self.collector.update(self._publish)
+        except NothingAskedError:
+            self._asked_nothing(self._clock.monotonic() - began)
+            return
         except (ApiError, StateError) as error:
             failure = error
         except Exception as error:  # noqa: BLE001 - the frame must survive any defect of a collector
@@ -197,9 +205,10 @@ class Poller:
         """The resource's own series, and those of its parts that are not stale."""
         labels = (self.resource,)
         state = self.state
-        yield Sample(catalogue.RESOURCE_UP, float(state.up), labels)
-        yield Sample(catalogue.RESOURCE_LAST_SUCCESS, state.last_success, labels)
-        yield Sample(catalogue.RESOURCE_FAILURES, float(state.failures), labels)
+        if not state.idle:
+            yield Sample(catalogue.RESOURCE_UP, float(state.up), labels)
+            yield Sample(catalogue.RESOURCE_LAST_SUCCESS, state.last_success, labels)
+            yield Sample(catalogue.RESOURCE_FAILURES, float(state.failures), labels)
         for part in state.parts.values():
             fresh = self.fresh(part.read_at)
             yield from (it for it in part.samples if fresh or it.metric in LASTING)
@@ -209,9 +218,17 @@ class Poller:
         self.state.parts[part] = _Part(now, tuple(samples))
         self._last_sign = now
 
+    def _asked_nothing(self, seconds: float) -> None:
+        """What the last attempt at the API gave still stands."""
+        self.state.tried = True
+        self._telemetry.poll_duration.observe(seconds, self.resource)
+        self._telemetry.polls.inc(self.resource, "success")
+        self._last_sign = self._clock.monotonic()
+        self._on_poll()
+
     def _succeeded(self) -> None:
         state = self.state
-        if not state.up and state.tried:
+        if not state.up and state.tried and not state.idle:
             _log.info(
                 "resource_recovered",
                 resource=self.resource,

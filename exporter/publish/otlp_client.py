@@ -16,11 +16,10 @@ from exporter.log import get_logger
 from exporter.net.failures import Peer
 from exporter.net.network import Network
 from exporter.net.trust import CertificateFileError, ClientCertificate, Trust, only
-from exporter.publish.otlp_settings import OtlpSettings
+from exporter.publish.otlp_settings import OtlpSettings, Signal
 
 if TYPE_CHECKING:
     import requests
-    from opentelemetry.sdk.metrics.export import MetricExportResult, MetricsData
 
 _log = get_logger(__name__)
 
@@ -41,6 +40,7 @@ class Client(Protocol):
     """What sends: either of the SDK's exporters.
 
     reason: why the last export failed; None where it did not.
+    rejected: of how much the last answer said that it was not accepted.
     outdated: whether it goes by certificates that have changed since.
     """
 
@@ -48,10 +48,16 @@ class Client(Protocol):
     def reason(self) -> str | None: ...
 
     @property
+    def rejected(self) -> int: ...
+
+    @property
     def outdated(self) -> bool: ...
 
-    def export(self, metrics_data: "MetricsData") -> "MetricExportResult":
-        """Send, with retries; blocks for at most the client's time-out, as a rule."""
+    def export(self, data: Any, /) -> Any:
+        """Send what the signal has, with retries; blocks for at most the client's time-out.
+
+        Gives the SDK's own result, MetricExportResult or LogRecordExportResult.
+        """
         ...
 
     def shutdown(self) -> None:
@@ -119,66 +125,105 @@ def remove_own_variables() -> None:
 
 def _http(settings: OtlpSettings, timeout: float, proxy: str | None, trust: Trust) -> Client:
     from opentelemetry.exporter.otlp.proto.http import Compression
-    from opentelemetry.exporter.otlp.proto.http.metric_exporter import OTLPMetricExporter
 
     from exporter.publish.otlp_session import ExplicitSession
 
-    session = ExplicitSession(Peer.of(settings.endpoint, proxy, trust), proxy, trust, timeout)
-    session.hooks["response"].append(_examine)
+    base: Any
+    if settings.signal == "metrics":
+        from opentelemetry.exporter.otlp.proto.http.metric_exporter import OTLPMetricExporter
 
-    class HttpExporter(OTLPMetricExporter):
+        base = OTLPMetricExporter
+    else:
+        from opentelemetry.exporter.otlp.proto.http._log_exporter import OTLPLogExporter
+
+        base = OTLPLogExporter
+
+    session = ExplicitSession(Peer.of(settings.endpoint, proxy, trust), proxy, trust, timeout)
+    examiner = Examiner(settings.signal)
+    session.hooks["response"].append(examiner)
+
+    class HttpExporter(base):  # type: ignore[misc]
         outdated = False  # each handshake goes by the files as they are
+
+        @property
+        def rejected(self) -> int:
+            return examiner.rejected
 
         @property
         def reason(self) -> str | None:
             return session.failure
 
-    return HttpExporter(
+    exporter: Client = HttpExporter(
         endpoint=settings.endpoint,
         headers=dict(settings.headers),
         timeout=timeout,
         compression=Compression.Gzip if settings.gzip else Compression.NoCompression,
         session=session,
     )
+    return exporter
 
 
-def _examine(response: "requests.Response", *_: Any, **__: Any) -> None:
-    """Look at what the SDK passes over. Raises requests.HTTPError on a redirect.
+class Examiner:
+    """Looks at what the SDK passes over, in each answer.
 
-    The SDK takes a redirect, which it does not follow, for a success, and does not read how many
-    points a partial success rejected ("OTLP/HTTP Response").
+    rejected: how many points or records the last answer said were not accepted.
     """
-    import requests
-    from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
-    from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import (
-        ExportMetricsServiceResponse,
-    )
 
-    if 300 <= response.status_code < 400:
-        response.close()
-        raise requests.HTTPError(f"a redirect ({response.status_code}), which is not followed")
-    if response.status_code != 200 or "protobuf" not in response.headers.get("content-type", ""):
-        return
-    try:
-        partial = ExportMetricsServiceResponse.FromString(response.content).partial_success
-    except DecodeError:
-        return
-    if partial.rejected_data_points or partial.error_message:
-        _log.warning(
-            "otlp_partial_success",
-            rejected=partial.rejected_data_points,
-            message=partial.error_message,
-        )
+    def __init__(self, signal: Signal) -> None:
+        self.rejected = 0
+        self._signal = signal
+
+    def __call__(self, response: "requests.Response", *_: Any, **__: Any) -> None:
+        """Raises requests.HTTPError on a redirect.
+
+        The SDK takes a redirect, which it does not follow, for a success, and does not read how
+        much a partial success rejected ("OTLP/HTTP Response").
+        """
+        import requests
+        from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
+
+        self.rejected = 0
+        if 300 <= response.status_code < 400:
+            response.close()
+            raise requests.HTTPError(f"a redirect ({response.status_code}), which is not followed")
+        protobuf = "protobuf" in response.headers.get("content-type", "")
+        if response.status_code != 200 or not protobuf:
+            return
+        try:
+            self.rejected, message = self._partial(response.content)
+        except DecodeError:
+            return
+        if self.rejected or message:
+            _log.warning("otlp_partial_success", rejected=self.rejected, message=message)
+
+    def _partial(self, content: bytes) -> tuple[int, str]:
+        if self._signal == "metrics":
+            from opentelemetry.proto.collector.metrics.v1 import metrics_service_pb2 as metrics
+
+            points = metrics.ExportMetricsServiceResponse.FromString(content).partial_success
+            return points.rejected_data_points, points.error_message
+        from opentelemetry.proto.collector.logs.v1 import logs_service_pb2 as logs
+
+        records = logs.ExportLogsServiceResponse.FromString(content).partial_success
+        return records.rejected_log_records, records.error_message
 
 
 def _grpc(settings: OtlpSettings, timeout: float, proxy: str | None, trust: Trust) -> Client:
     # Its core writes lines past our log, onto standard error.
     os.environ.setdefault("GRPC_VERBOSITY", "NONE")
     import grpc  # type: ignore[import-untyped]
-    from opentelemetry.exporter.otlp.proto.grpc.metric_exporter import OTLPMetricExporter
-    from opentelemetry.sdk.metrics.export import MetricExportResult
 
     from exporter.publish.otlp_grpc import NotedCalls, grpc_failure
+
+    base: Any
+    if settings.signal == "metrics":
+        from opentelemetry.exporter.otlp.proto.grpc.metric_exporter import OTLPMetricExporter
+
+        base = OTLPMetricExporter
+    else:
+        from opentelemetry.exporter.otlp.proto.grpc._log_exporter import OTLPLogExporter
+
+        base = OTLPLogExporter
 
     credentials = None
     if not settings.insecure:
@@ -195,22 +240,23 @@ def _grpc(settings: OtlpSettings, timeout: float, proxy: str | None, trust: Trus
 
     peer = Peer.of(_url(settings), proxy, trust)
 
-    class GrpcExporter(OTLPMetricExporter):
+    class GrpcExporter(base):  # type: ignore[misc]
         reason: str | None = None
+        rejected = 0  # the SDK keeps the answer to itself
 
         @property
         def outdated(self) -> bool:
             return not settings.insecure and trust.changed(known)
 
-        def export(self, *args: Any, **options: Any) -> "MetricExportResult":
+        def export(self, *args: Any, **options: Any) -> Any:
             self.reason = None
             result = super().export(*args, **options)
-            if result is MetricExportResult.SUCCESS:
+            if result.name == "SUCCESS":
                 self.reason = None
             return result
 
         def _initialize_channel_and_stub(self) -> None:
-            super()._initialize_channel_and_stub()  # type: ignore[no-untyped-call]
+            super()._initialize_channel_and_stub()
             self._client: Any = NotedCalls(self._client, self._note)
 
         def _note(self, error: grpc.RpcError) -> None:

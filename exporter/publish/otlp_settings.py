@@ -21,7 +21,10 @@ INTERVAL_SECONDS = 60.0
 EXPORT_TIMEOUT_SECONDS = 30.0
 REQUEST_TIMEOUT_SECONDS = 10.0
 
-_PATH = "/v1/metrics"
+FINDINGS_SECONDS = 5.0
+"""How often findings are sent, unless OTEL_BLRP_SCHEDULE_DELAY says otherwise."""
+
+Signal = Literal["metrics", "logs"]
 _HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9a-z-]+")
 _HEADER_VALUE = re.compile(r"[\t\x20-\x7e]*")
 _BARE_TARGET = re.compile(r"[^\s/@]+:\d{1,5}")
@@ -56,6 +59,7 @@ class OtlpSettings:
     insecure: gRPC without TLS.
     timeout: of one request, the SDK's retries included. export_timeout: of one whole export.
     resource: attributes that the user set, service.name included.
+    signal: what is sent there.
     """
 
     protocol: Protocol
@@ -72,6 +76,7 @@ class OtlpSettings:
     interval: float
     export_timeout: float
     resource: Mapping[str, str]
+    signal: Signal = "metrics"
 
 
 def otlp_enabled(environ: Mapping[str, str]) -> bool:
@@ -79,13 +84,15 @@ def otlp_enabled(environ: Mapping[str, str]) -> bool:
     return read_otlp(environ)[0] is not None
 
 
-def read_otlp(environ: Mapping[str, str]) -> tuple[OtlpSettings | None, tuple[OtlpWarning, ...]]:
+def read_otlp(
+    environ: Mapping[str, str], signal: Signal = "metrics"
+) -> tuple[OtlpSettings | None, tuple[OtlpWarning, ...]]:
     """The settings, or None where the push is off, and what is to be warned about.
 
     Raises UnreadConfigError: the specification lets that file replace all other variables, so
     that whatever they said would be half of what was meant.
     """
-    variables = _Variables(environ)
+    variables = _Variables(environ, signal)
     if variables.get("OTEL_CONFIG_FILE") is not None and not variables.disabled():
         raise UnreadConfigError
     return _read(variables), tuple(variables.warnings)
@@ -97,7 +104,19 @@ def _read(variables: "_Variables") -> OtlpSettings | None:
     # Complaints about the rest would be noise while nobody asked for a push.
     if endpoint is None or variables.disabled() or not variables.otlp_chosen():
         return None
-    variables.warn_of_refused()
+    if variables.signal == "metrics":
+        variables.warn_of_refused()
+        pace, longest, usual = (
+            "OTEL_METRIC_EXPORT_INTERVAL",
+            "OTEL_METRIC_EXPORT_TIMEOUT",
+            INTERVAL_SECONDS,
+        )
+    else:
+        pace, longest, usual = (
+            "OTEL_BLRP_SCHEDULE_DELAY",
+            "OTEL_BLRP_EXPORT_TIMEOUT",
+            FINDINGS_SECONDS,
+        )
     headers = variables.headers()
     target, shown, secrets, secure = _target(endpoint, protocol)
     return OtlpSettings(
@@ -112,17 +131,19 @@ def _read(variables: "_Variables") -> OtlpSettings | None:
         certificate=variables.otlp("CERTIFICATE")[1],
         client_key=variables.otlp("CLIENT_KEY")[1],
         client_certificate=variables.otlp("CLIENT_CERTIFICATE")[1],
-        interval=variables.milliseconds("OTEL_METRIC_EXPORT_INTERVAL", INTERVAL_SECONDS),
-        export_timeout=variables.milliseconds("OTEL_METRIC_EXPORT_TIMEOUT", EXPORT_TIMEOUT_SECONDS),
+        interval=variables.milliseconds(pace, usual),
+        export_timeout=variables.milliseconds(longest, EXPORT_TIMEOUT_SECONDS),
         resource=variables.resource(),
+        signal=variables.signal,
     )
 
 
 class _Variables:
     """The variables, with a note of each that is not obeyed."""
 
-    def __init__(self, environ: Mapping[str, str]) -> None:
+    def __init__(self, environ: Mapping[str, str], signal: Signal) -> None:
         self._environ = environ
+        self.signal = signal
         self.warnings: list[OtlpWarning] = []
 
     def _warn(self, variable: str, message: str) -> None:
@@ -132,8 +153,8 @@ class _Variables:
         return self._environ.get(name, "").strip() or None
 
     def otlp(self, name: str) -> tuple[str, str | None]:
-        """The variable that decides, and its value: that for metrics before the general one."""
-        own = f"OTEL_EXPORTER_OTLP_METRICS_{name}"
+        """The variable that decides, and its value: that for the signal before the general one."""
+        own = f"OTEL_EXPORTER_OTLP_{self.signal.upper()}_{name}"
         value = self.get(own)
         if value is not None:
             return own, value
@@ -151,8 +172,8 @@ class _Variables:
         return value == "true"
 
     def otlp_chosen(self) -> bool:
-        """Whether OTEL_METRICS_EXPORTER leaves room for OTLP, as it does where it is unset."""
-        variable = "OTEL_METRICS_EXPORTER"
+        """Whether OTEL_METRICS_EXPORTER, or that for logs, leaves room for OTLP; unset, it does."""
+        variable = f"OTEL_{self.signal.upper()}_EXPORTER"
         names = {name.strip() for name in (self.get(variable) or "otlp").lower().split(",")}
         for name in sorted(names - {"otlp", "none", "prometheus", ""}):
             self._warn(variable, f"{name!r} is not supported: otlp and none are")
@@ -170,8 +191,9 @@ class _Variables:
         return "http/protobuf"
 
     def endpoint(self, protocol: Protocol) -> str | None:
-        """The endpoint as it stands, the general one with the metrics' path where HTTP needs it."""
-        for variable in ("OTEL_EXPORTER_OTLP_METRICS_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT"):
+        """The endpoint as it stands, the general one with the signal's path where HTTP needs it."""
+        own = f"OTEL_EXPORTER_OTLP_{self.signal.upper()}_ENDPOINT"
+        for variable in (own, "OTEL_EXPORTER_OTLP_ENDPOINT"):
             value = self.get(variable)
             if value is None:
                 continue
@@ -182,7 +204,7 @@ class _Variables:
             if protocol == "http/protobuf":
                 url = urllib.parse.urlsplit(value)
                 general = variable == "OTEL_EXPORTER_OTLP_ENDPOINT"
-                path = url.path.rstrip("/") + _PATH if general else url.path or "/"
+                path = url.path.rstrip("/") + f"/v1/{self.signal}" if general else url.path or "/"
                 return url._replace(path=path, fragment="").geturl()
             return value
         return None

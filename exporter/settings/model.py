@@ -217,6 +217,10 @@ class SessionsSettings(Section):
             "host and path of pageUrl, whose one group gives the value to count sessions by",
         )
     )
+    details: Switch = Field(
+        default=False,
+        description="read the details of settled bots, with what the budget has left",
+    )
     places_min_users: Users = Field(
         default=10,
         description="a place's value shows once so many distinct users were seen in it; at least 2",
@@ -237,6 +241,13 @@ class QuotaSettings(Section):
     limits: Limits = Field(
         default_factory=dict,
         description="your plan's monthly limits: api_calls=1000000,events=5000000, or a YAML map",
+    )
+
+
+class OtlpSettings(Section):
+    findings: Switch = Field(
+        default=False,
+        description="send one OTLP log record, with the session's id, for each settled bot",
     )
 
 
@@ -340,6 +351,7 @@ class Settings(BaseSettings):
     sessions: SessionsSettings = SessionsSettings()
     budget: BudgetSettings = BudgetSettings()
     quota: QuotaSettings = QuotaSettings()
+    otlp: OtlpSettings = OtlpSettings()
     state: StateSettings = StateSettings()
     log: LogSettings = LogSettings()
 

@@ -157,7 +157,14 @@ class _Api:
         return Response(body, media_type="application/json")
 
     async def details(self, request: Request) -> Response:
-        return replies.json_reply({"data": records.details(self._find(request))})
+        session, faults = self._find(request), self._service.faults
+        if is_hidden(session.salt, faults.hide_details):
+            raise HTTPException(404, "No details of this session.")
+        content = records.details(session)
+        if self._service.chance(faults.no_duration):
+            content["durationSeconds"] = None
+            content["eventCounts"] = {"mouse": content["eventCounts"]["mouse"]}
+        return replies.json_reply({"data": content})
 
     async def events(self, request: Request) -> Response:
         items = records.events(self._find(request))

@@ -64,7 +64,8 @@ class _Control:
         since_text = request.query_params.get("since")
         since = service.world.start if since_text is None else datetime.fromisoformat(since_text)
         threshold = float(request.query_params.get("threshold", "0.7"))
-        truth = service.world.truth(since, threshold, service.faults.hide_sessions)
+        faults = service.faults
+        truth = service.world.truth(since, threshold, faults.hide_sessions, faults.hide_details)
         content = asdict(truth)
         content["score_buckets"] = {
             str(bound): count

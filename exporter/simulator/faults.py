@@ -18,7 +18,7 @@ _SHARES: Final = frozenset(
         *("status_429", "status_5xx", "no_content", "slow", "hang", "garbage", "oversized"),
         "odd_value",
         *("refuse_cursor", "repeat_items", "short_pages", "drop_connection", "cut_body"),
-        *("no_tier_header", "hide_sessions", "trickle"),
+        *("no_tier_header", "hide_sessions", "hide_details", "no_duration", "trickle"),
     )
 )
 
@@ -81,6 +81,10 @@ class Faults:
     """Leave out x-isnotai-tier."""
     hide_sessions: float = 0.0
     """Share of sessions that the list never shows, though analytics count them."""
+    hide_details: float = 0.0
+    """Share of sessions whose details are not found, for good."""
+    no_duration: float = 0.0
+    """Share of answers with details that lack durationSeconds and some counts."""
     trickle: float = 0.0
     """Send the body in single bytes, `trickle_seconds` (real ones) apart."""
     trickle_seconds: float = 0.01

@@ -9,9 +9,12 @@ from typing import Any, Final
 
 from exporter.simulator.rollup import BOT
 from exporter.simulator.sessions import (
+    EVENT_TYPES,
     Session,
     course,
     event_count,
+    event_counts,
+    event_kind,
     fingerprint,
     origin,
     page_path,
@@ -21,7 +24,6 @@ from exporter.simulator.sessions import (
     user_matched,
 )
 
-_KINDS: Final = ("mouse", "scroll", "keyboard", "touch", "form")
 _EVENT_TYPES: Final = ("MouseMove", "Scroll", "KeyPress", "Touch", "FormInput")
 _MOST_SESSIONS: Final = 5000
 
@@ -31,7 +33,7 @@ def _events(session: Session) -> list[tuple[int, int]]:
     count = event_count(session.salt)
     span = max(1, session.updated - session.created)
     return [
-        (session.created + span * number // count, (session.salt >> number % 40 & 7) % len(_KINDS))
+        (session.created + span * number // count, event_kind(session.salt, number))
         for number in range(count)
     ]
 
@@ -39,7 +41,6 @@ def _events(session: Session) -> list[tuple[int, int]]:
 def details(session: Session) -> dict[str, Any]:
     """The `data` of /v1/sessions/{id}/details."""
     events = _events(session)
-    counts = [sum(kind == number for _, kind in events) for number in range(len(_KINDS))]
     length = max(1, len(events) // 10)
     timeline = []
     for at in range(0, len(events), length):
@@ -48,7 +49,7 @@ def details(session: Session) -> dict[str, Any]:
             {
                 "timestamp": timestamp(events[at][0]),
                 "eventCount": len(part),
-                "dominantEventType": _KINDS[max(set(part), key=part.count)],
+                "dominantEventType": EVENT_TYPES[max(set(part), key=part.count)],
                 "activityLevel": "high" if len(part) > 10 else "low",
             }
         )
@@ -58,7 +59,10 @@ def details(session: Session) -> dict[str, Any]:
         "startTime": timestamp(session.created),
         "endTime": None if session.active else timestamp(session.updated),
         "durationSeconds": duration / 1_000_000,
-        "eventCounts": {"total": len(events), **dict(zip(_KINDS, counts, strict=True))},
+        "eventCounts": {
+            "total": len(events),
+            **dict(zip(EVENT_TYPES, event_counts(session.salt), strict=True)),
+        },
         "timeline": timeline,
         "pageHistory": [
             {

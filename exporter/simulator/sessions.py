@@ -58,6 +58,8 @@ _SCRAMBLE: Final = 0x9E3779B97F4A7C15
 _HIDE: Final = 0xD1342543DE82EF95
 COURSES: Final = 64
 
+EVENT_TYPES: Final = ("mouse", "scroll", "keyboard", "touch", "form")
+
 INVALID_FORMS: Final = (
     ("botScore", '"0.91"'),
     ("botScore", "true"),
@@ -124,9 +126,13 @@ class Session:
     @property
     def status(self) -> str | None:
         """`active`, `closed`, or None where the API does not tell."""
-        if self.nulls & _either("status"):
+        if self.lacks("status"):
             return None
         return "active" if self.active else "closed"
+
+    def lacks(self, field: str) -> bool:
+        """Whether that field is null or absent for good."""
+        return bool(self.nulls & _either(field))
 
     def json(self) -> bytes:
         """The list item as the API sends it, kept until the session changes."""
@@ -209,6 +215,20 @@ def user_matched(salt: int) -> bool:
 def event_count(salt: int) -> int:
     """Events recorded in the session, 5..260."""
     return 5 + (salt >> 49 & 255)
+
+
+def event_kind(salt: int, number: int) -> int:
+    """The type of a session's event of that number, a place in EVENT_TYPES."""
+    return (salt >> number % 40 & 7) % len(EVENT_TYPES)
+
+
+def event_counts(salt: int) -> tuple[int, ...]:
+    """Events by type, as in EVENT_TYPES."""
+    rounds, rest = divmod(event_count(salt), 40)  # after which the types come again
+    counts = [0] * len(EVENT_TYPES)
+    for number in range(40):
+        counts[event_kind(salt, number)] += rounds + (number < rest)
+    return tuple(counts)
 
 
 def user_id(number: int) -> str:

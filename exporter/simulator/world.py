@@ -185,14 +185,23 @@ class World:
         salt = salt_of(identifier)
         return None if salt is None else self._by_salt.get(salt)
 
-    def truth(self, since: datetime, threshold: float = 0.7, hidden_share: float = 0.0) -> Truth:
+    def truth(
+        self,
+        since: datetime,
+        threshold: float = 0.7,
+        hidden_share: float = 0.0,
+        hidden_details: float = 0.0,
+    ) -> Truth:
         """What a perfect reader must count of sessions created from `since` to now.
 
         Final states are taken, also of sessions that still evolve or do not show yet, so a reader
         can agree once the world is paused and `quiet_at` has passed. While frozen, states and
-        sessions are those at the freeze. `hidden_share` leaves out what the list hides.
+        sessions are those at the freeze. `hidden_share` leaves out what the list hides,
+        `hidden_details` the details that are not found.
         """
-        return self._table.truth(micros(since), threshold, hidden_share, self._frozen)
+        return self._table.truth(
+            micros(since), threshold, hidden_share, self._frozen, hidden_details
+        )
 
     def __len__(self) -> int:
         """Sessions that the list can show."""
@@ -259,9 +268,11 @@ class World:
     def _admit(self, life: Life) -> None:
         session = life.session
         outcome = Outcome(life.final, life.peak, life.flags)
-        session.row = self._table.add(session.created, session.salt, outcome, not session.invalid)
-        self.rollup.count(session, life.final)
         end = session.plan[-1].at if session.plan else session.created
+        paged = not session.lacks("pageUrl")
+        valid = not session.invalid
+        session.row = self._table.add(session.created, session.salt, outcome, valid, end, paged)
+        self.rollup.count(session, life.final)
         self._last_change = max(self._last_change, life.visible, end)
         if life.visible <= self._now:
             self._show(session)

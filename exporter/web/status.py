@@ -145,7 +145,7 @@ def _resource_status(poller: Poller) -> ResourceStatus:
     state = poller.state
     return ResourceStatus(
         resource=poller.resource,
-        up=state.up if state.tried else None,
+        up=None if state.idle or not state.tried else state.up,
         last_success=state.last_success or None,
         consecutive_failures=state.failures,
         last_error=state.error,

@@ -93,8 +93,18 @@ class Scrape:
 
 
 def rounded(truth: Truth) -> Truth:
-    """The truth, its sum free of the last digits that depend on the order of adding."""
-    return Truth(**{**_fields(truth), "score_sum": round(truth.score_sum, 6)})
+    """The truth, its sum free of the last digits that depend on the order of adding.
+
+    Less what is counted only where it is asked for: places and details.
+    """
+    extra = {
+        "courses": {},
+        "bot_courses": {},
+        "bot_events": {},
+        "bot_seconds": 0.0,
+        "missing_details": 0,
+    }
+    return Truth(**{**_fields(truth), **extra, "score_sum": round(truth.score_sum, 6)})
 
 
 def _fields(truth: Truth) -> dict[str, Any]:

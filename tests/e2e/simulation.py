@@ -76,8 +76,10 @@ class Simulation:
     def truth(self) -> Truth:
         """What must have been counted, of all sessions that ever were and that the list shows."""
         self.service.now()
-        hidden = self.service.faults.hide_sessions
-        return self.service.world.truth(BEGINNING, hidden_share=hidden)
+        faults = self.service.faults
+        return self.service.world.truth(
+            BEGINNING, hidden_share=faults.hide_sessions, hidden_details=faults.hide_details
+        )
 
     def asked(self, path: str | None = None) -> int:
         """How many requests came, to all paths or to one."""

@@ -12,6 +12,7 @@ from exporter.api.answer import Answer
 from exporter.api.budget import Budget
 from exporter.api.serverclock import ServerClock
 from exporter.api.times import MICROSECONDS
+from exporter.collect import registry
 from exporter.collect.sessions.collector import Sessions
 from exporter.ledger.ledger import Ledger
 from exporter.ledger.rules import Rules
@@ -95,6 +96,8 @@ class Bench:
         budgeted: bool = False,
         places: tuple[Place, ...] = (),
         min_users: int = 3,
+        details: bool = False,
+        findings: bool = False,
         **listing: object,
     ) -> None:
         self.path = path
@@ -105,6 +108,8 @@ class Bench:
             0.7,
             places=places,
             min_users=min_users,
+            details=details,
+            findings=findings,
         )
         self.interval = interval
         self.lookback = lookback
@@ -131,7 +136,7 @@ class Bench:
         self.store = MortalStore(self.path, self.clock.now)
         self.telemetry = Telemetry(self.clock.now(), ("sessions",), dropped_counter(0.0))
         self.listing.server_clock = ServerClock(self.clock.now)
-        self.budget = Budget(self.share, 1, self.clock)
+        self.budget = Budget(self.share, 1, self.clock, registry.BEHIND)
         self.budget.tier = self.tier
         self.listing.tell = lambda tier: setattr(self.budget, "tier", tier)
         self.ledger = Ledger(

@@ -43,6 +43,8 @@ TABLES = (
     "invalid",
     "place_value",
     "place_user",
+    "detail",
+    "finding",
 )
 TRACED = {
     *map(str, (Path(exporter.__file__).parent / "ledger").glob("*.py")),

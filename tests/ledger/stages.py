@@ -18,6 +18,8 @@ RULES: dict[str, Any] = {
     "max_flags": 3,
     "places": (Place("course", r"/courses/(\d+)"),),
     "min_users": 2,
+    "details": True,
+    "findings": True,
     "order": "oldest",  # so that the same flags fill the bound, however the way is cut
 }
 

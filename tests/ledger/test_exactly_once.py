@@ -1,6 +1,7 @@
 """Whatever happens between, when the API is quiet every counter equals the oracle."""
 
 import contextlib
+import json
 import os
 import sqlite3
 
@@ -11,7 +12,7 @@ from hypothesis.stateful import rule, run_state_machine_as_test
 
 from exporter.api.errors import ApiError
 from exporter.ledger.store import StateError
-from tests.ledger.bench import KilledError
+from tests.ledger.bench import Bench, KilledError
 from tests.ledger.world import FLAGS, OFF, SETTLE, LedgerMachine
 
 TROUBLES = ["database or disk is full", "database is locked", "disk I/O error"]
@@ -20,6 +21,18 @@ TROUBLES = ["database or disk is full", "database is locked", "disk I/O error"]
 def at_place(counts: dict[str, float], name: str, place: str) -> float:
     """The sum over all values of a place."""
     return sum(value for key, value in counts.items() if key.startswith(f"{name}:{place}/"))
+
+
+def waiting(bench: Bench, table: str) -> set[str]:
+    """The ids that wait in an outbox."""
+    column = {"detail": "session", "finding": "body ->> '$.session'"}[table]
+    assert bench.store is not None
+    rows = bench.run(
+        bench.store.run(lambda db: db.execute(f"SELECT {column} FROM {table}").fetchall())  # noqa: S608
+    )
+    assert isinstance(rows, list)
+    assert len(rows) == len(set(rows))
+    return {json.loads(name) if table == "detail" else name for (name,) in rows}
 
 
 class Counting(LedgerMachine):
@@ -211,6 +224,8 @@ class Counting(LedgerMachine):
             assert at_place(counts, "place", place) == len(there)
             bots = sum((it.score or 0.0) >= 0.7 for it in there)
             assert at_place(counts, "bot_place", place) == bots
+        named = {it.id for it in valid if (it.score or 0.0) >= 0.7}
+        assert waiting(self.bench, "detail") == waiting(self.bench, "finding") == named
         count, total = self.bench.scores()
         assert count == len(scored)
         assert total == pytest.approx(sum(scored))

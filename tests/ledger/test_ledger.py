@@ -237,7 +237,7 @@ def test_the_flags_of_one_session_are_bounded_over_all_its_readings(make: Make) 
     assert sum(counted) == MOST_FLAGS
 
 
-@pytest.mark.parametrize("version", [1, 2, 3])
+@pytest.mark.parametrize("version", [1, 2, 3, 4])
 def test_a_state_of_an_older_version_is_counted_on(make: Make, version: int) -> None:
     bench = make(max_flags=2)
     bench.poll()
@@ -250,8 +250,12 @@ def test_a_state_of_an_older_version_is_counted_on(make: Make, version: int) -> 
     assert bench.store is not None
     bench.run(bench.store.close())
     with closing(sqlite3.connect(bench.path)) as older:
-        older.execute("ALTER TABLE session DROP COLUMN places")
-        for table in ("place_value", "place_user"):
+        older.execute("ALTER TABLE session DROP COLUMN name")
+        newer_tables = ["detail", "finding"]
+        if version < 4:
+            older.execute("ALTER TABLE session DROP COLUMN places")
+            newer_tables += ["place_value", "place_user"]
+        for table in newer_tables:
             older.execute(f"DROP TABLE {table}")
         if version < 3:
             older.execute("DELETE FROM counter WHERE name = 'bot_flag'")

@@ -180,8 +180,9 @@ def test_a_bot_counts_where_its_session_counted() -> None:
     assert tally.bot_places == {("course", "other"): 1, ("course", "a"): 1}
 
 
-def visit(bench: Bench, name: str, course: object, user: object, **more: object) -> None:
-    add(bench, name, page=f"https://lms.example/courses/{course}?u={user}", user=user, **more)
+def visit(bench: Bench, name: str, course: object, user: object, status: str = "closed") -> None:
+    page = f"https://lms.example/courses/{course}?u={user}"
+    add(bench, name, page=page, user=user, status=status)
 
 
 def shown(bench: Bench) -> dict[tuple[str, ...], object]:

@@ -90,6 +90,8 @@ class LedgerMachine(RuleBasedStateMachine):
             share=share,
             budgeted=budgeted,
             places=(COURSE, QUIZ),
+            details=True,
+            findings=True,
             order=order,
             paging="offset" if offsets else "keyset",
             date_filter=dates,

@@ -78,6 +78,7 @@ class FakeClient:
     closed: bool = False
     reason: str | None = None
     outdated: bool = False
+    rejected: int = 0
 
     def export(self, metrics_data: MetricsData) -> MetricExportResult:
         self.sent.append(metrics_data)
@@ -348,7 +349,7 @@ async def test_a_failure_is_one_line_of_ours_and_none_of_a_library(
     for secret in found.secrets:
         redact.add(secret)
     pushed = Pushed(found=found)
-    pushed.push._connect = otlp_client.connect
+    pushed.push._sender._connect = otlp_client.connect
     await pushed.push.flush(30.0)
     (line,) = lines.getvalue().splitlines()
     assert "otlp_flush_failed" in line

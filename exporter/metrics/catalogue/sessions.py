@@ -2,6 +2,10 @@
 
 from exporter.metrics.model import Metric
 
+EVENT_TYPES = ("mouse", "scroll", "keyboard", "touch", "form")
+DETAIL_OUTCOMES = ("read", "missing", "skipped")
+FINDING_OUTCOMES = ("sent", "rejected", "dropped")
+DURATION_BOUNDS = (5.0, 15.0, 30.0, 60.0, 120.0, 300.0, 600.0, 1800.0, 3600.0)
 SCORE_BOUNDS = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0)
 
 SESSIONS = Metric(
@@ -61,6 +65,48 @@ SESSION_BOT_SCORE = Metric(
     "isnotai.session.bot_score",
     "1",
     buckets=SCORE_BOUNDS,
+)
+BOT_EVENTS = Metric(
+    "isnotai_bot_events",
+    "counter",
+    "Events by type, of the settled bots whose details were read.",
+    "isnotai.bot.events",
+    "{event}",
+    ("type",),
+    known={"type": EVENT_TYPES},
+)
+BOT_DURATION = Metric(
+    "isnotai_bot_session_duration_seconds",
+    "histogram",
+    "How long sessions lasted, of the settled bots whose details were read.",
+    "isnotai.bot.session.duration",
+    "s",
+    buckets=DURATION_BOUNDS,
+)
+BOT_DETAILS = Metric(
+    "isnotai_bot_details",
+    "counter",
+    "Settled bots by what became of their details; skipped: for want of budget.",
+    "isnotai.bot.details",
+    "{session}",
+    ("outcome",),
+    known={"outcome": DETAIL_OUTCOMES},
+)
+FINDINGS = Metric(
+    "isnotai_findings",
+    "counter",
+    "Log records of settled bots: sent, rejected by the Collector, or dropped for want of room.",
+    "isnotai.findings",
+    "{record}",
+    ("outcome",),
+    known={"outcome": FINDING_OUTCOMES},
+)
+FINDINGS_WAITING = Metric(
+    "isnotai_findings_waiting",
+    "gauge",
+    "Log records of settled bots that the Collector has not taken yet.",
+    "isnotai.findings.waiting",
+    "{record}",
 )
 SESSIONS_ACTIVE = Metric(
     "isnotai_sessions_active",

@@ -1,0 +1,157 @@
+"""What waits in the state to be read or sent, bots by their ids: put down when they are settled.
+
+Here alone the state holds ids of sessions, and only while `sessions.details` or `otlp.findings` is
+on. What is taken off is overwritten in the file (`secure_delete`).
+"""
+
+import json
+import sqlite3
+from collections.abc import Iterable
+
+from exporter.ledger.statefile import DamagedRowError
+from exporter.publish.findings import Finding
+
+MOST_DETAILS = 1_000
+"""Bots that wait for their details at most; those settled first are skipped."""
+
+
+def add_details(
+    connection: sqlite3.Connection,
+    integration: int,
+    bots: Iterable[tuple[bytes, str]],
+    settled: float,
+) -> int:
+    """Put down bots, (hash, id), settled then; gives how many had to be left out for them."""
+    connection.executemany(
+        """INSERT INTO detail (integration, id, session, settled) VALUES (?, ?, ?, ?)
+        ON CONFLICT (integration, id) DO NOTHING""",
+        ((integration, key, json.dumps(session), settled) for key, session in bots),
+    )
+    row = connection.execute("SELECT count(*) FROM detail WHERE integration = ?", (integration,))
+    beyond: int = max(0, row.fetchone()[0] - MOST_DETAILS)
+    connection.execute(
+        """DELETE FROM detail WHERE integration = ? AND id IN (
+            SELECT id FROM detail WHERE integration = ? ORDER BY settled, id LIMIT ?)""",
+        (integration, integration, beyond),
+    )
+    return beyond
+
+
+def newest_details(
+    connection: sqlite3.Connection, integration: int, most: int
+) -> list[tuple[bytes, str]]:
+    """Bots that wait, (hash, id), those settled last first."""
+    rows = connection.execute(
+        "SELECT id, session FROM detail WHERE integration = ? ORDER BY settled DESC, id LIMIT ?",
+        (integration, most),
+    )
+    return [(key, read_text(session)) for key, session in rows]
+
+
+def waits_since(connection: sqlite3.Connection, integration: int, since: float) -> bool:
+    """Whether one was settled before that."""
+    query = "SELECT 1 FROM detail WHERE integration = ? AND settled < ? LIMIT 1"
+    return connection.execute(query, (integration, since)).fetchone() is not None
+
+
+def remove_detail(connection: sqlite3.Connection, integration: int, key: bytes) -> bool:
+    """Take one off; whether it was there."""
+    removed = connection.execute(
+        "DELETE FROM detail WHERE integration = ? AND id = ?", (integration, key)
+    )
+    return removed.rowcount > 0
+
+
+def remove_details_before(connection: sqlite3.Connection, integration: int, since: float) -> int:
+    """Take off those settled before that; how many there were."""
+    return connection.execute(
+        "DELETE FROM detail WHERE integration = ? AND settled < ?", (integration, since)
+    ).rowcount
+
+
+MOST_FINDINGS = 10_000
+"""Findings that wait for the Collector at most; those settled first are dropped."""
+
+BATCH_BYTES = 1 << 20
+"""Of findings that are sent at once: a gRPC server takes 4 MiB by default."""
+
+
+def add_findings(
+    connection: sqlite3.Connection, integration: int, findings: Iterable[Finding]
+) -> int:
+    """Put down findings; gives how many had to be left out for them."""
+    connection.executemany(
+        """INSERT INTO finding (integration, id, settled, body) VALUES (?, ?, ?, ?)
+        ON CONFLICT (integration, id) DO NOTHING""",
+        ((integration, it.uid, it.settled, it.written()) for it in findings),
+    )
+    beyond = max(0, waiting_findings(connection, integration) - MOST_FINDINGS)
+    connection.execute(
+        """DELETE FROM finding WHERE integration = ? AND id IN (
+            SELECT id FROM finding WHERE integration = ? ORDER BY settled, id LIMIT ?)""",
+        (integration, integration, beyond),
+    )
+    return beyond
+
+
+def waiting_findings(connection: sqlite3.Connection, integration: int) -> int:
+    """How many wait."""
+    (count,) = connection.execute(
+        "SELECT count(*) FROM finding WHERE integration = ?", (integration,)
+    ).fetchone()
+    return int(count)
+
+
+def oldest_findings(connection: sqlite3.Connection, integration: int, most: int) -> list[Finding]:
+    """Findings to be sent next, those settled first, no more than go into one request."""
+    rows = connection.execute(
+        "SELECT body FROM finding WHERE integration = ? ORDER BY settled, id LIMIT ?",
+        (integration, most),
+    )
+    found: list[Finding] = []
+    size = 0
+    for (body,) in rows:
+        size += len(body)
+        if found and size > BATCH_BYTES:
+            break
+        try:
+            found.append(Finding.read(body))
+        except ValueError:
+            raise DamagedRowError("a finding that is not one") from None
+    return found
+
+
+def remove_findings(connection: sqlite3.Connection, integration: int, uids: Iterable[str]) -> int:
+    """Take off what was sent; how many of them were there."""
+    before = connection.total_changes
+    connection.executemany(
+        "DELETE FROM finding WHERE integration = ? AND id = ?",
+        ((integration, uid) for uid in uids),
+    )
+    return connection.total_changes - before
+
+
+def clear(
+    connection: sqlite3.Connection, integration: int, *, details: bool, findings: bool
+) -> None:
+    """Forget what nobody waits for any more: what is not on."""
+    if not details:
+        connection.execute("DELETE FROM detail WHERE integration = ?", (integration,))
+    if not findings:
+        connection.execute("DELETE FROM finding WHERE integration = ?", (integration,))
+    if not details and not findings:
+        connection.execute(
+            "UPDATE session SET name = NULL WHERE integration = ? AND name IS NOT NULL",
+            (integration,),
+        )
+
+
+def read_text(written: str) -> str:
+    """Text from JSON, in which anything can be written that the API may send."""
+    try:
+        text = json.loads(written)
+    except (ValueError, RecursionError):
+        raise DamagedRowError("a text that is not JSON") from None
+    if not isinstance(text, str):
+        raise DamagedRowError("a text that is none")
+    return text

@@ -1,0 +1,163 @@
+"""The OTLP push of findings: log records, from the outboxes of all integrations, at least once.
+
+A finding is taken off its outbox only after the Collector has taken it, in a commit. A process that
+dies between the two sends it once more, with the same id. It imports the OpenTelemetry SDK, so it
+may only be imported where findings are on.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from datetime import UTC, datetime, timedelta
+from functools import partial
+
+from opentelemetry._logs import LogRecord, SeverityNumber
+from opentelemetry.sdk._logs import ReadableLogRecord
+from opentelemetry.sdk._logs.export import LogRecordExportResult
+from opentelemetry.sdk.resources import Resource
+
+from exporter.clock import Clock
+from exporter.log import get_logger
+from exporter.publish import otlp_client
+from exporter.publish.findings import Finding, Outbox, OutboxError
+from exporter.publish.otlp_client import Client
+from exporter.publish.otlp_data import SCOPE, resource
+from exporter.publish.otlp_sender import Connect, Sender
+from exporter.publish.otlp_settings import OtlpSettings
+from exporter.publish.text import utf8
+
+BATCH = 512
+"""Findings sent at once at most, as OTEL_BLRP_MAX_EXPORT_BATCH_SIZE has it by default."""
+
+FLUSH_SECONDS = 1.5
+"""The most that the last push may take."""
+
+LONGEST_PAUSE_SECONDS = 300.0
+"""Between two tries while the Collector takes nothing."""
+
+EVENT = "isnotai.bot_session"
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+_log = get_logger(__name__)
+
+
+class FindingsPush:
+    """Sends the findings that wait to one endpoint.
+
+    outboxes: gives those of all integrations as they are now.
+    instance: `service.instance.id`, unless the user's resource attributes give one.
+    """
+
+    def __init__(
+        self,
+        settings: OtlpSettings,
+        outboxes: Callable[[], Iterable[Outbox]],
+        clock: Clock,
+        instance: str,
+        connect: Connect = otlp_client.connect,
+    ) -> None:
+        self._settings = settings
+        self._outboxes = outboxes
+        self._clock = clock
+        self._instance = instance
+        self._resource = resource(settings.resource, instance)
+        self._sender = Sender(settings, connect)
+
+    def adjust(self, settings: OtlpSettings, connect: Connect) -> None:
+        """Send so from the next time on."""
+        self._settings = settings
+        self._resource = resource(settings.resource, self._instance)
+        self._sender.adjust(settings, connect)
+
+    async def run(self) -> None:
+        """Send until cancelled; more rarely while the Collector takes nothing."""
+        _log.info("otlp_findings_on", endpoint=self._settings.shown)
+        failures = 0
+        while True:
+            failures = 0 if await self.send_waiting() else failures + 1
+            pause = self._settings.interval * 2.0 ** min(failures, 16)
+            longest = max(self._settings.interval, LONGEST_PAUSE_SECONDS)
+            await self._clock.sleep(min(pause, longest))
+
+    async def send_waiting(self) -> bool:
+        """Send all that waits now; whether the Collector, and the state, took it."""
+        for outbox in self._outboxes():
+            try:
+                while waiting := await outbox.waiting(BATCH):
+                    problem, rejected = await self._send(waiting)
+                    if problem is not None:
+                        self._complain(problem)
+                        return False
+                    await outbox.sent(waiting, rejected)
+            except OutboxError as error:
+                self._complain(str(error))
+                return False
+        return True
+
+    async def flush(self, seconds: float = FLUSH_SECONDS) -> None:
+        """Send a batch of each integration once more, within that time; what is left waits."""
+        for outbox in self._outboxes():
+            try:
+                waiting = await outbox.waiting(BATCH)
+                if not waiting:
+                    continue
+                rejected = [0]
+                export = partial(self._export, waiting, rejected)
+                problem = await self._sender.send_last(export, seconds)
+                if problem is not None:
+                    self._complain(problem)
+                    return
+                await outbox.sent(waiting, rejected[0])
+            except OutboxError as error:
+                self._complain(str(error))
+
+    async def _send(self, findings: Sequence[Finding]) -> tuple[str | None, int]:
+        """What went wrong, None where nothing did; and how many the Collector rejected."""
+        rejected = [0]
+        problem = await self._sender.send(partial(self._export, findings, rejected))
+        return problem, rejected[0]
+
+    def _export(
+        self, findings: Sequence[Finding], rejected: list[int], client: Client
+    ) -> str | None:
+        now = self._clock.now()
+        records = [record(it, self._resource, now) for it in findings]
+        if client.export(records) is LogRecordExportResult.SUCCESS:
+            rejected[0] = client.rejected
+            return None
+        return client.reason or "the records could not be encoded, or sending was ended"
+
+    def _complain(self, problem: str) -> None:
+        _log.warning("otlp_findings_failed", endpoint=self._settings.shown, reason=problem)
+
+
+def record(it: Finding, sender: Resource, now: float) -> ReadableLogRecord:
+    """A finding as a log record. now: Unix seconds, when it is sent."""
+    created = (_EPOCH + timedelta(microseconds=it.created)).isoformat()
+    attributes: dict[str, str | float | list[str]] = {
+        "log.record.uid": it.uid,
+        "session.id": utf8(it.session),
+        "isnotai.integration": utf8(it.integration),
+        "isnotai.session.created": created,
+        "isnotai.session.flags": [utf8(flag) for flag in it.flags],
+    }
+    if it.score is not None:
+        attributes["isnotai.session.bot_score"] = it.score
+    for name, value in it.places:
+        attributes[f"isnotai.place.{name}"] = utf8(value)
+    return ReadableLogRecord(
+        LogRecord(
+            timestamp=_nanoseconds(it.settled),
+            observed_timestamp=_nanoseconds(now),
+            severity_text="WARN",
+            severity_number=SeverityNumber.WARN,
+            body="A session was settled as a bot",
+            attributes=attributes,
+            event_name=EVENT,
+        ),
+        resource=sender,
+        instrumentation_scope=SCOPE,
+    )
+
+
+def _nanoseconds(seconds: float) -> int:
+    return round(seconds * 1e6) * 1000
