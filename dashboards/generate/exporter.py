@@ -1,5 +1,6 @@
 """*Not AI · Exporter health*: does it read, count and keep up, and what does it cost."""
 
+from dashboards.generate.bots import FINDINGS
 from dashboards.generate.panels import (
     BLUE,
     GREEN,
@@ -514,6 +515,18 @@ BOARD = Dashboard(
     "notai-exporter",
     "Not AI · Exporter health",
     "Whether the exporters read the API, count all sessions and keep up, and what they cost.",
-    (_NOW, _RESOURCES, _API, _STALENESS, _LEDGER, _LATE, _PROCESS, _BOUNDS, _VERSIONS, _CONTRACT),
+    (
+        _NOW,
+        _RESOURCES,
+        _API,
+        _STALENESS,
+        _LEDGER,
+        _LATE,
+        _PROCESS,
+        FINDINGS,
+        _BOUNDS,
+        _VERSIONS,
+        _CONTRACT,
+    ),
     span="now-6h",
 )

@@ -3,6 +3,7 @@
 from alerts.generate.model import RUNBOOKS
 from alerts.generate.recording import BOTS as RECORDED_BOTS
 from alerts.generate.recording import EVIDENCE, EXPECTED, threshold
+from dashboards.generate.bots import DETAILS, PLACES
 from dashboards.generate.panels import (
     BLUE,
     COUNT,
@@ -625,6 +626,8 @@ BOARD = Dashboard(
         _WHERE,
         _ANALYTICS,
         _BY_WINDOW,
+        PLACES,
+        DETAILS,
         USERS,
     ),
     (

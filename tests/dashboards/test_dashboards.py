@@ -244,6 +244,7 @@ def test_account_level_gauges_are_not_summed_over_the_exporters_that_share_a_key
 LEDGER = (
     r"\b(?:isnotai_(?:bot_)?sessions_total|isnotai_(?:bot_)?session_flags_total"
     r"|isnotai_session_bot_score_\w+|isnotai_late_sessions_total|isnotai_session_gap_seconds_total"
+    r"|isnotai_place_(?:bot_)?sessions_total|isnotai_bot_session_duration_seconds_\w+"
     r"|isnotai_session_frontier_step_backs_total)"
 )
 
@@ -253,7 +254,7 @@ def test_the_ledgers_counters_are_joined_over_a_sites_exporters_before_they_are_
     name: str,
 ) -> None:
     joined = (
-        r"increase\(max by \(cluster, namespace, job, integration(?:, \w+)?\) "
+        r"increase\(max by \(cluster, namespace, job, integration(?:, \w+)*\) "
         rf"\(max_over_time\({LEDGER}\{{[^}}]*\}}\[2m\]\)\)\[(?:10m|1h|\$__range):[15]m\]"
     )
     for expr in expressions(name):

@@ -18,6 +18,7 @@ sessions:
   details: true
 otlp: {findings: true}
 """
+OTHERS = ("STATS", "ANALYTICS", "USAGE", "INTEGRATION", "HEALTH")
 PAGES = ("/", "/metrics")
 TROUBLE = {
     "status_5xx": 0.1,
@@ -82,6 +83,8 @@ async def test_all_of_it_is_true_after_faults_and_kills_and_names_nobody(tmp_pat
         async with simulated(seed=21, bot_share=0.3, invalid_share=0.0) as api:
             variables = {
                 **api.variables,
+                # What is not looked at here would only take turns with details.
+                **{f"ISNOTAI_POLL_{name}_INTERVAL": "1h" for name in OTHERS},
                 "ISNOTAI_CONFIG_FILE": str(config),
                 "ISNOTAI_STATE_PATH": str(state),
                 "ISNOTAI_LOG_LEVEL": "debug",

@@ -179,7 +179,7 @@ def test_what_is_written_to_the_state_is_read_as_it_was() -> None:
     assert Finding.read(ONE.written()) == ONE
     assert Finding.read(odd.written()) == odd
     for damage in ("", "[]", "{}", "null", '{"uid": 1}'):
-        with pytest.raises(ValueError, match="not a finding|Expecting value"):
+        with pytest.raises(ValueError, match=r"not a finding|Expecting value"):
             Finding.read(damage)
 
 
