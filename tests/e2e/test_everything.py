@@ -80,7 +80,7 @@ async def test_all_of_it_is_true_after_faults_and_kills_and_names_nobody(tmp_pat
     config.write_text(CONFIG)
     written: dict[str, str] = {}
     with log_receiver() as (receiver, endpoint):
-        async with simulated(seed=21, bot_share=0.3, invalid_share=0.0) as api:
+        async with simulated(seed=21, rate=3.0, bot_share=0.3, invalid_share=0.0) as api:
             variables = {
                 **api.variables,
                 # What is not looked at here would only take turns with details.
@@ -108,7 +108,7 @@ async def test_all_of_it_is_true_after_faults_and_kills_and_names_nobody(tmp_pat
                 api.service.faults = Faults(hide_details=TROUBLE["hide_details"])  # type: ignore[arg-type]
                 api.pause()
                 await exporter.until_counted(api.truth)
-                scrape = await exporter.until(lambda scrape: agrees(scrape, api.truth()))
+                scrape = await exporter.until(lambda scrape: agrees(scrape, api.truth()), 240)
                 for page in PAGES:
                     written[page] = (await exporter.get(page)).text
                 written["openmetrics"] = (await exporter.get("/metrics", accept=OPENMETRICS)).text

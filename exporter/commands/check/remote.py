@@ -70,7 +70,8 @@ async def integration(
         requests = pipeline.telemetry.requests
         walked = {name: requests.value(name, "200") for name in registry.BEHIND}
         findings += costs(settings, pipeline.budget.tier, pipeline.busiest_rate, walked)
-        good = sum(it.state.up and it.state.error is None for it in pipeline.pollers)
+        states = [it.state for it in pipeline.pollers]
+        good = sum((it.up or it.idle) and it.error is None for it in states)
         series = _series(pipeline)
         summary = (
             f"{good} of {len(pipeline.pollers)} endpoints answered, "
@@ -138,6 +139,8 @@ def _endpoints(pipeline: Pipeline, took: Mapping[str, float]) -> Iterator[Findin
             yield Finding(BAD, name, f"no answer within {LONGEST_SECONDS:g} s", _ask_again(name))
         elif state.error is not None:
             yield Finding(BAD, name, str(state.error), _ask_again(name))
+        elif state.idle:
+            yield Finding(GOOD, name, "nothing to ask for yet")
         else:
             yield Finding(GOOD, name, f"answered in {took[name]:.2f} s")
         for note in poller.collector.notes if isinstance(poller.collector, OpenApi) else ():
