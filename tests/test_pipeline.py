@@ -60,6 +60,7 @@ async def wired(url: str, **variables: str) -> AsyncIterator[Wired]:
         "ISNOTAI_API_KEY": KEY,
         "ISNOTAI_POLL_ANALYTICS_INTERVAL": "0",
         "ISNOTAI_POLL_USAGE_INTERVAL": "0",
+        "ISNOTAI_POLL_OPENAPI_INTERVAL": "0",
         **variables,
     }
     settings = load([], {name: value for name, value in environment.items() if value}).settings
