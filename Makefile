@@ -137,6 +137,10 @@ docs: $(VENV)/.dev ## rewrite what is made by code: dashboards, alerts, the docs
 	$(BIN)/python -m scripts.write_man
 	$(BIN)/python -m scripts.sync_chart
 
+.PHONY: recordings
+recordings: $(VENV)/.dev ## record what commands print, for docs/commands.md
+	$(BIN)/python -m scripts.record_terminal
+
 .PHONY: previews
 previews: $(VENV)/.dev tools grafana-code ## draw the dashboards from real queries, and the status page
 	$(BIN)/python scripts/make_previews.py
