@@ -84,6 +84,8 @@ debian-tools: ## install buildah, Alertmanager, Chromium, groff and npm from Deb
 	@missing=; \
 	command -v buildah >/dev/null || missing="$$missing buildah"; \
 	command -v amtool >/dev/null || missing="$$missing prometheus-alertmanager"; \
+	command -v prometheus-elasticsearch-exporter >/dev/null || \
+	  missing="$$missing prometheus-elasticsearch-exporter"; \
 	command -v npm >/dev/null || missing="$$missing nodejs npm"; \
 	command -v groff >/dev/null || missing="$$missing groff-base"; \
 	command -v chromium >/dev/null || missing="$$missing chromium"; \
@@ -125,6 +127,20 @@ FUZZ_MINUTES ?= 10
 fuzz: $(VENV)/.fuzz ## attack what reads answers, requests and files, for FUZZ_MINUTES (10)
 	$(BIN)/python -m tests.fuzz --minutes $(FUZZ_MINUTES) $(ARGS)
 
+# The peers have an environment of their own: what they depend on is not ours.
+.venv-peers/.done: requirements/peers.txt
+	$(RUN_PYTHON) -m venv .venv-peers
+	.venv-peers/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r $<
+	@touch $@
+
+.PHONY: bench
+bench: $(VENV)/.dev debian-tools .venv-peers/.done ## measure beside peers and with up to 1,000 integrations; redraws docs/performance.md
+	$(BIN)/python -m benchmarks.peers --json benchmarks/peers.json
+	$(BIN)/python -m benchmarks.fleet --json benchmarks/fleet.json
+	$(BIN)/python -m benchmarks.throughput
+	$(BIN)/python -m benchmarks.start
+	$(BIN)/python -m benchmarks.draw
+
 .PHONY: guard
 guard: $(VENV)/.dev ## renew the figures of what one poll costs, which `make test` holds
 	$(BIN)/python -m benchmarks.guard --write
@@ -157,6 +173,7 @@ lock: ## pin what pyproject.toml allows; the files name no package index (UPGRAD
 	$(COMPILE) --group docs -c requirements/dev.txt -o requirements/docs.txt
 	$(COMPILE) --group fuzz -o requirements/fuzz.txt
 	$(COMPILE) requirements/release.in -o requirements/release.txt
+	$(COMPILE) requirements/peers.in -o requirements/peers.txt
 
 .PHONY: base-image
 base-image: ## print the newest base image with its digest, for PYTHON_IMAGE in release.yaml (needs Docker)

@@ -22,7 +22,7 @@ import time
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -72,43 +72,58 @@ HEADER = (
 
 
 class Kept:
-    """One kept connection to the daemon."""
+    """One connection, kept where the server keeps it."""
 
     def __init__(self, port: int) -> None:
         self._port = port
         self._socket: socket.socket | None = None
 
     def get(self, path: str, headers: str = "") -> tuple[int, bytes]:
-        """Status and body; (0, b"") while nobody listens."""
-        try:
-            if self._socket is None:
-                self._socket = socket.create_connection(("127.0.0.1", self._port), timeout=90)
-                self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            self._socket.sendall(
-                f"GET {path} HTTP/1.1\r\nHost: localhost:{self._port}\r\n{headers}\r\n".encode()
-            )
-            received = b""
-            while b"\r\n\r\n" not in received:
-                more = self._socket.recv(65536)
-                if not more:
-                    raise ConnectionResetError
-                received += more
-            head, _, body = received.partition(b"\r\n\r\n")
-            found = re.search(rb"content-length: (\d+)", head, re.I)
-            missing = (int(found[1]) if found else 0) - len(body)
-            parts = [body]
+        """Status and body, chunked or not; (0, b"") while nobody listens."""
+        for _ in range(2):
+            kept = self._socket is not None
+            try:
+                return self._ask(path, headers)
+            except OSError:
+                self._close()
+                if not kept:
+                    break
+        return 0, b""
+
+    def _ask(self, path: str, headers: str) -> tuple[int, bytes]:
+        if self._socket is None:
+            self._socket = socket.create_connection(("127.0.0.1", self._port), timeout=90)
+            self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        host = f"Host: localhost:{self._port}"
+        self._socket.sendall(f"GET {path} HTTP/1.1\r\n{host}\r\n{headers}\r\n".encode())
+        received = b""
+        while b"\r\n\r\n" not in received:
+            received += self._more()
+        head, _, body = received.partition(b"\r\n\r\n")
+        parts = [body]
+        if found := re.search(rb"content-length: (\d+)", head, re.I):
+            missing = int(found[1]) - len(body)
             while missing > 0:
-                more = self._socket.recv(min(missing, 1 << 20))
-                if not more:
-                    raise ConnectionResetError
-                parts.append(more)
-                missing -= len(more)
-            return int(head.split(b" ")[1]), b"".join(parts)
-        except OSError:
-            if self._socket is not None:
-                self._socket.close()
-            self._socket = None
-            return 0, b""
+                parts.append(self._more())
+                missing -= len(parts[-1])
+        else:
+            while not parts[-1].endswith(b"0\r\n\r\n"):
+                parts.append(self._more())
+        if head.startswith(b"HTTP/1.0") or b"connection: close" in head.lower():
+            self._close()
+        return int(head.split(b" ")[1]), b"".join(parts)
+
+    def _more(self) -> bytes:
+        assert self._socket is not None
+        more = self._socket.recv(1 << 20)
+        if not more:
+            raise ConnectionResetError
+        return more
+
+    def _close(self) -> None:
+        if self._socket is not None:
+            self._socket.close()
+        self._socket = None
 
 
 @contextmanager
@@ -243,12 +258,17 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("sizes", type=int, nargs="*", default=SIZES)
     parser.add_argument("--seconds", type=float, default=65.0, help="how long to measure")
-    parser.add_argument("--settle", type=float, default=20.0, help="how long to wait before")
+    parser.add_argument("--settle", type=float, default=66.0, help="how long to wait before")
     parser.add_argument("--silent", type=int, default=0, help="so many are never answered")
+    parser.add_argument("--json", type=Path, help="where to write the figures")
     options = parser.parse_args(arguments)
     print(HEADER, flush=True)
+    rows = []
     for size in options.sizes:
-        print(measure(size, options.seconds, options.settle, options.silent).row(), flush=True)
+        rows.append(measure(size, options.seconds, options.settle, options.silent))
+        print(rows[-1].row(), flush=True)
+    if options.json:
+        options.json.write_text(json.dumps([asdict(row) for row in rows]) + "\n")
 
 
 if __name__ == "__main__":
