@@ -161,7 +161,11 @@ class Served:
         """
         if self.surely(start, now) or await self.shows(start, end):
             return start
-        shown = await self.shows(max(start, self.edge(now) + 2 * MARGIN), end)
+        within = self.edge(now) + 2 * MARGIN
+        shown = await self.shows(max(start, within), end)
+        if shown and within - 10 * MARGIN <= start < within:
+            # So near to the documented edge that it is not worth the requests to find the real one.
+            return within
         return max(start, await self.first(start, end if shown else None, now) or start)
 
     async def first(self, start: int, until: int | None, now: int) -> int | None:
