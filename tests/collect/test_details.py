@@ -19,6 +19,7 @@ from exporter.collect.details import ATTEMPTS, Details, path_of
 from exporter.ledger.details import PendingDetails
 from exporter.polling.collector import NothingAskedError
 from tests.collect.recorded import Board, RecordedApi
+from tests.hostile.odd import ODD, places, put
 from tests.ledger.bench import Bench, add, polls
 
 COUNTS = {"total": 9, "mouse": 4, "scroll": 3, "keyboard": 2, "touch": 0, "form": 0}
@@ -188,3 +189,17 @@ def test_nulls_absent_fields_and_unknown_types_are_nothing() -> None:
     for data in ({}, {"eventCounts": None, "durationSeconds": None}, {"eventCounts": {"gaze": 4}}):
         details = read_details({"data": data})
         assert (details.events, details.duration) == (nothing, None)
+
+
+def test_something_odd_anywhere_in_an_answer_is_refused_or_a_number_in_its_range() -> None:
+    read = 0
+    for place in places(GOOD):
+        for odd in ODD:
+            try:
+                details = read_details(put(GOOD, place, odd))
+            except InvalidResponseError:
+                continue
+            read += 1
+            assert all(0 <= number < 2**63 for number in details.events.values())
+            assert details.duration is None or 0 <= details.duration <= 2**63
+    assert read

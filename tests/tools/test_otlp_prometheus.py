@@ -289,10 +289,17 @@ class Exporter:
 @contextmanager
 def exporter(folder: Path, api: str, address: str, **variables: str) -> Iterator[Exporter]:
     """A daemon that polls the simulated API, its pushes going where the variables say."""
-    log = folder / "exporter.log"
+    log, file = folder / "exporter.log", folder / "places.yml"
+    file.write_text("sessions: {places: [{name: course, pattern: '/courses/([0-9]+)'}]}")
     settings = {
         "ISNOTAI_API_KEY": KEY,
         "ISNOTAI_BASE_URL": api,
+        # All that is off by default, so that every metric is there.
+        "ISNOTAI_CONFIG_FILE": str(file),
+        "ISNOTAI_SESSIONS_DETAILS": "true",
+        "ISNOTAI_OTLP_FINDINGS": "true",
+        "ISNOTAI_POLL_USERS_INTERVAL": "1m",
+        "ISNOTAI_POLL_COURSES_INTERVAL": "1m",
         "ISNOTAI_WEB_LISTEN_ADDRESS": address,
         "ISNOTAI_SESSIONS_LOOKBACK": "3h",
         "ISNOTAI_POLL_SESSIONS_INTERVAL": "3s",
