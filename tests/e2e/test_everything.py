@@ -109,9 +109,11 @@ async def test_all_of_it_is_true_after_faults_and_kills_and_names_nobody(tmp_pat
                 api.pause()
                 await exporter.until_counted(api.truth)
                 scrape = await exporter.until(lambda scrape: agrees(scrape, api.truth()), 240)
-                for page in PAGES:
-                    written[page] = (await exporter.get(page)).text
-                written["openmetrics"] = (await exporter.get("/metrics", accept=OPENMETRICS)).text
+                async with client_of(daemon) as another:
+                    for page in PAGES:
+                        written[page] = (await another.get(page)).text
+                    openmetrics = await another.get("/metrics", accept=OPENMETRICS)
+                    written["openmetrics"] = openmetrics.text
                 truth, secrets = api.truth(), personal(api)
                 daemon.process.terminate()
                 assert await daemon.ended() == 0
