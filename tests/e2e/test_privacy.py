@@ -55,6 +55,7 @@ async def test_no_personal_data_and_no_key_comes_out_of_a_whole_run(tmp_path: Pa
             await exporter.until(lambda scrape: scrape.value("isnotai_api_key_valid") == 0)
             written["metrics in trouble"] = (await exporter.get("/metrics")).text
             written["page in trouble"] = (await exporter.get("/")).text
+            written["page as JSON"] = (await exporter.get("/api/status")).text
             written["missing page"] = (await exporter.get("/nothing")).text
             secrets = personal(api)
             files = contents(tmp_path)
