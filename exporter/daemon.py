@@ -9,7 +9,7 @@ import contextlib
 import os
 import random
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AsyncExitStack
 from functools import partial
 from typing import TYPE_CHECKING
@@ -32,6 +32,7 @@ from exporter.pipelines import Pipelines
 from exporter.publish.exposition import Exposition
 from exporter.publish.otlp_settings import OtlpSettings
 from exporter.publish.publisher import Publisher, Source, Sources
+from exporter.settings.effective import effective
 from exporter.settings.errors import SettingsError
 from exporter.settings.model import Settings, WebSettings
 from exporter.web import webconfig
@@ -63,6 +64,7 @@ class Daemon:
     reload: reads the settings anew. Raises SettingsError where they are bad.
     otlp: reads where to push, too; at the start and at each reload. Raises SettingsError.
     findings: reads where to send findings, if they are on. Raises SettingsError.
+    origins: where the settings that were read last come from, for the status page.
     """
 
     def __init__(
@@ -72,8 +74,11 @@ class Daemon:
         clock: Clock | None = None,
         otlp: Callable[[], OtlpSettings | None] = lambda: None,
         findings: Callable[[Settings], OtlpSettings | None] = lambda settings: None,
+        origins: Callable[[], Mapping[str, str]] = dict,
     ) -> None:
         self._settings = settings
+        self._origins = origins
+        self._shown = effective(settings, origins())
         self._reload = reload
         self._clock = clock or SystemClock()
         self._started = (self._clock.now(), self._clock.monotonic())
@@ -284,7 +289,7 @@ class Daemon:
             self._publisher.series,
             reload=self._reloaded,
             state=StateStatus(None if path is None else str(path), self._store.last_commit),
-            settings=self._settings,
+            settings=self._shown,
         )
 
     async def reload(self) -> None:
@@ -305,6 +310,7 @@ class Daemon:
                     network = Network.read(os.environ, settings.tls.ca_file)
                 otlp = self._read_otlp()
                 findings = self._read_findings(settings)
+                shown = effective(settings, self._origins())
                 plan = self._pipelines.plan(settings, network)
             except SettingsError as error:
                 raise self._not_reloaded(str(error)) from None
@@ -319,7 +325,7 @@ class Daemon:
             self._server.replace(guard)
             self._adjust_push(otlp, network)
             self._adjust_findings(findings, network)
-            self._settings, self._network = settings, network
+            self._settings, self._network, self._shown = settings, network, shown
             await self._pipelines.reconcile(plan)
             self._publisher.follow(self._sources())
             self._reloaded = Reload(self._clock.now())

@@ -18,7 +18,6 @@ from exporter.settings.effective import effective  # noqa: E402
 from exporter.settings.model import Settings  # noqa: E402
 from exporter.web import status_page  # noqa: E402
 from exporter.web.backend import (  # noqa: E402
-    EffectiveSetting,
     Health,
     IntegrationStatus,
     Quota,
@@ -120,10 +119,7 @@ def example() -> Status:
         series=612,
         findings=findings(integrations, GOOD, GOOD, None),
         state=StateStatus("/var/lib/isnotai-exporter/state.db", NOW - 9),
-        settings=tuple(
-            EffectiveSetting(one.name, one.value, "default" if one.is_default else "set")
-            for one in effective(Settings())
-        ),
+        settings=effective(Settings(), {}),
     )
 
 

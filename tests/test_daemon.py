@@ -135,6 +135,29 @@ async def test_a_reload_changes_what_is_polled_and_keeps_what_wants_a_restart() 
             assert (await exporter.get("/elsewhere")).status_code == 404
 
 
+async def test_the_page_tells_the_settings_in_force_and_where_they_come_from() -> None:
+    origins = {"poll.stats_interval": "ISNOTAI_POLL_STATS_INTERVAL"}
+    variables = {**NOWHERE, "ISNOTAI_POLL_STATS_INTERVAL": "2m"}
+
+    def reload() -> Settings:
+        origins["poll.stats_interval"] = "exporter.yaml:7"
+        return load([], {**variables, "ISNOTAI_POLL_STATS_INTERVAL": "3m"}).settings
+
+    async with in_process(
+        {**variables, "ISNOTAI_WEB_ENABLE_LIFECYCLE": "true"}, reload, origins=lambda: origins
+    ) as exporter:
+
+        async def shown() -> dict[str, str]:
+            told: dict[str, str] = (await exporter.get("/api/status")).json()["settings"][
+                "poll.stats_interval"
+            ]
+            return told
+
+        assert await shown() == {"value": "2m", "source": "ISNOTAI_POLL_STATS_INTERVAL"}
+        assert (await exporter.client.post("/-/reload")).status_code == 200
+        assert await shown() == {"value": "3m", "source": "exporter.yaml:7"}
+
+
 @pytest.mark.parametrize("broken", [OSError, ValueError, ImportError])
 async def test_a_reload_that_cannot_be_applied_leaves_the_old_polls_running(
     monkeypatch: pytest.MonkeyPatch, broken: type[Exception]

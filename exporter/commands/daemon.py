@@ -38,9 +38,10 @@ def run(line: Line) -> int:
     loaded = load_parsed(line.flags, line.environ)
 
     def reload() -> Settings:
-        again = load_parsed(line.flags, line.environ)
-        report(again)
-        return again.settings
+        nonlocal loaded
+        loaded = load_parsed(line.flags, line.environ)
+        report(loaded)
+        return loaded.settings
 
     prepare(loaded)
     # A copy: what is read here is withheld from the SDK, and a reload reads it again.
@@ -50,6 +51,7 @@ def run(line: Line) -> int:
             loaded.settings,
             reload,
             otlp=lambda: push_settings(environ),
+            origins=lambda: loaded.origins,
             findings=lambda settings: findings_settings(settings, environ),
         )
     )

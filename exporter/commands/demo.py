@@ -64,12 +64,14 @@ def run(line: Line) -> int:
         met = _settings_file(Path(folder), loaded.settings, url, key)
 
         def reload() -> Settings:
-            return load_parsed(line.flags, variables).settings
+            nonlocal loaded
+            loaded = load_parsed(line.flags, variables)
+            return loaded.settings
 
         def otlp() -> OtlpSettings | None:
             return daemon_command.push_settings(variables)
 
-        daemon = Daemon(loaded.settings, reload, otlp=otlp)
+        daemon = Daemon(loaded.settings, reload, otlp=otlp, origins=lambda: loaded.origins)
         reports: list[asyncio.Task[None]] = []
 
         def on_serving(address: str) -> None:

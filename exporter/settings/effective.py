@@ -1,56 +1,90 @@
-"""Every setting with the value that is in force, as text for people; secrets are blotted out."""
+"""Every setting with the value that is in force and where that came from; secrets are blotted out.
 
-from typing import Any, NamedTuple
+`--print-config` and the status page show it. Nothing is opened but the settings file.
+"""
 
-from pydantic import SecretStr
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import NamedTuple
+
+from pydantic import BaseModel, SecretStr
 
 from exporter.redaction import REDACTED, redact
 from exporter.settings.describe import Setting, all_settings
 from exporter.settings.durations import format_duration
 from exporter.settings.model import IntegrationSettings, Settings
 
+UNSET = "–"
+DEFAULT = "default"
+
 
 class Effective(NamedTuple):
-    """A setting's name and value. value: empty where nothing is set. is_default: nobody set it."""
+    """A setting as it is. source: a flag, a variable, a file and line, or DEFAULT."""
 
     name: str
     value: str
-    is_default: bool
+    source: str
 
 
-def effective(settings: Settings) -> tuple[Effective, ...]:
-    """All settings in the order of the model."""
-    return tuple(_effective(setting, settings) for setting in all_settings())
+def effective(settings: Settings, origins: Mapping[str, str]) -> tuple[Effective, ...]:
+    """All settings in the order of the model; each entry of `integrations` is one.
+
+    origins: as `Loaded` has them. Raises SettingsError where the settings file cannot be read.
+    """
+    return tuple(
+        Effective(one.name, redact.text(one.value), redact.text(one.source))
+        for one in _rows(settings, origins)
+    )
 
 
-def _effective(setting: Setting, settings: Settings) -> Effective:
-    value: Any = settings
-    usual: Any = Settings.model_construct()
-    for attribute in setting.path:
-        value, usual = getattr(value, attribute), getattr(usual, attribute)
-    return Effective(setting.name, redact.text(_text(setting, value)), value == usual)
+def _rows(settings: Settings, origins: Mapping[str, str]) -> Iterator[Effective]:
+    lines = _lines_of(settings.config.file)
+    for setting in all_settings():
+        origin = origins.get(setting.name, DEFAULT)
+        if origin.endswith(f": {setting.name}") and setting.name in lines:
+            origin = f"{settings.config.file}:{lines[setting.name]}"
+        if setting.name == "integrations" and settings.integrations:
+            for index, entry in enumerate(settings.integrations):
+                yield Effective(f"integrations[{index}]", _entry(entry), origin)
+            continue
+        value = _value(settings, setting)
+        words = setting.default if origin == DEFAULT and setting.default_in_words else None
+        yield Effective(setting.name, words or value, origin)
 
 
-def _text(setting: Setting, value: Any) -> str:
-    if value is None:
-        return ""
-    if isinstance(value, SecretStr):
-        return REDACTED
-    if isinstance(value, bool):
-        return str(value).lower()
-    if isinstance(value, dict):
-        return ",".join(f"{name}={number:.10g}" for name, number in value.items())
-    if isinstance(value, tuple):
-        return ",".join(it if isinstance(it, str) else _integration(it) for it in value)
-    return format_duration(value) if setting.is_duration else str(value)
+def _value(settings: Settings, setting: Setting) -> str:
+    found: object = settings
+    for name in setting.path:
+        found = getattr(found, name)
+    match found:
+        case SecretStr():
+            return REDACTED
+        case None | ():
+            return UNSET
+        case bool():
+            return str(found).lower()
+        case tuple():
+            return ",".join(map(str, found))
+        case dict():
+            return ",".join(f"{name}={number}" for name, number in found.items()) or UNSET
+        case float() if setting.is_duration:
+            return format_duration(found)
+        case float():
+            return f"{found:g}"
+    return str(found)
 
 
-def _integration(one: IntegrationSettings) -> str:
-    parts = {
-        "api_key_file": one.api_key_file,
-        "api_key_env": one.api_key_env,
-        "region": one.region,
-        "base_url": one.base_url,
-    }
-    told = "".join(f", {name}: {value}" for name, value in parts.items() if value is not None)
-    return f"{{name: {one.name}{told}}}"
+def _entry(entry: IntegrationSettings) -> str:
+    """One integration: all but its key."""
+    given = BaseModel.model_dump(entry, exclude={"api_key"}, exclude_none=True)
+    return " ".join(f"{name}={value}" for name, value in given.items())
+
+
+def _lines_of(path: Path | None) -> dict[str, int]:
+    """On which line the file sets what."""
+    if path is None:
+        return {}
+    # Only where there is a file: a YAML parser costs 3 MiB.
+    from exporter.settings.strict_yaml import key_lines
+
+    return key_lines(path)

@@ -9,6 +9,7 @@ from typing import Literal, Protocol
 
 from exporter.ledger.recent import Slot
 from exporter.publish.exposition import Exposition
+from exporter.settings.effective import Effective
 
 KeyState = Literal["valid", "refused", "missing", "unknown"]
 
@@ -124,15 +125,6 @@ class Reload:
 
 
 @dataclass(frozen=True, slots=True)
-class EffectiveSetting:
-    """A setting as it is now, secrets blotted out, and what it comes from."""
-
-    name: str
-    value: str
-    source: str
-
-
-@dataclass(frozen=True, slots=True)
 class StateStatus:
     """Where the counts are kept. path: None in memory. last_commit: Unix seconds; None: none."""
 
@@ -157,7 +149,7 @@ class Status:
     findings: tuple[Finding, ...] = ()
     reload: Reload | None = None
     state: StateStatus = StateStatus()
-    settings: tuple[EffectiveSetting, ...] = ()
+    settings: tuple[Effective, ...] = ()
 
 
 class Backend(Protocol):

@@ -8,10 +8,8 @@ from exporter.metrics.catalogue.usage import QUOTA_LIMIT, QUOTA_USED
 from exporter.pipeline import Pipeline
 from exporter.pipelines import Pipelines
 from exporter.polling.frame import Poller
-from exporter.settings.effective import effective
-from exporter.settings.model import Settings
+from exporter.settings.effective import Effective
 from exporter.web.backend import (
-    EffectiveSetting,
     Health,
     IntegrationStatus,
     KeyState,
@@ -69,7 +67,7 @@ class StatusSource:
         *,
         reload: Reload | None,
         state: StateStatus,
-        settings: Settings,
+        settings: tuple[Effective, ...],
     ) -> Status:
         """All that the page shows. series: how many are exposed now."""
         integrations = tuple(_integration_status(one, self._clock) for one in self._pipelines)
@@ -84,10 +82,7 @@ class StatusSource:
             findings=findings(integrations, self.health(), self.ready(), reload),
             reload=reload,
             state=state,
-            settings=tuple(
-                EffectiveSetting(one.name, one.value, "default" if one.is_default else "set")
-                for one in effective(settings)
-            ),
+            settings=settings,
         )
 
 

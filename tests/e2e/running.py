@@ -181,10 +181,11 @@ async def in_process(
     variables: Mapping[str, str],
     reload: Callable[[], Settings] | None = None,
     clock: Clock | None = None,
+    origins: Callable[[], Mapping[str, str]] = dict,
 ) -> AsyncIterator[Exporter]:
     """A daemon in this event loop, stopped with the block."""
     settings = load([], variables).settings
-    daemon = Daemon(settings, reload or (lambda: settings), clock)
+    daemon = Daemon(settings, reload or (lambda: settings), clock, origins=origins)
     serving: asyncio.Future[str] = asyncio.get_running_loop().create_future()
     task = asyncio.create_task(daemon.run(serving.set_result))
     try:

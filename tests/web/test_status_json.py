@@ -4,9 +4,9 @@ import json
 from typing import Any
 
 from exporter.ledger.recent import Slot
+from exporter.settings.effective import Effective
 from exporter.web import status_json
 from exporter.web.backend import (
-    EffectiveSetting,
     Finding,
     Quota,
     Reload,
@@ -28,7 +28,7 @@ def document(**changes: Any) -> Any:
         "findings": (finding,),
         "reload": Reload(NOW, "bad"),
         "state": StateStatus("/state.db", None),
-        "settings": (EffectiveSetting("region", "us", "default"),),
+        "settings": (Effective("region", "us", "default"),),
         **changes,
     }
     return json.loads(status_json.document(Status("1.2.3", "abc", NOW - 60, NOW, (one,), **values)))

@@ -7,9 +7,9 @@ from html.parser import HTMLParser
 
 import pytest
 
+from exporter.settings.effective import Effective
 from exporter.web import status_page
 from exporter.web.backend import (
-    EffectiveSetting,
     Finding,
     IntegrationStatus,
     Link,
@@ -252,7 +252,7 @@ def test_each_link_of_the_index_leads_to_its_integration() -> None:
 
 def test_settings_state_and_reload_are_shown() -> None:
     page = outline(
-        settings=(EffectiveSetting("budget.share", "0.25", "default"),),
+        settings=(Effective("budget.share", "0.25", "default"),),
         state=StateStatus("/var/lib/isnotai/state.db", NOW - 3),
         reload=Reload(NOW - 60, "budget.share: 2 is above 1"),
     )
@@ -273,7 +273,7 @@ def test_every_value_is_escaped() -> None:
             api_tier=attack,
         ),
         findings=(Finding("bad", attack, attack, attack, attack, (attack,)),),
-        settings=(EffectiveSetting(attack, attack, attack),),
+        settings=(Effective(attack, attack, attack),),
         state=StateStatus(attack),
         version=attack,
         revision=attack,
