@@ -224,3 +224,11 @@ def test_a_word_of_our_own_is_linked_to_the_glossary_where_a_page_uses_it_first(
         before = LINK.sub("", prose[: next(links, len(prose))])
         used = re.search(rf"[^\n]*\b{term}s?\b[^\n]*", before, re.IGNORECASE)
         assert used is None, f"{term} is used before it is linked: {used[0]}"
+
+
+def test_every_page_is_on_the_map_of_the_site() -> None:
+    named = re.findall(r"^ +- [^:\n]+: (\S+\.md)$", (ROOT / "mkdocs.yml").read_text(), re.MULTILINE)
+    pages = {str(path.relative_to(ROOT / "docs")) for path in ROOT.glob("docs/**/*.md")}
+
+    assert set(named) == pages, "mkdocs.yml, nav"
+    assert len(named) == len(set(named))
