@@ -259,3 +259,28 @@ async def test_the_certificate_of_the_web_server_is_read(
     assert code == 0
     assert lines["web"].startswith("! TLS")
     assert "certificate ends on" in lines["web"]
+
+
+async def test_walks_and_the_live_contract_are_told(capsys: pytest.CaptureFixture[str]) -> None:
+    async with simulated(tier="free", invalid_share=0.0) as api:
+        scale = '{"type": "number", "maximum": 1}'
+        api.settings(
+            openapi_changes=(
+                "remove /v1/users data[].deviceCount",
+                f"set /v1/analytics data.topOrigins[].botPercentage {scale}",
+            )
+        )
+        on = {"ISNOTAI_POLL_USERS_INTERVAL": "1h", "ISNOTAI_POLL_COURSES_INTERVAL": "1d"}
+        assert await asyncio.to_thread(
+            cli.main,
+            ["check"],
+            {"ISNOTAI_BASE_URL": api.url, "ISNOTAI_API_KEY": DEFAULT_KEY, **on},
+        ) in (0, 1)
+        shown = capsys.readouterr().out
+        pages = api.asked("/v1/users")
+
+    assert "contract     removed: GET /v1/users: data[].deviceCount → a newer exporter" in shown
+    assert "bot_percentage_scale is 100, but the API's document says 1 → set analytics" in shown
+    assert "the answer of /v1/stats is described, with 7 fields" in shown
+    assert pages >= 2
+    assert f"users {pages}, courses 0, openapi 0)" in shown

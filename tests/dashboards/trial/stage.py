@@ -50,6 +50,9 @@ SETTINGS = {
     "ISNOTAI_POLL_USAGE_INTERVAL": "4s",
     "ISNOTAI_POLL_INTEGRATION_INTERVAL": "4s",
     "ISNOTAI_POLL_HEALTH_INTERVAL": "2s",
+    "ISNOTAI_POLL_USERS_INTERVAL": "4s",
+    "ISNOTAI_POLL_COURSES_INTERVAL": "4s",
+    "ISNOTAI_POLL_OPENAPI_INTERVAL": "4s",
     # Gauges of a resource whose polls fail for long would go away, as they should.
     "ISNOTAI_POLL_STALE_AFTER": "10m",
     "ISNOTAI_SESSIONS_LOOKBACK": "2h",
