@@ -84,6 +84,7 @@ class Pipeline:
     ) -> None:
         self.account = account
         self._spread = spread
+        self._shown_skew: float | None = None
         self.telemetry = telemetry
         self.ledger = ledger
         self._settings = settings
@@ -255,17 +256,24 @@ class Pipeline:
 
     def steady(self, until: float) -> bool:
         """Whether `samples` stay as they are until that monotonic time, unless a poll ends."""
-        return all(poller.steady(until) for poller in self.pollers)
+        skew, shown = self._skew(), self._shown_skew
+        # Our own clock may have been set meanwhile.
+        stepped = (skew is None) != (shown is None) or abs((skew or 0.0) - (shown or 0.0)) >= 0.5
+        return not stepped and all(poller.steady(until) for poller in self.pollers)
+
+    def _skew(self) -> float | None:
+        """The API's clock minus ours, in seconds; None before it is known."""
+        clock = self._shared.clock
+        return self.server_clock.skew(clock.monotonic(), clock.now())
 
     def samples(self) -> Iterator[Sample]:
         """All series of the integration, as they are now."""
-        clock = self._shared.clock
         yield Sample(catalogue.UP, float(self.up))
         if self.gate.valid is not None:
             yield Sample(catalogue.API_KEY_VALID, float(self.gate.valid))
         labels = (self.account.region, self.budget.tier or "unknown")
         yield Sample(catalogue.INTEGRATION_INFO, 1.0, labels)
-        skew = self.server_clock.skew(clock.monotonic(), clock.now())
+        self._shown_skew = skew = self._skew()
         if skew is not None:
             yield Sample(catalogue.API_CLOCK_SKEW, skew)
         yield Sample(catalogue.API_RATE_LIMIT, float(self.budget.tier_limit))

@@ -5,6 +5,8 @@ import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import format_datetime
 from pathlib import Path
 from unittest.mock import Mock
 from urllib.parse import urlsplit
@@ -245,3 +247,18 @@ async def test_an_interval_of_zero_leaves_no_series_and_sends_no_request() -> No
 async def test_replicas_divide_the_budget(replicas: str, budget: float) -> None:
     async with wired("http://127.0.0.1:9", ISNOTAI_BUDGET_REPLICAS=replicas) as one:
         assert one.values(catalogue.API_BUDGET) == {(): budget}
+
+
+async def test_a_step_of_our_clock_shows_without_a_poll() -> None:
+    clock = FakeClock()
+    settings = load([], {"ISNOTAI_API_KEY": KEY}).settings
+    (account,) = settings.accounts()
+    async with one_shot_pipeline(settings, account, clock) as one:
+        date = format_datetime(datetime.fromtimestamp(clock.now(), UTC), usegmt=True)
+        one.server_clock.observe(date, clock.monotonic(), clock.monotonic())
+        list(one.samples())
+        assert one.steady(clock.monotonic() + 4)
+
+        clock.wall += 3600
+
+        assert not one.steady(clock.monotonic() + 4)

@@ -32,7 +32,11 @@ def whole_catalogue(taken: float = TAKEN, created: float = CREATED) -> Snapshot:
         if metric is catalogue.EXPORTER_SERIES:
             continue
         for turn in range(2 if metric.labels else 1):
-            labels = tuple(f'{label} {turn} "ü\\' for label in metric.labels)
+            # A bound has to be a number, also where it is a gauge's label.
+            labels = tuple(
+                metric.known[label][turn] if label == "le" else f'{label} {turn} "ü\\'
+                for label in metric.labels
+            )
             value: float | Histogram = place * 1.25 + turn
             if metric.buckets:
                 value = Histogram.empty(metric.buckets)
