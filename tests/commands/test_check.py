@@ -17,6 +17,7 @@ from exporter.commands.cost import Capacity
 from exporter.settings.model import BASE_URLS, Settings
 from exporter.simulator.service import DEFAULT_KEY
 from tests.e2e.simulation import Simulation, simulated
+from tests.net.peers import answer, certified, listening
 
 RESOURCES = registry.polled_names(Settings())
 
@@ -257,8 +258,24 @@ async def test_the_certificate_of_the_web_server_is_read(
         code, lines = await checked(capsys, api, "--offline", ISNOTAI_WEB_CONFIG_FILE=str(web))
 
     assert code == 0
-    assert lines["web"].startswith("! TLS")
-    assert "certificate ends on" in lines["web"]
+    assert lines["web"].startswith("! certificate ends on 20")
+
+
+async def test_the_end_of_the_apis_certificate_is_told(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    authority = trustme.CA()
+    authority.cert_pem.write_to_path(tmp_path / "ca.pem")
+    async with listening(answer, certified(authority)) as port:
+        variables = {
+            "ISNOTAI_BASE_URL": f"https://127.0.0.1:{port}",
+            "ISNOTAI_API_KEY": DEFAULT_KEY,
+            "ISNOTAI_TLS_CA_FILE": str(tmp_path / "ca.pem"),
+        }
+        # What answers is no API; its certificate is seen all the same.
+        assert await asyncio.to_thread(cli.main, ["check"], variables) == 1
+
+    assert "! certificate  ends on 20" in capsys.readouterr().out
 
 
 async def test_walks_and_the_live_contract_are_told(capsys: pytest.CaptureFixture[str]) -> None:

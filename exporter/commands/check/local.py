@@ -41,7 +41,7 @@ def web(settings: Settings, now: float) -> Iterator[Finding]:
     guard = webconfig.load(path)
     yield Finding(GOOD, "web", f"{path} can be used")
     if guard.tls is not None:
-        yield certificate("web TLS", _end_of(guard.tls.cert_file), now)
+        yield certificate("web certificate", _end_of(guard.tls.cert_file), now)
 
 
 def _end_of(path: Path) -> float:
@@ -54,10 +54,10 @@ def certificate(name: str, end: float, now: float) -> Finding:
     """How long a certificate lasts. end, now: Unix seconds."""
     day = f"{datetime.fromtimestamp(end, UTC):%Y-%m-%d}"
     if end <= now:
-        return Finding(BAD, name, f"certificate ended on {day}", "renew it")
+        return Finding(BAD, name, f"ended on {day}", "renew it")
     if end - now < SOON_SECONDS:
-        return Finding(WARN, name, f"certificate ends on {day}", "renew it")
-    return Finding(GOOD, name, f"certificate lasts until {day}")
+        return Finding(WARN, name, f"ends on {day}", "renew it")
+    return Finding(GOOD, name, f"lasts until {day}")
 
 
 def state(settings: Settings) -> Iterator[Finding]:
