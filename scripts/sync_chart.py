@@ -74,7 +74,38 @@ def schema() -> str:
     poll = known["properties"]["config"]["properties"]["poll"]
     kept = {name: it for name, it in poll["properties"].items() if not name.endswith(_INTERVAL)}
     poll["properties"] = {name: {"$ref": "#/$defs/interval"} for name in _intervals()} | kept
+    _require(known, yaml.safe_load((CHART / "values.yaml").read_text("utf-8")), known["$defs"])
     return json.dumps(known, indent=1, ensure_ascii=False) + "\n"
+
+
+#: Defaults that can be taken away with `null`; what is `{}`, `[]` or "" by default always can.
+REMOVABLE = {
+    *("jobLabel", "interval", "registry", "updatePolicy", "resources", "global"),
+    *(f"{name}Seconds" for name in ("initialDelay", "period", "timeout")),
+    "failureThreshold",
+}
+
+
+def _require(schema: dict[str, Any], values: dict[str, Any], known: dict[str, Any]) -> None:
+    """Have a schema refuse `null` where the templates cannot do without a value.
+
+    Helm deletes a default that a user sets to null, which a section with nothing but comments in it
+    is too, and only then looks at the schema.
+    """
+    required = []
+    for name, default in values.items():
+        inner = schema["properties"][name]
+        inner = known[inner["$ref"].rpartition("/")[2]] if "$ref" in inner else inner
+        if name in REMOVABLE:
+            continue
+        if isinstance(default, dict):
+            if default and "properties" in inner:
+                required.append(name)
+                _require(inner, default, known)
+        elif isinstance(default, bool) or (default and not isinstance(default, list)):
+            required.append(name)
+    if required:
+        schema["required"] = sorted(required)
 
 
 def _intervals() -> dict[str, str]:

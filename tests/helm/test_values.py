@@ -70,6 +70,15 @@ def below_an_empty_default(name: str) -> bool:
     return False
 
 
+def over(values: dict[str, Any], given: dict[str, Any]) -> dict[str, Any]:
+    """Values of a user over the chart's own, as Helm puts them together."""
+    both = {**values, **given}
+    for name in values.keys() & given.keys():
+        if isinstance(values[name], dict) and isinstance(given[name], dict):
+            both[name] = over(values[name], given[name])
+    return both
+
+
 def test_schema_is_a_schema() -> None:
     Draft202012Validator.check_schema(SCHEMA)
 
@@ -158,7 +167,7 @@ def test_every_value_is_set_by_some_value_set(path: str) -> None:
 
 @pytest.mark.parametrize("name", VALUE_SETS)
 def test_value_sets_fit_the_schema(name: str) -> None:
-    Draft202012Validator(SCHEMA).validate(VALUE_SETS[name])
+    Draft202012Validator(SCHEMA).validate(over(VALUES, VALUE_SETS[name]))
 
 
 def test_commented_settings_show_the_exporters_defaults() -> None:

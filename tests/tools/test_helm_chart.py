@@ -283,6 +283,14 @@ def test_the_key_is_a_file_readable_for_the_group_only(helm: Helm) -> None:
             "kind=DaemonSet,config.budget.replicas=3",
             {"type": "RollingUpdate", "rollingUpdate": {"maxSurge": 0, "maxUnavailable": 1}},
         ),
+        (  # both above 0 would be refused
+            "kind=DaemonSet,config.budget.replicas=3,strategy.rollingUpdate.maxSurge=1",
+            {"type": "RollingUpdate", "rollingUpdate": {"maxSurge": 1, "maxUnavailable": 0}},
+        ),
+        (
+            "kind=StatefulSet,strategy.rollingUpdate.maxUnavailable=2",
+            {"type": "RollingUpdate", "rollingUpdate": {"partition": 0, "maxUnavailable": 2}},
+        ),
     ],
 )
 def test_how_pods_are_replaced_is_said_in_full(

@@ -1,13 +1,16 @@
 """Single features of the chart, by the real Helm; and that each value does something."""
 
-from collections.abc import Iterator
+import json
+from collections.abc import Callable, Iterator
 from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
+from jsonschema import Draft202012Validator
 
+from tests.helm.test_values import over
 from tests.tools.chart import (
     CHART,
     MINIMUM,
@@ -20,6 +23,7 @@ from tests.tools.chart import (
     pod_of,
     workload_of,
 )
+from tests.tools.kubernetes_schemas import check
 
 pytestmark = pytest.mark.tools
 
@@ -98,6 +102,119 @@ def test_every_value_does_something(
             return True
 
     assert [".".join(path) for path in paths if not does_something(path)] == []
+
+
+#: Values with a form of their own that the schema leaves to others.
+NO_ODD_TEXT = {
+    *("additionalGroups", "extraContainers", "extraInitContainers"),
+    *("fullnameOverride", "updateMode"),
+}
+
+
+def with_text_like_a_number(values: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
+    """The path of each text, also within lists of the chart's own."""
+    if isinstance(values, dict):
+        for key, inner in values.items():
+            yield from with_text_like_a_number(inner, (*path, key))
+    elif isinstance(values, list) and path[0] in ("integrations", "ingress"):
+        for place, inner in enumerate(values):
+            yield from with_text_like_a_number(inner, (*path, place))
+    elif (
+        isinstance(values, str)
+        and not NO_ODD_TEXT & {path[0], path[-1]}
+        and (path[0], path[-1]) != ("integrations", "name")  # each is there once
+    ):
+        yield path
+
+
+@pytest.mark.parametrize("values", VALUE_SETS, ids=lambda path: path.stem)
+def test_text_stays_text_where_yaml_would_read_a_number(
+    helm: Helm, shared_file: Callable[[str], Path], tmp_path: Path, values: Path
+) -> None:
+    """`0x1f` is a good name for a Secret, a key in it, a namespace, a port, a label."""
+    odd = told(values)
+    defaults = told(CHART / "values.yaml")
+    accepted = Draft202012Validator(json.loads((CHART / "values.schema.json").read_text("utf-8")))
+    for path in list(with_text_like_a_number(odd)):
+        place = odd
+        for key in path[:-1]:
+            place = place[key]
+        before, place[path[-1]] = place[path[-1]], "0x1f"
+        if not accepted.is_valid(over(defaults, odd)):
+            place[path[-1]] = before
+    file = tmp_path / "odd.yaml"
+    file.write_text(json.dumps(odd))
+
+    for manifest in helm.template("--values", str(file), release="true"):
+        check(manifest, shared_file)
+        assert isinstance(manifest["metadata"]["name"], str)
+        assert isinstance(manifest["metadata"].get("namespace", ""), str)
+        labels = manifest["metadata"].get("labels", {})
+        assert all(isinstance(label, str) for label in labels.values()), labels
+
+
+def removable(
+    schema: dict[str, Any], values: dict[str, Any], known: dict[str, Any]
+) -> dict[str, Any]:
+    """Null for every value that the schema does not require."""
+    schema = known[schema["$ref"].rpartition("/")[2]] if "$ref" in schema else schema
+    required = schema.get("required", [])
+    nulls: dict[str, Any] = {name: None for name in values if name not in required}
+    for name in values.keys() & set(required):
+        if isinstance(values[name], dict):
+            nulls[name] = removable(schema["properties"][name], values[name], known)
+    return nulls
+
+
+@pytest.mark.parametrize("monitor", ["serviceMonitor", "podMonitor", "podMonitoring"])
+def test_sections_with_nothing_but_comments_in_them_are_empty_ones(
+    helm: Helm, shared_file: Callable[[str], Path], tmp_path: Path, monitor: str
+) -> None:
+    """Helm takes `labels:` without a value for null, and deletes the default."""
+    schema = json.loads((CHART / "values.schema.json").read_text("utf-8"))
+    nulls = removable(schema, told(CHART / "values.yaml"), schema["$defs"])
+    file = tmp_path / "nulls.yaml"
+    file.write_text(yaml.safe_dump(nulls))
+    sections = ("persistence", "prometheusRule", "dashboards", "dashboards.grafanaOperator")
+    objects = ("podDisruptionBudget", "verticalPodAutoscaler", "networkPolicy", monitor)
+
+    manifests = helm.template(
+        *("--values", str(file), *MINIMUM),
+        *("--set", ",".join(f"{name}.enabled=true" for name in (*sections, *objects))),
+        *("--set", "networkPolicy.egress.dns.ports={53}"),
+        *("--set", "networkPolicy.egress.postgresql.ports={5432}"),
+    )
+
+    assert nulls["strategy"] is None
+    assert nulls["serviceMonitor"]["labels"] is None
+    for manifest in manifests:
+        check(manifest, shared_file)
+    assert of_kind(manifests, "PodDisruptionBudget")["spec"]["maxUnavailable"] == 1
+
+
+@pytest.mark.parametrize(
+    ("given", "made"), [("fast", "fast"), ("-", ""), ("123", "123"), ("", None)]
+)
+def test_a_storage_class_can_be_none(helm: Helm, given: str, made: str | None) -> None:
+    claim = of_kind(
+        helm.template(
+            *(*MINIMUM, "--set", "persistence.enabled=true"),
+            *("--set-string", f"persistence.storageClass={given}"),
+        ),
+        "PersistentVolumeClaim",
+    )
+
+    assert claim["spec"].get("storageClassName") == made
+
+
+def test_folders_of_dashboards_have_any_name(helm: Helm) -> None:
+    manifests = helm.template(
+        *(*MINIMUM, "--set", "dashboards.grafanaOperator.enabled=true"),
+        *("--set", "dashboards.grafanaOperator.folder=Team: bots"),
+    )
+
+    folders = {one["spec"]["folder"] for one in manifests if one["kind"] == "GrafanaDashboard"}
+    assert folders == {"Team: bots"}
 
 
 def test_a_key_can_come_from_a_file_that_is_there_otherwise(helm: Helm) -> None:

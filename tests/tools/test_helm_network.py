@@ -86,6 +86,26 @@ def test_an_api_behind_a_proxy_is_reached_by_the_proxys_port(
     assert ports_out(policy)[1] == ports
 
 
+@pytest.mark.parametrize(
+    ("variables", "ports"),
+    [
+        ({"HTTP_PROXY": "http://proxy.example.com:3128"}, [3128]),
+        ({"HTTPS_PROXY": "http://proxy.example.com:3128"}, [4318]),
+        ({"HTTP_PROXY": "http://proxy.example.com:3128", "NO_PROXY": ".svc"}, [3128, 4318]),
+    ],
+)
+def test_a_receiver_behind_a_proxy_is_reached_by_the_proxys_port(
+    helm: Helm, variables: dict[str, str], ports: list[int]
+) -> None:
+    settings = ["otlp.enabled=true,otlp.endpoint=http://otel:4318,networkPolicy.enabled=true"]
+    for place, (name, value) in enumerate(variables.items()):
+        settings.append(f"extraEnv[{place}].name={name},extraEnv[{place}].value={value}")
+
+    policy = policy_of(helm.template(*MINIMUM, "--set", ",".join(settings)))
+
+    assert ports_out(policy)[2] == ports
+
+
 def test_the_apis_ports_can_be_said(helm: Helm) -> None:
     assert ports_out(of_value_set(helm, "network-policy"))[1] == [8443]
 

@@ -63,10 +63,40 @@ def test_a_key_and_a_name_of_its_own_are_required(helm: Helm, setting: str, said
             "kind=DaemonSet,config.budget.replicas=3,replicaCount=3",
             "replicaCount and kind DaemonSet contradict each other",
         ),
+        (
+            "strategy.rollingUpdate.partition=1",
+            "partition is not known to a Deployment, only maxSurge and maxUnavailable",
+        ),
+        (
+            "kind=StatefulSet,strategy.rollingUpdate.maxSurge=1",
+            "maxSurge is not known to a StatefulSet, only partition and maxUnavailable",
+        ),
+        (
+            "strategy.rollingUpdate.maxSurge=0,strategy.rollingUpdate.maxUnavailable=0",
+            "both 0, so that no pod could be replaced",
+        ),
+        (
+            (
+                "kind=DaemonSet,config.budget.replicas=3,"
+                "strategy.rollingUpdate.maxSurge=1,strategy.rollingUpdate.maxUnavailable=1"
+            ),
+            "contradict each other for a DaemonSet",
+        ),
         ("persistence.enabled=true,state.enabled=false", "needs state.enabled"),
         ("persistence.existingClaim=a", "existingClaim needs persistence.enabled"),
         ("persistence.enabled=true,state.sizeLimit=1Gi", "set persistence.size"),
         ("hostPort=10984", "hostPort: no two pods can have the port of one node"),
+        (
+            "hostPort=10984,strategy.rollingUpdate.maxUnavailable=1",
+            "hostPort: no two pods can have the port of one node",
+        ),
+        (
+            (
+                "kind=DaemonSet,config.budget.replicas=3,hostPort=10984,"
+                "strategy.rollingUpdate.maxSurge=1"
+            ),
+            "hostPort: no two pods can have the port of one node",
+        ),
         ("hostNetwork=true", "hostNetwork: no two pods can have the port of one node"),
         ("hostNetwork=true,hostPort=80,strategy.type=Recreate", "both ports are one"),
     ],
@@ -116,6 +146,8 @@ def test_a_budget_that_lets_a_pod_go_is_made(helm: Helm, setting: str) -> None:
         "service.labels",
         "serviceMonitor.labels",
         "persistence.labels",
+        "dashboards.grafanaOperator.labels",
+        "tests.labels",
     ],
 )
 def test_no_label_can_part_what_the_chart_makes(helm: Helm, value: str, label: str) -> None:
@@ -187,6 +219,14 @@ def test_a_release_whose_name_starts_with_a_digit_is_told_to_set_another(helm: H
             "httpRoute.enabled=true,httpRoute.parentRefs[0].name=a,service.enabled=false",
             "httpRoute.enabled needs service.enabled",
         ),
+        (
+            (
+                "httpRoute.enabled=true,httpRoute.parentRefs[0].name=a,"
+                "httpRoute.httpsRedirect=true,httpRoute.matches[0].path.value=/"
+            ),
+            "httpRoute.matches and .filters would do nothing",
+        ),
+        ("service.ipFamilies={IPv4,IPv6}", "needs service.ipFamilyPolicy"),
         ("kubeVersionOverride=1.25.0", "Kubernetes 1.26 or later is needed"),
     ],
 )
@@ -231,6 +271,14 @@ def test_nothing_is_set_twice_or_for_nothing(helm: Helm, setting: str, said: str
             "serviceMonitor.enabled=true,serviceMonitor.stableInstance=true",
             "serviceMonitor.stableInstance needs persistence.enabled",
         ),
+        (
+            (
+                "serviceMonitor.enabled=true,serviceMonitor.interval=10s,"
+                "serviceMonitor.scrapeTimeout=1m30s"
+            ),
+            "serviceMonitor: a time-out of 1m30s is longer than the interval of 10s",
+        ),
+        ("podMonitoring.enabled=true,podMonitoring.timeout=31s", "longer than the interval of 30s"),
     ],
 )
 def test_no_monitor_is_made_whose_scrapes_would_fail(helm: Helm, setting: str, said: str) -> None:
@@ -250,6 +298,14 @@ def test_no_monitor_is_made_whose_scrapes_would_fail(helm: Helm, setting: str, s
                 "extraEnv[0].valueFrom.configMapKeyRef.name=a"
             ),
             "networkPolicy.egress.api.ports is required where extraEnv takes HTTPS_PROXY",
+        ),
+        (
+            (
+                "networkPolicy.enabled=true,networkPolicy.egress.api.ports={3128},"
+                "otlp.enabled=true,otlp.endpoint=http://otel:4318,extraEnv[0].name=HTTP_PROXY,"
+                "extraEnv[0].valueFrom.configMapKeyRef.name=a"
+            ),
+            "networkPolicy.egress.otlp.ports is required where extraEnv takes HTTP_PROXY",
         ),
         ("networkPolicy.enabled=true,networkPolicy.egress.dns.ports=null", "dns.ports must not be"),
     ],
@@ -271,6 +327,8 @@ def test_no_policy_is_made_that_says_less_than_it_seems(
         ("verticalPodAutoscaler.enabled=true", "host application's"),
         ("nodeSelector.a=b", "nodeSelector and mode sidecar contradict each other"),
         ("hostNetwork=true", "hostNetwork and mode sidecar contradict each other"),
+        ("replicaCount=3", "say in config.budget.replicas how many pods there are"),
+        ("kind=StatefulSet", "kind and mode sidecar contradict each other"),
         ("priorityClassName=low", "priorityClassName and mode sidecar contradict each other"),
     ],
 )
@@ -287,6 +345,7 @@ def test_a_sidecar_decides_nothing_about_its_hosts_pod(helm: Helm, setting: str,
         "config.poll.sessionInterval=1m",
         "config.poll.sessionsInterval=60",
         "config.web.port=1",
+        "commonLabels.a=b c",
         "config.budget.share=2",
         "region=apac",
         "baseUrl=ftp://x",
@@ -314,3 +373,12 @@ def test_unknown_and_impossible_values_are_refused(helm: Helm, setting: str) -> 
     said = refusal_of(helm, setting)
 
     assert "don't meet the specifications of the schema" in said
+
+
+@pytest.mark.parametrize(
+    "value", ["kind", "webConfig.tls", "serviceMonitor", "prometheusRule.alerts"]
+)
+def test_a_value_that_is_needed_cannot_be_taken_away(helm: Helm, value: str) -> None:
+    name = value.rpartition(".")[2]
+
+    assert f"missing property '{name}'" in refusal_of(helm, f"{value}=null")

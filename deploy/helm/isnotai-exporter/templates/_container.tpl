@@ -7,14 +7,16 @@ A probe brings no client certificate, so where one is wanted it only opens a con
 {{- define "isnotai-exporter.probe" -}}
 {{- if .root.Values.webConfig.clientCertificates }}
 tcpSocket:
-  port: {{ .port }}
+  port: {{ .port | quote }}
 {{- else }}
 httpGet:
-  path: {{ .path }}
-  port: {{ .port }}
+  path: {{ .path | quote }}
+  port: {{ .port | quote }}
   scheme: {{ include "isnotai-exporter.scheme" .root | upper }}
 {{- end }}
-{{ toYaml (omit .probe "enabled") }}
+{{- with omit .probe "enabled" }}
+{{ toYaml . }}
+{{- end }}
 {{- end }}
 
 {{/*
@@ -23,7 +25,7 @@ probes), optional (whether it starts without the Secrets that its variables name
 */}}
 {{- define "isnotai-exporter.container" -}}
 {{- $env := include "isnotai-exporter.env" (dict "root" .root "optional" .optional) | trim -}}
-name: {{ .name }}
+name: {{ .name | quote }}
 image: {{ include "isnotai-exporter.image" .root | quote }}
 imagePullPolicy: {{ .root.Values.image.pullPolicy }}
 args:
@@ -37,7 +39,7 @@ envFrom:
   {{- toYaml . | nindent 2 }}
 {{- end }}
 ports:
-  - name: {{ .port }}
+  - name: {{ .port | quote }}
     containerPort: {{ .root.Values.web.port }}
     {{- with .root.Values.hostPort }}
     hostPort: {{ . }}
@@ -63,8 +65,8 @@ readinessProbe:
 {{- end }}
 volumeMounts:
 {{- range $name, $path := include "isnotai-exporter.mounts" .root | fromYaml }}
-  - name: {{ $name }}
-    mountPath: {{ $path }}
+  - name: {{ $name | quote }}
+    mountPath: {{ $path | quote }}
     {{- if not (has $name (list "isnotai-state" "isnotai-tmp")) }}
     readOnly: true
     {{- end }}
@@ -123,25 +125,25 @@ without what they hold).
 {{- range $index, $integration := .integrations }}
 {{- with $integration.existingSecret }}
       - secret:
-          name: {{ . }}
+          name: {{ . | quote }}
           optional: {{ $here.optional }}
           items:
-            - key: {{ default "api-key" $integration.existingSecretKey }}
+            - key: {{ default "api-key" $integration.existingSecretKey | quote }}
               path: {{ $index | quote }}
 {{- end }}
 {{- else }}
       - secret:
-          name: {{ .apiKey.existingSecret }}
+          name: {{ .apiKey.existingSecret | quote }}
           optional: {{ $here.optional }}
           items:
-            - key: {{ .apiKey.existingSecretKey }}
+            - key: {{ .apiKey.existingSecretKey | quote }}
               path: api-key
 {{- end }}
 {{- end }}
 {{- if include "isnotai-exporter.configFile" $here.root }}
 - name: isnotai-config
   configMap:
-    name: {{ include "isnotai-exporter.fullname" $here.root }}
+    name: {{ include "isnotai-exporter.fullname" $here.root | quote }}
     defaultMode: 292
     {{- if eq .mode "sidecar" }}
     optional: true
@@ -150,7 +152,7 @@ without what they hold).
 {{- if .webConfig.existingSecret }}
 - name: isnotai-web
   secret:
-    secretName: {{ .webConfig.existingSecret }}
+    secretName: {{ .webConfig.existingSecret | quote }}
     optional: {{ $here.optional }}
     defaultMode: {{ $here.mode }}
 {{- end }}
@@ -158,25 +160,25 @@ without what they hold).
 - name: isnotai-ca
   {{- if .tls.caBundle.existingConfigMap }}
   configMap:
-    name: {{ .tls.caBundle.existingConfigMap }}
+    name: {{ .tls.caBundle.existingConfigMap | quote }}
   {{- else }}
   secret:
-    secretName: {{ .tls.caBundle.existingSecret }}
+    secretName: {{ .tls.caBundle.existingSecret | quote }}
   {{- end }}
     optional: {{ $here.optional }}
     defaultMode: 292
     items:
-      - key: {{ .tls.caBundle.key }}
-        path: {{ .tls.caBundle.key }}
+      - key: {{ .tls.caBundle.key | quote }}
+        path: {{ .tls.caBundle.key | quote }}
 {{- end }}
 {{- if .state.enabled }}
 - name: isnotai-state
 {{- if .persistence.enabled }}
   persistentVolumeClaim:
-    claimName: {{ default (include "isnotai-exporter.fullname" $here.root) .persistence.existingClaim }}
+    claimName: {{ default (include "isnotai-exporter.fullname" $here.root) .persistence.existingClaim | quote }}
 {{- else if .state.sizeLimit }}
   emptyDir:
-    sizeLimit: {{ .state.sizeLimit }}
+    sizeLimit: {{ .state.sizeLimit | toJson }}
 {{- else }}
   emptyDir: {}
 {{- end }}

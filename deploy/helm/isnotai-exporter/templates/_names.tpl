@@ -28,8 +28,8 @@
 
 {{/* What Services, monitors and policies find the pods by; no value may change one of them. */}}
 {{- define "isnotai-exporter.selectorLabels" -}}
-app.kubernetes.io/name: {{ include "isnotai-exporter.name" . }}
-app.kubernetes.io/instance: {{ .Release.Name }}
+app.kubernetes.io/name: {{ include "isnotai-exporter.name" . | quote }}
+app.kubernetes.io/instance: {{ .Release.Name | quote }}
 {{- end }}
 
 {{- define "isnotai-exporter.labels" -}}
@@ -39,7 +39,7 @@ app.kubernetes.io/instance: {{ .Release.Name }}
 {{- $_ := set $own "app.kubernetes.io/component" "metrics" -}}
 {{- $_ := set $own "app.kubernetes.io/part-of" (include "isnotai-exporter.name" .) -}}
 {{- $_ := set $own "app.kubernetes.io/managed-by" .Release.Service -}}
-{{- merge (dict) .Values.commonLabels $own | toYaml }}
+{{- merge (dict) (.Values.commonLabels | default dict) $own | toYaml }}
 {{- end }}
 
 {{/*
@@ -48,9 +48,9 @@ Takes a dict: root, and optionally name, namespace, labels and annotations of it
 */}}
 {{- define "isnotai-exporter.metadata" -}}
 {{- $labels := merge (dict) (.labels | default dict) (include "isnotai-exporter.labels" .root | fromYaml) -}}
-{{- $annotations := merge (dict) (.annotations | default dict) .root.Values.commonAnnotations -}}
-name: {{ default (include "isnotai-exporter.fullname" .root) .name }}
-namespace: {{ default (include "isnotai-exporter.namespace" .root) .namespace }}
+{{- $annotations := merge (dict) (.annotations | default dict) (.root.Values.commonAnnotations | default dict) -}}
+name: {{ default (include "isnotai-exporter.fullname" .root) .name | quote }}
+namespace: {{ default (include "isnotai-exporter.namespace" .root) .namespace | quote }}
 labels:
   {{- toYaml $labels | nindent 2 }}
 {{- with $annotations }}
@@ -81,7 +81,7 @@ annotations:
 {{/* The pull secrets of the chart and of `global`, as a list, or nothing. */}}
 {{- define "isnotai-exporter.pullSecrets" -}}
 {{- $secrets := list -}}
-{{- range concat ((.Values.global).imagePullSecrets | default list) .Values.imagePullSecrets -}}
+{{- range concat ((.Values.global).imagePullSecrets | default list) (.Values.imagePullSecrets | default list) -}}
 {{- $name := kindIs "map" . | ternary (get (kindIs "map" . | ternary . dict) "name") . -}}
 {{- $secrets = append $secrets (dict "name" (tpl $name $)) -}}
 {{- end -}}
@@ -109,4 +109,9 @@ imagePullSecrets:
 {{/* http or https, as the exporter serves it. */}}
 {{- define "isnotai-exporter.scheme" -}}
 {{- .Values.webConfig.tls | ternary "https" "http" }}
+{{- end }}
+
+{{/* A value as text: 0 is one too, null is none. */}}
+{{- define "isnotai-exporter.text" -}}
+{{- if not (kindIs "invalid" .) }}{{ . }}{{ end }}
 {{- end }}

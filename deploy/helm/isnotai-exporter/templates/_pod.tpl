@@ -12,7 +12,7 @@
 {{- $_ := set $own "prometheus.io/path" .Values.web.telemetryPath -}}
 {{- $_ := set $own "prometheus.io/scheme" (include "isnotai-exporter.scheme" .) -}}
 {{- end }}
-{{- with merge (dict) .Values.podAnnotations $own }}
+{{- with merge (dict) (.Values.podAnnotations | default dict) $own }}
 {{- toYaml . }}
 {{- end }}
 {{- end }}
@@ -28,33 +28,45 @@ type: {{ $type }}
 {{- if ne $type "RollingUpdate" }}
 rollingUpdate: null
 {{- else }}
-{{- $defaults := dict "Deployment" (dict "maxSurge" "25%" "maxUnavailable" "25%") "DaemonSet" (dict "maxSurge" 0 "maxUnavailable" 1) "StatefulSet" (dict "partition" 0) }}
+{{- $rolling := include "isnotai-exporter.rollingDefaults" . | fromYaml }}
+{{- range $key, $value := (.Values.strategy).rollingUpdate }}
+{{- $_ := set $rolling $key $value }}
+{{- end }}
 rollingUpdate:
-  {{- $given := .Values.strategy.rollingUpdate | default dict }}
-  {{- range $key, $value := get $defaults .Values.kind }}
-  {{ $key }}: {{ hasKey $given $key | ternary (get $given $key) $value }}
-  {{- end }}
-  {{- with omit $given "maxSurge" "maxUnavailable" "partition" }}
-  {{- toYaml . | nindent 2 }}
-  {{- end }}
+  {{- toYaml $rolling | nindent 2 }}
+{{- end }}
+{{- end }}
+
+{{/* What Kubernetes fills in; a DaemonSet has either pods to spare or pods too few, never both. */}}
+{{- define "isnotai-exporter.rollingDefaults" -}}
+{{- if eq .Values.kind "StatefulSet" }}
+partition: 0
+{{- else if eq .Values.kind "Deployment" }}
+maxSurge: 25%
+maxUnavailable: 25%
+{{- else if has (toString (dig "rollingUpdate" "maxSurge" 0 (.Values.strategy | default dict))) (list "0" "0%") }}
+maxSurge: 0
+maxUnavailable: 1
+{{- else }}
+maxUnavailable: 0
 {{- end }}
 {{- end }}
 
 {{- define "isnotai-exporter.strategyType" -}}
-{{- $one := and (eq .Values.kind "Deployment") .Values.persistence.enabled (not .Values.strategy.rollingUpdate) -}}
-{{- default ($one | ternary "Recreate" "RollingUpdate") .Values.strategy.type -}}
+{{- $one := and (eq .Values.kind "Deployment") .Values.persistence.enabled (not (.Values.strategy).rollingUpdate) -}}
+{{- default ($one | ternary "Recreate" "RollingUpdate") (.Values.strategy).type -}}
 {{- end }}
 
 {{- define "isnotai-exporter.podTemplate" -}}
 metadata:
   labels:
-    {{- toYaml (merge (dict) .Values.podLabels (include "isnotai-exporter.labels" . | fromYaml)) | nindent 4 }}
+    {{- toYaml (merge (dict) (.Values.podLabels | default dict) (include "isnotai-exporter.labels" . | fromYaml)) | nindent 4 }}
   {{- with include "isnotai-exporter.podAnnotations" . }}
   annotations:
     {{- . | nindent 4 }}
   {{- end }}
 spec:
-  serviceAccountName: {{ include "isnotai-exporter.serviceAccountName" . }}
+  serviceAccountName: {{ include "isnotai-exporter.serviceAccountName" . | quote }}
   automountServiceAccountToken: {{ .Values.serviceAccount.automountServiceAccountToken }}
   enableServiceLinks: {{ .Values.enableServiceLinks }}
   terminationGracePeriodSeconds: {{ .Values.terminationGracePeriodSeconds }}
@@ -69,7 +81,7 @@ spec:
   {{- end }}
   {{- range $key := list "priorityClassName" "runtimeClassName" "schedulerName" }}
   {{- with get $.Values $key }}
-  {{ $key }}: {{ . }}
+  {{ $key }}: {{ toJson . }}
   {{- end }}
   {{- end }}
   {{- with .Values.podSecurityContext }}

@@ -20,7 +20,7 @@ read from their expressions, so that no list of them is kept anywhere.
 {{- include "isnotai-exporter.setLinks" (dict "rule" . "values" $values) -}}
 {{- if eq (default "" .record) "isnotai:alert_threshold" -}}
 {{- $known = append $known .labels.name -}}
-{{- if hasKey $values.thresholds .labels.name -}}
+{{- if hasKey ($values.thresholds | default dict) .labels.name -}}
 {{- $_ := set . "expr" (printf "vector(%v)" (index $values.thresholds .labels.name)) -}}
 {{- end -}}
 {{- end -}}

@@ -33,7 +33,7 @@ begin the next one. `$(NAME)` is left for the kubelet to fill in.
 
 {{/* budget.replicas: as set, else one for each exporter of this release. */}}
 {{- define "isnotai-exporter.budgetReplicas" -}}
-{{- include "isnotai-exporter.setting" (.Values.config.budget.replicas | default (max 1 (int .Values.replicaCount))) -}}
+{{- include "isnotai-exporter.setting" ((.Values.config.budget).replicas | default (max 1 (int .Values.replicaCount))) -}}
 {{- end }}
 
 {{- define "isnotai-exporter.args" -}}
@@ -64,7 +64,7 @@ begin the next one. `$(NAME)` is left for the kubelet to fill in.
 - --state.path=/var/lib/isnotai/state.db
 {{- end }}
 {{- $config := deepCopy .Values.config }}
-{{- $_ := set $config.budget "replicas" (include "isnotai-exporter.budgetReplicas" .) }}
+{{- $_ := set $config "budget" (merge (dict "replicas" (include "isnotai-exporter.budgetReplicas" .)) ($config.budget | default dict)) }}
 {{- range $section, $settings := $config }}
 {{- range $name, $value := $settings }}
 {{- if not (or (kindIs "invalid" $value) (include "isnotai-exporter.fileOnly" $value)) }}
@@ -116,7 +116,7 @@ starts without the Secrets that they name).
   value: http/protobuf
 {{- $attributes := dict "k8s.namespace.name" "$(POD_NAMESPACE)" "k8s.pod.name" "$(POD_NAME)" "k8s.node.name" "$(NODE_NAME)" }}
 - name: OTEL_RESOURCE_ATTRIBUTES
-  value: {{ include "isnotai-exporter.resourceAttributes" (merge (dict) .Values.otlp.resourceAttributes $attributes) | quote }}
+  value: {{ include "isnotai-exporter.resourceAttributes" (merge (dict) (.Values.otlp.resourceAttributes | default dict) $attributes) | quote }}
 {{- if .Values.otlp.intervalMilliseconds }}
 - name: OTEL_METRIC_EXPORT_INTERVAL
   value: {{ include "isnotai-exporter.setting" .Values.otlp.intervalMilliseconds | quote }}
@@ -133,8 +133,8 @@ starts without the Secrets that they name).
 - name: OTEL_EXPORTER_OTLP_HEADERS
   valueFrom:
     secretKeyRef:
-      name: {{ .Values.otlp.headers.existingSecret }}
-      key: {{ .Values.otlp.headers.existingSecretKey }}
+      name: {{ .Values.otlp.headers.existingSecret | quote }}
+      key: {{ .Values.otlp.headers.existingSecretKey | quote }}
       {{- if $optional }}
       optional: true
       {{- end }}

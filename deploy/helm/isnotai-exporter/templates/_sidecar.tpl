@@ -37,12 +37,12 @@ image that wants them cannot be pulled, and a native sidecar then does hold its 
 
 {{/* What the PodMonitor selects. */}}
 {{- define "isnotai-exporter.sidecar.selectorLabels" -}}
-isnotai-exporter: {{ include "isnotai-exporter.fullname" . }}
+isnotai-exporter: {{ include "isnotai-exporter.fullname" . | quote }}
 {{- end }}
 
 {{/* For the pod's labels: what the PodMonitor selects, and `podLabels`. */}}
 {{- define "isnotai-exporter.sidecar.podLabels" -}}
-{{- merge (include "isnotai-exporter.sidecar.selectorLabels" . | fromYaml) .Values.podLabels | toYaml }}
+{{- merge (include "isnotai-exporter.sidecar.selectorLabels" . | fromYaml) (.Values.podLabels | default dict) | toYaml }}
 {{- end }}
 
 {{/* For the pod's annotations; may be nothing. */}}

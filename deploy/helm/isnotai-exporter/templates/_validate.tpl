@@ -64,7 +64,7 @@ integration must not be default: two teams' default would merge on one Prometheu
 {{- if and $v.tls.caBundle.existingConfigMap $v.tls.caBundle.existingSecret }}
 tls.caBundle.existingConfigMap and .existingSecret contradict each other: keep one of them
 {{- end }}
-{{- $budget := $v.config.budget.replicas }}
+{{- $budget := ($v.config.budget).replicas }}
 {{- if and (eq $v.mode "sidecar") (not $budget) }}
 config.budget.replicas is required with mode sidecar: how many pods run the sidecar with this key; each of them polls, and they share one budget
 {{- else if and (eq $v.kind "DaemonSet") (not $budget) }}
@@ -79,12 +79,13 @@ config.budget.replicas is required with kind DaemonSet: how many nodes run the e
 {{- $fixed := list "app.kubernetes.io/name" "app.kubernetes.io/instance" "app.kubernetes.io/managed-by" -}}
 {{- $v := .Values -}}
 {{- $given := dict "commonLabels" $v.commonLabels "deploymentLabels" $v.deploymentLabels "podLabels" $v.podLabels -}}
-{{- range $section := list "configMap" "dashboards" "grafanaAlerts" "httpRoute" "ingress" "networkPolicy" "persistence" "podDisruptionBudget" "podMonitor" "podMonitoring" "prometheusRule" "service" "serviceAccount" "serviceMonitor" "verticalPodAutoscaler" -}}
+{{- range $section := list "configMap" "dashboards" "grafanaAlerts" "httpRoute" "ingress" "networkPolicy" "persistence" "podDisruptionBudget" "podMonitor" "podMonitoring" "prometheusRule" "service" "serviceAccount" "serviceMonitor" "tests" "verticalPodAutoscaler" -}}
 {{- $_ := set $given (printf "%s.labels" $section) (get $v $section).labels -}}
 {{- end -}}
+{{- $_ := set $given "dashboards.grafanaOperator.labels" $v.dashboards.grafanaOperator.labels }}
 {{- range $value, $labels := $given }}
 {{- range $fixed }}
-{{- if hasKey $labels . }}
+{{- if hasKey ($labels | default dict) . }}
 {{ $value }}: {{ . }} is what the chart, its monitors and Helm find resources by, and not to be changed; nameOverride changes app.kubernetes.io/name everywhere
 {{- end }}
 {{- end }}
@@ -105,6 +106,12 @@ config.budget.replicas is required with kind DaemonSet: how many nodes run the e
 {{ . }} and mode sidecar contradict each other: the pod is the host application's, so set it there
 {{- end }}
 {{- end }}
+{{- if ne (int $v.replicaCount) 1 }}
+replicaCount and mode sidecar contradict each other: the host application decides; say in config.budget.replicas how many pods there are
+{{- end }}
+{{- if ne $v.kind "Deployment" }}
+kind and mode sidecar contradict each other: the workload is the host application's
+{{- end }}
 {{- else }}
 {{- $type := include "isnotai-exporter.strategyType" . }}
 {{- if and $v.persistence.enabled (eq $v.kind "DaemonSet") }}
@@ -118,7 +125,7 @@ replicaCount and kind DaemonSet contradict each other: there is a pod on each no
 {{- if and $v.persistence.enabled (eq $v.kind "Deployment") (eq $type "RollingUpdate") }}
 persistence.enabled and strategy.type RollingUpdate contradict each other: the new pod would wait for a state that the old one holds; leave strategy out, or take kind StatefulSet
 {{- end }}
-{{- if and $v.strategy.rollingUpdate (ne $type "RollingUpdate") }}
+{{- if and ($v.strategy).rollingUpdate (ne $type "RollingUpdate") }}
 strategy.rollingUpdate and strategy.type {{ $type }} contradict each other: keep one of them
 {{- end }}
 {{- if and (eq $type "Recreate") (ne $v.kind "Deployment") }}
@@ -127,6 +134,7 @@ strategy.type Recreate is not known to a {{ $v.kind }}: leave strategy out; it n
 {{- if and (eq $type "OnDelete") (eq $v.kind "Deployment") }}
 strategy.type OnDelete is not known to a Deployment: take Recreate or RollingUpdate
 {{- end }}
+{{- include "isnotai-exporter.validate.rolling" . }}
 {{- $live := lookup "apps/v1" "Deployment" (include "isnotai-exporter.namespace" .) (include "isnotai-exporter.fullname" .) }}
 {{- if and (eq $v.kind "Deployment") (eq $type "Recreate") (include "isnotai-exporter.unownedRollingUpdate" $live) }}
 the Deployment that is there was made by a chart that left its strategy to Kubernetes, and what Kubernetes filled in cannot become Recreate in one step: upgrade once with persistence.enabled=false and no strategy, then again with these values
@@ -141,6 +149,12 @@ ingress.enabled needs ingress.hosts, such as [{host: notai.example.com, paths: [
 {{- end }}
 {{- if and $v.httpRoute.enabled (not $v.httpRoute.parentRefs) }}
 httpRoute.enabled needs httpRoute.parentRefs, the Gateway to attach to
+{{- end }}
+{{- if and $v.httpRoute.enabled $v.httpRoute.httpsRedirect (or $v.httpRoute.matches $v.httpRoute.filters) }}
+httpRoute.httpsRedirect serves nothing, so httpRoute.matches and .filters would do nothing: use httpRoute.additionalRules
+{{- end }}
+{{- if and (gt (len ($v.service.ipFamilies | default list)) 1) (not (hasSuffix "DualStack" $v.service.ipFamilyPolicy)) }}
+service.ipFamilies of two families needs service.ipFamilyPolicy PreferDualStack or RequireDualStack
 {{- end }}
 {{- include "isnotai-exporter.validate.budget" . }}
 {{- end }}
@@ -167,6 +181,32 @@ service.clusterIP None needs service.type ClusterIP
 {{- end }}
 {{- end }}
 
+{{/* strategy.rollingUpdate: what a kind does not know, and numbers by which no pod could be replaced. */}}
+{{- define "isnotai-exporter.validate.rolling" -}}
+{{- $v := .Values -}}
+{{- $known := eq $v.kind "StatefulSet" | ternary (list "partition" "maxUnavailable") (list "maxSurge" "maxUnavailable") -}}
+{{- range $name, $_ := ($v.strategy).rollingUpdate }}
+{{- if not (has $name $known) }}
+strategy.rollingUpdate.{{ $name }} is not known to a {{ $v.kind }}, only {{ join " and " $known }}
+{{- end }}
+{{- end }}
+{{- if and (ne $v.kind "StatefulSet") (eq (include "isnotai-exporter.strategyType" .) "RollingUpdate") }}
+{{- $rolling := (include "isnotai-exporter.strategy" . | fromYaml).rollingUpdate }}
+{{- $none := list "0" "0%" }}
+{{- $surge := not (has (toString $rolling.maxSurge) $none) }}
+{{- $gap := not (has (toString $rolling.maxUnavailable) $none) }}
+{{- if not (or $surge $gap) }}
+strategy.rollingUpdate.maxSurge and .maxUnavailable are both 0, so that no pod could be replaced: set one of them to 1
+{{- end }}
+{{- if and $surge $gap (eq $v.kind "DaemonSet") }}
+strategy.rollingUpdate.maxSurge and .maxUnavailable contradict each other for a DaemonSet: keep one of them
+{{- end }}
+{{- if and $surge (or $v.hostPort $v.hostNetwork) (or (eq $v.kind "DaemonSet") (not (hasKey (($v.strategy).rollingUpdate | default dict) "maxSurge"))) }}
+{{ $v.hostNetwork | ternary "hostNetwork" "hostPort" }}: no two pods can have the port of one node, so a rolling update may wait for ever: set strategy.rollingUpdate.maxSurge 0{{ if eq $v.kind "Deployment" }}, or strategy.type Recreate, or kind DaemonSet{{ end }}
+{{- end }}
+{{- end }}
+{{- end }}
+
 {{/*
 Whether a Deployment, as the API server has it, has a rollingUpdate that no manager owns, which an
 apply can neither change nor take away; or nothing. Helm finds no Deployment without a server.
@@ -187,8 +227,8 @@ apply can neither change nor take away; or nothing. Helm finds no Deployment wit
 {{- define "isnotai-exporter.validate.budget" -}}
 {{- $budget := .Values.podDisruptionBudget -}}
 {{- $replicas := int .Values.replicaCount -}}
-{{- $least := toString $budget.minAvailable -}}
-{{- $most := toString $budget.maxUnavailable -}}
+{{- $least := include "isnotai-exporter.text" $budget.minAvailable -}}
+{{- $most := include "isnotai-exporter.text" $budget.maxUnavailable -}}
 {{- if $budget.enabled }}
 {{- if eq .Values.kind "DaemonSet" }}
 podDisruptionBudget.enabled and kind DaemonSet contradict each other: a drain leaves its pods alone

@@ -43,9 +43,6 @@ extraVolumeMounts: {{ .mountPath }} is where the chart mounts something itself
 {{- if and $v.hostNetwork $v.hostPort (ne (int $v.hostPort) (int $v.web.port)) }}
 hostPort and hostNetwork: on the node's network both ports are one, so leave hostPort out or set it to web.port
 {{- end }}
-{{- if and (or $v.hostPort $v.hostNetwork) (eq $v.kind "Deployment") (eq (include "isnotai-exporter.strategyType" .) "RollingUpdate") (not $v.strategy.rollingUpdate) }}
-{{ $v.hostNetwork | ternary "hostNetwork" "hostPort" }}: no two pods can have the port of one node, so a rolling update may wait for ever: set strategy.type Recreate, or strategy.rollingUpdate.maxSurge 0, or kind DaemonSet
-{{- end }}
 {{- if and $v.otlp.enabled (not $v.otlp.endpoint) }}
 otlp.enabled needs otlp.endpoint, such as http://otel-collector:4318
 {{- end }}
@@ -64,10 +61,12 @@ webConfig.clientCertificates needs webConfig.tls
 {{- if $v.hostNetwork }}
 networkPolicy.enabled and hostNetwork contradict each other: no policy is about the node's own network
 {{- end }}
-{{- if not $v.networkPolicy.egress.api.ports }}
+{{- range $peer := $v.otlp.enabled | ternary (list "api" "otlp") (list "api") }}
+{{- if not (get $v.networkPolicy.egress $peer).ports }}
 {{- range $v.extraEnv }}
 {{- if and .valueFrom (has (upper .name) (list "HTTPS_PROXY" "HTTP_PROXY" "ALL_PROXY")) }}
-networkPolicy.egress.api.ports is required where extraEnv takes {{ .name }} from elsewhere: the port of the proxy cannot be seen here
+networkPolicy.egress.{{ $peer }}.ports is required where extraEnv takes {{ .name }} from elsewhere: the port of the proxy cannot be seen here
+{{- end }}
 {{- end }}
 {{- end }}
 {{- end }}
@@ -112,6 +111,10 @@ networkPolicy.egress.{{ $peer }}.ports must not be empty: a rule without ports l
 {{- end }}
 {{- if gt (len $ways) 1 }}
 {{ join " and " $ways }} contradict each other: keep one of them
+{{- end }}
+{{- $timeout := coalesce $monitor.scrapeTimeout $monitor.timeout | default "" }}
+{{- if and $monitor.interval (gt (include "isnotai-exporter.milliseconds" $timeout | int64) (include "isnotai-exporter.milliseconds" $monitor.interval | int64)) }}
+{{ $name }}: a time-out of {{ $timeout }} is longer than the interval of {{ $monitor.interval }}, and Prometheus would be given no such target
 {{- end }}
 {{- if and $monitor.stableInstance (not $v.persistence.enabled) }}
 {{ $name }}.stableInstance needs persistence.enabled: without a volume the counts start anew with each pod, and two pods may be there at once
