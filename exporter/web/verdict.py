@@ -7,14 +7,13 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
+from exporter.collect import registry
 from exporter.web.backend import Finding, Health, IntegrationStatus, Level, Reload
 
 ORDER: tuple[Level, ...] = ("bad", "warning", "unknown", "good")
 
 BEHIND_SECONDS = 900.0
 """As the alert NotAIFrontierBehind has it."""
-
-_KEYLESS = frozenset({"health"})
 
 
 def findings(
@@ -106,10 +105,12 @@ def _of_integration(one: IntegrationStatus) -> Iterator[Finding]:
 def _of_resources(one: IntegrationStatus) -> Iterator[Finding]:
     mine = (one.name,)
     failing = [it for it in one.resources if it.up is False]
-    asked = [it for it in one.resources if it.up is not None and it.resource not in _KEYLESS]
+    asked = [
+        it for it in one.resources if it.up is not None and it.resource not in registry.KEYLESS
+    ]
     down = bool(asked) and not any(it.up for it in asked)
     if down:
-        error = next((it.last_error for it in failing if it.resource not in _KEYLESS), None)
+        error = next((it.last_error for it in failing if it.resource not in registry.KEYLESS), None)
         yield Finding(
             "bad",
             "API",

@@ -55,6 +55,7 @@ async def api_down(api: Simulation) -> AsyncIterator[Exporter]:
     variables = {
         "ISNOTAI_WEB_LISTEN_ADDRESS": "127.0.0.1:0",
         "ISNOTAI_BASE_URL": api.url,
+        "ISNOTAI_POLL_OPENAPI_INTERVAL": "0",
         "ISNOTAI_API_KEY": DEFAULT_KEY,
         # Its tier is not known, so the budget is that of the free one.
         "ISNOTAI_BUDGET_SHARE": "1",
@@ -87,6 +88,7 @@ async def fifty(api: Simulation) -> AsyncIterator[Exporter]:
         "ISNOTAI_WEB_LISTEN_ADDRESS": "127.0.0.1:0",
         "ISNOTAI_CONFIG_FILE": os.environ["FIFTY"],
         "ISNOTAI_BASE_URL": api.url,
+        "ISNOTAI_POLL_OPENAPI_INTERVAL": "0",
     }
     async with in_process(variables) as exporter:
         await exporter.until(lambda scrape: scrape.value("isnotai_resource_up") == 295)
