@@ -31,6 +31,10 @@ FAR_HELD_SECONDS = 3600.0
 """For so long they must agree without a witness: a clock that was really set is then followed."""
 
 
+FIRST_DATES = 4
+"""After so many first Dates of which no two agree, our own clock stands in."""
+
+
 def parse_http_date(text: str) -> int | None:
     """Microseconds since 1970 of an HTTP-date (RFC 9110), or None where `text` is none."""
     if len(text) > LONGEST_TEXT:
@@ -72,13 +76,13 @@ class ServerClock:
     **Unexpected Dates.** Earlier Dates say what the next one should be, and our own clock what the
     first. One that differs is set aside until others have agreed with it for a while. A wrong one
     ahead would move the frontier past sessions that nobody read, and settle sessions that are still
-    open. One behind would show as readable what has left the history; only a first one that is
-    minutes behind is believed at once, since it costs nothing. Of Dates that agree, the lowest
-    counts.
+    open. One behind would show as readable what has left the history. Of Dates that agree, the
+    lowest counts. Answers on one connection come from one server, so that a second one that agrees
+    proves little.
 
-    **While first Dates are ahead** our own clock stands in for the API's (`by_ours`), or the newest
-    createdAt where that is later: the API's clock has shown it. Answers on one connection come from
-    one server, so that a second Date that agrees proves little.
+    **First Dates that are minutes off our clock.** If they are behind it, the second that agrees
+    is believed. While they are ahead, our own clock stands in for the API's (`by_ours`), or the
+    newest createdAt where that is later: the API's clock has shown it.
 
     **Dates off by more than `FAR_SECONDS`.** One server may be wrong for long, so it does not count
     how many agree. They are compared with what else tells the time (`witness`): when the
@@ -93,6 +97,7 @@ class ServerClock:
         self._anchor: _Anchor | None = None
         self._suspect: _Anchor | None = None
         """The Date that waits to be believed, the lowest of those that agree."""
+        self._firsts = 0
         self._suspected = 0.0
         """Since when there has been one, on the monotonic clock."""
         self._witness: _Anchor | None = None
@@ -132,14 +137,20 @@ class ServerClock:
 
     def _begin(self, seen: _Anchor, trip: float) -> None:
         wall = None if self._now is None else round((self._now() - trip) * MICROSECONDS)
-        if wall is None or not _is_off(seen, wall, wall) or -_FAR <= seen.server - wall < 0:
+        if wall is None or not _is_off(seen, wall, wall):
             self._set(seen)
             return
         agreed = self._set_aside(seen)
         ahead = seen.server > wall
         held = self._held(seen, wall, 0.0, FAR_HELD_SECONDS)
-        if held is None or (ahead and seen.server - wall <= _FAR):
+        self._firsts += 1
+        # A single wrong Date is not to say when counting begins.
+        told = agreed is not None or self._firsts >= FIRST_DATES
+        near = abs(seen.server - wall) <= _FAR
+        if told and (held is None or (near and ahead)):
             self._stand_in(_Anchor(wall, seen.monotonic, seen.late), seen)
+        elif told and near:
+            self._set(self._suspect or seen)  # the lower of the two clocks
         elif agreed is not None and seen.monotonic - self._suspected >= held:
             if ahead and self._created is not None and not held:
                 self._stand_in(self._created, seen)
@@ -178,8 +189,7 @@ class ServerClock:
         if self.by_ours:
             self._raise_to_created(seen)
         agreed = self._set_aside(seen)
-        at_once = self.by_ours and seen.server < expected
-        held = self._held(seen, expected, 0.0 if at_once else HELD_SECONDS)
+        held = self._held(seen, expected, HELD_SECONDS)
         if agreed and held is not None and seen.monotonic - self._suspected >= held:
             self._set(agreed)
 
@@ -211,12 +221,27 @@ class ServerClock:
         """The API's time at that moment of ours; None before the first usable Date."""
         return self._anchor.at(monotonic) if self._anchor else None
 
+    def likely(self, monotonic: float) -> int | None:
+        """What the API's clock most likely shows, though it may be less; None before a first Date.
+
+        While our own clock stands in, what the first Dates say that are minutes off it.
+        """
+        shown = self._likely()
+        return shown.at(monotonic) if shown else None
+
+    def _likely(self) -> _Anchor | None:
+        anchor, suspect = self._anchor, self._suspect
+        if anchor is None or suspect is None or not self.by_ours:
+            return anchor
+        off = abs(anchor.at(suspect.monotonic) - suspect.server)
+        return suspect if off <= _FAR else anchor
+
     def skew(self, monotonic: float, wall: float) -> float | None:
         """The API's clock minus ours, in seconds, as near as a Date tells; None before the first.
 
         Unlike `at`, the likeliest value, not the one that surely is not ahead.
         """
-        shown = self._suspect if self.by_ours and self._suspect else self._anchor
+        shown = self._likely()
         if shown is None:
             return None
         return shown.at(monotonic) / MICROSECONDS + shown.late - wall

@@ -6,7 +6,9 @@ Held as whole microseconds since 1970, UTC, so that comparing and storing them l
 from datetime import UTC, datetime, timedelta
 
 MICROSECONDS = 1_000_000
-DAY = 86_400 * MICROSECONDS
+MINUTE = 60 * MICROSECONDS
+HOUR = 60 * MINUTE
+DAY = 24 * HOUR
 EARLIEST, LATEST = -62_135_596_800 * MICROSECONDS, 253_339_228_800 * MICROSECONDS
 """The years 1 and 9998: with what is beyond, a month more or less is not a date any more."""
 

@@ -4,7 +4,7 @@ Answers a question that counting alone cannot: whether the list shows all that t
 """
 
 from exporter.api.schema.analytics import HOUR, Hours
-from exporter.ledger.rules import MINUTE
+from exporter.api.times import MINUTE
 from exporter.ledger.state import LedgerState
 
 GRACE = 20 * MINUTE

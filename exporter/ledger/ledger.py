@@ -12,7 +12,7 @@ from functools import partial
 
 from exporter.api.schema.flags import is_label
 from exporter.api.schema.session import InvalidSession, Session
-from exporter.api.times import MICROSECONDS
+from exporter.api.times import MICROSECONDS, MINUTE
 from exporter.clock import Clock
 from exporter.ledger import outboxes, placerecords, records, rules, settled
 from exporter.ledger import state as states
@@ -26,10 +26,9 @@ from exporter.metrics import catalogue
 from exporter.metrics.model import Sample
 from exporter.metrics.telemetry import Telemetry
 
-PRUNED_AT_ONCE = 20_000
-GIVEN_UP_AT_ONCE = 10_000
-"""Sessions that the list no longer shows, settled in one transaction at most; the next polls go on
-with the rest. That bounds the memory and CPU time of a poll."""
+AT_ONCE = 10_000
+"""Sessions that one transaction forgets, or settles unseen, at most; the next polls go on with the
+rest. That bounds the memory and CPU time of a poll."""
 
 REMEMBERED_MINUTES = 180
 """How far behind the frontier sessions are counted by minute at least, for the coverage ratio."""
@@ -42,10 +41,10 @@ NO_CLOCK_BEFORE = 1_767_225_600.0
 
 FOREVER = 1 << 62
 
-FIRST_GRACE = 120 * MICROSECONDS
+FIRST_GRACE = 2 * MINUTE
 """What leaves the history before a first poll can have read it is not a gap."""
 
-AHEAD = 60 * MICROSECONDS
+AHEAD = MINUTE
 """A frontier so far ahead of the API's clock was set by a wrong one."""
 
 INVALID_SECONDS = 26 * 3600
@@ -199,9 +198,9 @@ class Ledger:
         if state.bounds.frontier <= now + AHEAD:
             return None
         horizon = state.bounds.horizon
-        counted = [minute for minute in state.minutes if minute * rules.MINUTE < horizon]
+        counted = [minute for minute in state.minutes if minute * MINUTE < horizon]
         if counted:
-            newest = min(horizon, (max(counted) + 1) * rules.MINUTE)
+            newest = min(horizon, (max(counted) + 1) * MINUTE)
         elif state.value(states.SESSIONS):
             newest = horizon
         else:
@@ -228,7 +227,7 @@ class Ledger:
         """Give up what was created before `history_start`; gives the gap in seconds.
 
         history: how long the tier's is, in microseconds; a lookback beyond it is not a gap.
-        What was unsettled there is settled with what was last read: the oldest GIVEN_UP_AT_ONCE,
+        What was unsettled there is settled with what was last read: the oldest AT_ONCE,
         the rest by the next calls. Raises StateError.
         """
         state = await self.prepare()
@@ -319,7 +318,7 @@ class Ledger:
                 after.row,
                 after.bounds.horizon,
                 at - INVALID_SECONDS * MICROSECONDS,
-                PRUNED_AT_ONCE,
+                AT_ONCE,
             )
             return after
 
@@ -331,7 +330,7 @@ class Ledger:
     async def settle_unseen(self, passes: RecentPasses) -> None:
         """Settle, with what was last read, sessions that several whole passes did not show.
 
-        The oldest GIVEN_UP_AT_ONCE; the rest by the next calls. Raises StateError.
+        The oldest AT_ONCE; the rest by the next calls. Raises StateError.
         """
         window = passes.unseen(self.rules)
         state = await self.prepare()
@@ -419,7 +418,7 @@ class Ledger:
     ) -> LedgerState:
         """Settle, with what was last read, the oldest unsettled sessions created in `window`."""
         tally = Tally()
-        oldest = records.unsettled(connection, state.row, *window, GIVEN_UP_AT_ONCE)
+        oldest = records.unsettled(connection, state.row, *window, AT_ONCE)
         settled = {key: rules.settle(known, None, tally) for key, known in oldest}
         records.save(connection, state.row, settled)
         return self._count(connection, state, tally, effects)
@@ -444,8 +443,8 @@ class Ledger:
     def _forget(self, connection: sqlite3.Connection, state: LedgerState) -> LedgerState:
         """Move the horizon up to where walks reach, and drop minutes that nobody asks for."""
         bounds = state.bounds
-        last = bounds.frontier // rules.MINUTE
-        reach = state.reach // rules.MINUTE
+        last = bounds.frontier // MINUTE
+        reach = state.reach // MINUTE
         # The newest stays, also where a wrong clock has put the frontier far past it.
         first = min(last - REMEMBERED_MINUTES, max(reach, last - MOST_MINUTES))
         first = min(first, max(state.minutes, default=first))

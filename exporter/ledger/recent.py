@@ -8,8 +8,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
-from exporter.api.times import MICROSECONDS
-from exporter.ledger.rules import MINUTE, Tally
+from exporter.api.times import MICROSECONDS, MINUTE
+from exporter.ledger.rules import Tally
 
 KEPT_MINUTES = 25 * 60
 """A day, and an hour for clocks that differ."""

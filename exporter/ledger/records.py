@@ -12,9 +12,10 @@ from hashlib import blake2b
 from itertools import islice
 from math import inf, isfinite
 
+from exporter.api.times import MINUTE
 from exporter.ledger import outboxes
 from exporter.ledger.recent import Recent
-from exporter.ledger.rules import MINUTE, Known
+from exporter.ledger.rules import Known
 from exporter.ledger.state import LedgerState
 from exporter.ledger.statefile import SALT_BYTES, DamagedRowError
 

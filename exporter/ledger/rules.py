@@ -8,11 +8,9 @@ from collections import Counter
 from dataclasses import dataclass, field, replace
 
 from exporter.api.schema.session import MOST_FLAGS, Session, is_under_way
+from exporter.api.times import MINUTE
 from exporter.ledger.places import Book
 from exporter.places import Place
-
-MINUTE = 60_000_000
-"""In microseconds."""
 
 MISSED_PASSES = 3
 """Whole passes that do not show an old enough session, before it is settled as last read."""

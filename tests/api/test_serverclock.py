@@ -153,22 +153,30 @@ def test_dates_that_sessions_contradict_are_never_believed(off: float) -> None:
 
 
 @pytest.mark.parametrize("off", [4, 700, 2000])
-def test_first_dates_that_are_ahead_of_our_clock_have_to_agree_for_a_while(off: float) -> None:
+def test_first_dates_that_are_minutes_ahead_of_our_clock_have_to_agree_for_a_while(
+    off: float,
+) -> None:
     """Two in a row may come from one server, over one connection."""
-    clock = ServerClock(lambda: NOW)
+    passed = 0
+    clock = ServerClock(lambda: NOW + passed)
 
-    for later in range(0, 121, 10):
-        at = clock.observe(date(NOW + off + later), 10.0 + later, 10.0 + later)
-        assert at == (NOW + later + (off if later == 120 else 0)) * 1e6
+    assert clock.observe(date(NOW + off), 10.0, 10.0) is None
+    for passed in range(10, 121, 10):
+        sent = 10.0 + passed
+        at = clock.observe(date(NOW + off + passed), sent, sent)
+        assert clock.by_ours == (passed < 120)
+        assert at == (NOW + passed + (off if passed == 120 else 0)) * 1e6
+        assert clock.likely(sent) == (NOW + off + passed) * 1e6
 
 
 @pytest.mark.parametrize("off", [-2000, -700, -4])
-def test_a_first_date_that_is_minutes_behind_our_clock_costs_nothing(off: float) -> None:
+def test_first_dates_that_are_minutes_behind_our_clock_wait_for_a_second(off: float) -> None:
     clock = ServerClock(lambda: NOW)
 
-    clock.observe(date(NOW + off), 10.0, 10.0)
-
-    assert clock.at(20.0) == (NOW + off + 10) * 1e6
+    assert clock.observe(date(NOW + off), 10.0, 10.0) is None
+    assert clock.observe(date(NOW + off), 10.0, 10.0) == (NOW + off) * 1e6
+    assert clock.observe(None, 20.0, 20.0) == (NOW + off + 10) * 1e6
+    assert not clock.by_ours
 
 
 @pytest.mark.parametrize("off", [700, 2000, 7200, 2 * DAY])
@@ -191,6 +199,7 @@ def test_what_health_says_does_not_stand_in_for_the_clock() -> None:
     clock = ServerClock(lambda: NOW)
 
     clock.witness(round((NOW + 700) * 1e6), 10.0)
+    clock.observe(date(NOW + 700), 10.0, 10.0)
     clock.observe(date(NOW + 700), 10.0, 10.0)
 
     assert clock.at(10.0) == NOW * 1e6
@@ -237,10 +246,21 @@ def test_a_first_date_that_nothing_confirms_is_forgotten() -> None:
     assert clock.at(20.0) == (NOW + 10) * 1e6
 
 
-@pytest.mark.parametrize("minutes", [-30, -1, 0, 1, 30])
-def test_the_skew_of_a_clock_minutes_off_is_told_at_once(minutes: int) -> None:
+def test_where_no_two_first_dates_agree_our_own_clock_stands_in() -> None:
     clock = ServerClock(lambda: NOW)
 
+    for place, off in enumerate((600, 700, 800, 900)):
+        assert clock.at(10.0) is None
+        clock.observe(date(NOW + off + place), 10.0 + place, 10.0 + place)
+
+    assert clock.at(13.0) == NOW * 1e6
+
+
+@pytest.mark.parametrize("minutes", [-30, -1, 0, 1, 30])
+def test_the_skew_of_a_clock_minutes_off_is_told_by_the_second_date(minutes: int) -> None:
+    clock = ServerClock(lambda: NOW)
+
+    clock.observe(date(NOW + 60 * minutes), 10.0, 10.0)
     clock.observe(date(NOW + 60 * minutes), 10.0, 10.0)
 
     skew = clock.skew(10.0, NOW)

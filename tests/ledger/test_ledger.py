@@ -74,7 +74,7 @@ def test_a_session_that_is_shown_again_in_time_is_not_given_up(bench: Bench) -> 
 def test_many_sessions_that_the_list_no_longer_shows_are_given_up_a_part_a_poll(
     make: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(ledger, "GIVEN_UP_AT_ONCE", 4)
+    monkeypatch.setattr(ledger, "AT_ONCE", 4)
     bench = make()
     bench.poll()
     for number in range(10):

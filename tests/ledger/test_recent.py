@@ -3,8 +3,9 @@
 import itertools
 from collections import Counter
 
+from exporter.api.times import MINUTE
 from exporter.ledger.recent import KEPT_MINUTES, SLOT_MINUTES, SLOTS, Recent, Slot
-from exporter.ledger.rules import MINUTE, Tally
+from exporter.ledger.rules import Tally
 
 DAY = 24 * 60
 NOW_MINUTE = 30_000_000

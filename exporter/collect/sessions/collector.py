@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from exporter.api.budget import Budget
 from exporter.api.errors import ApiError, CursorRefusedError
 from exporter.api.serverclock import ServerClock
-from exporter.api.times import MICROSECONDS
+from exporter.api.times import DAY, MICROSECONDS, MINUTE
 from exporter.api.walk import Page
 from exporter.clock import Clock
 from exporter.collect.resource import Context, Resource
@@ -42,8 +42,8 @@ its end and the next tick."""
 REFUSALS_A_POLL = 12
 """After each walk that breaks off the slice is halved; a poll with more of them fails."""
 
-SPARSE_SECONDS = 2 * 86_400.0
-"""Where sessions are few, a window this wide may hold enough of them to see what dates mean."""
+SPARSE_WIDTH = 2 * DAY
+"""Where sessions are few, a window so wide may hold enough of them to see what dates mean."""
 
 RECENT_INTERVALS = 3
 """A tail reaches back over at most so many intervals; what is older is left to a sweep."""
@@ -52,7 +52,7 @@ STUCK_POLLS = 3
 """After so many polls in a row that could not read on, tails go on beside the sweep, and polls
 fail."""
 
-LONG_SWEEP = 600 * MICROSECONDS
+LONG_SWEEP = 10 * MINUTE
 """A sweep that lasts longer gets the whole budget."""
 
 _log = get_logger(__name__)
@@ -137,7 +137,7 @@ class Sessions:
         self._publish, self._gave_up = publish, False
         await self._ledger.start()
         now = await self._served.now()
-        await self._ledger.begin(now)
+        await self._ledger.begin(self._served.likely(now))
         await self._follow_step_back(now)
         await self._learn_dates(now)
         self._choose(now)
@@ -156,11 +156,11 @@ class Sessions:
         Where that stays unknown, walks are wider than they might be; it is not a failure.
         """
         oldest = max(self._state().reach, self._served.edge(now) + 2 * MARGIN)
-        places = ((None, None), (oldest, None), (oldest, SPARSE_SECONDS))
-        for place, seconds in () if self._recent(now) else places:
+        places = ((None, None), (oldest, None), (oldest, SPARSE_WIDTH))
+        for place, width in () if self._recent(now) else places:
             if self._dates.exact is None and not await self._served.learn_dates():
                 try:
-                    await self._served.probe(place, seconds)
+                    await self._served.probe(place, width)
                 except ApiError as error:
                     _log.info("dates_unknown", error=str(error))
         await self._served.learn_dates()

@@ -17,7 +17,7 @@ from contextlib import aclosing
 from exporter.api.answer import Api
 from exporter.api.errors import ApiError
 from exporter.api.schema.session import InvalidSession, Session, decode_session
-from exporter.api.times import DAY, MICROSECONDS, format_time
+from exporter.api.times import DAY, HOUR, MICROSECONDS, format_time
 from exporter.api.walk import walk
 from exporter.ledger.rules import Slice
 from exporter.log import get_logger
@@ -25,7 +25,6 @@ from exporter.log import get_logger
 PATH = "/v1/sessions"
 RESOURCE = "sessions"
 
-HOUR = 3600 * MICROSECONDS
 EARLIER = 12 * HOUR
 """A day of UTC-12 begins so long after that day of UTC."""
 

@@ -3,12 +3,12 @@
 Pure: no I/O, no clock; all times are microseconds since 1970 by the API's clock.
 """
 
-from exporter.api.times import DAY, MICROSECONDS
+from exporter.api.times import DAY, MICROSECONDS, MINUTE
 from exporter.collect.sessions.dates import LATER
 from exporter.ledger.rules import Slice
 
-FIRST_WIDTH = 900 * MICROSECONDS
-"""How wide the first slice of a backlog is, before its density is known."""
+FIRST_WIDTH = 15 * MINUTE
+"""How wide the first window is of which nothing is known: a backlog's first slice, or a probe."""
 
 NARROWEST = MICROSECONDS
 """No slice is narrower: the API's filters are written in whole seconds."""
@@ -18,8 +18,8 @@ WIDEST = 32 * DAY
 FAILURES = 3
 """After so many times in a row without a first page, half of the slice is tried."""
 
-FAILED_NARROWEST = 60 * MICROSECONDS
-"""No slice is cut narrower than this because its first page fails."""
+FAILED_NARROWEST = MINUTE
+"""No window is cut narrower than this because its first page fails."""
 
 
 class SlicePlanner:

@@ -13,21 +13,18 @@ from exporter.api.budget import Budget
 from exporter.api.errors import InvalidResponseError, RequestTimeoutError, StatusError
 from exporter.api.schema.session import InvalidSession, Session, decode_session
 from exporter.api.serverclock import ServerClock
-from exporter.api.times import DAY, MICROSECONDS, format_time
+from exporter.api.times import DAY, HOUR, MICROSECONDS, MINUTE, format_time
 from exporter.api.walk import walk
 from exporter.clock import Clock
 from exporter.collect.sessions.dates import PATH, RESOURCE, Dates
+from exporter.collect.sessions.plan import FAILED_NARROWEST, FIRST_WIDTH
 from exporter.ledger.rules import Slice
 
 PROBES = 3
 """Requests made, at most, to learn the API's time."""
 
-PROBE_SECONDS = 900.0
-LEAST_PROBE_SECONDS = 60.0
-"""How wide a window a probe asks for, at first and at least: a server may fail on a wider one."""
-
-MARGIN = 60 * MICROSECONDS
-LONGEST_MARGIN = 3600 * MICROSECONDS
+MARGIN = MINUTE
+LONGEST_MARGIN = HOUR
 """How far inside the edge of the history a walk begins: a minute, and more if walks are slow."""
 
 FUTURE = DAY
@@ -47,7 +44,7 @@ class Served:
         self._server_clock = server_clock
         self._clock = clock
         self._margin = MARGIN
-        self._probe_seconds = PROBE_SECONDS
+        self._probe_width = FIRST_WIDTH
 
     async def now(self) -> int:
         """The API's time, Unix microseconds. Probes for it if no answer has told it yet.
@@ -66,31 +63,35 @@ class Served:
                     raise
         raise InvalidResponseError(f"{RESOURCE}: no answer has carried a Date to be believed")
 
+    def likely(self, now: int) -> int:
+        """The likeliest time of the API; `now`, which it has surely reached, where none is."""
+        return self._server_clock.likely(self._clock.monotonic()) or now
+
     @property
     def unsure(self) -> bool:
         """Whether the API's time is taken from our own clock, as no Date is believed yet."""
         return self._server_clock.by_ours
 
-    async def probe(self, start: int | None = None, seconds: float | None = None) -> None:
+    async def probe(self, start: int | None = None, width: int | None = None) -> None:
         """Ask for a page of a narrow window; learn the API's time and a few sessions from it.
 
         start: where the window begins; None: it ends now.
-        seconds: how wide it is; None: 15 minutes, halved each time that the server fails on it.
+        width: in microseconds; None: FIRST_WIDTH, halved each time that the server fails on it.
         Raises ApiError.
         """
         now = self._server_clock.at(self._clock.monotonic())
         now = round(self._clock.now() * MICROSECONDS) if now is None else now
-        width = round((seconds or self._probe_seconds) * MICROSECONDS)
-        filters = {"startDate": format_time(now - width if start is None else start)}
+        wide = width or self._probe_width
+        filters = {"startDate": format_time(now - wide if start is None else start)}
         if start is not None:
-            filters["endDate"] = format_time(start + width)
+            filters["endDate"] = format_time(start + wide)
         try:
             async with aclosing(walk(self._api, PATH, filters, resource=RESOURCE)) as pages:
                 page = await anext(pages)
         except (StatusError, RequestTimeoutError):
             # Even this window may be too wide for the server.
-            if seconds is None:
-                self._probe_seconds = max(LEAST_PROBE_SECONDS, self._probe_seconds / 2)
+            if width is None:
+                self._probe_width = max(FAILED_NARROWEST, self._probe_width // 2)
             raise
         items = [decode_session(item) for item in page.items]
         self.dates.note(items)

@@ -93,7 +93,7 @@ def test_an_unsettled_session_that_left_the_history_is_settled_as_last_read(make
 def test_many_unsettled_sessions_that_left_the_history_are_given_up_a_part_a_poll(
     make: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(ledger, "GIVEN_UP_AT_ONCE", 4)
+    monkeypatch.setattr(ledger, "AT_ONCE", 4)
     bench = make(tier="free")
     bench.poll()
     for number in range(10):
