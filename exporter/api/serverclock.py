@@ -141,16 +141,20 @@ class ServerClock:
             self._set(seen)
             return
         agreed = self._set_aside(seen)
-        ahead = seen.server > wall
-        held = self._held(seen, wall, 0.0, FAR_HELD_SECONDS)
         self._firsts += 1
-        # A single wrong Date is not to say when counting begins.
-        told = agreed is not None or self._firsts >= FIRST_DATES
-        near = abs(seen.server - wall) <= _FAR
-        if told and (held is None or (near and ahead)):
-            self._stand_in(_Anchor(wall, seen.monotonic, seen.late), seen)
-        elif told and near:
-            self._set(self._suspect or seen)  # the lower of the two clocks
+        if agreed is None and self._firsts < FIRST_DATES:
+            return  # a single wrong Date is not to say when counting begins
+        ours, told = _Anchor(wall, seen.monotonic, seen.late), agreed or seen
+        ahead = seen.server > wall
+        if abs(seen.server - wall) <= _FAR:
+            if ahead:
+                self._stand_in(ours, seen)
+            else:
+                self._set(told)
+            return
+        held = self._held(seen, wall, 0.0, FAR_HELD_SECONDS)
+        if held is None:
+            self._stand_in(ours, seen)
         elif agreed is not None and seen.monotonic - self._suspected >= held:
             if ahead and self._created is not None and not held:
                 self._stand_in(self._created, seen)

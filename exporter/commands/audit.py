@@ -33,7 +33,8 @@ from exporter.commands.screen import BAD, GOOD, WARN, mark
 from exporter.ledger import records
 from exporter.ledger.compare import Comparison
 from exporter.ledger.inspect import look
-from exporter.ledger.rules import MINUTE, Known
+from exporter.api.times import MINUTE
+from exporter.ledger.rules import Known
 from exporter.ledger.state import LATE, SESSIONS, LedgerState
 from exporter.ledger.store import StateError
 from exporter.log import configure

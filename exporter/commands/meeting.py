@@ -1,7 +1,7 @@
 """The first requests of a command that reads sessions: the API's time, and what dates mean."""
 
 from exporter.clock import Clock
-from exporter.collect.sessions.collector import SPARSE_SECONDS
+from exporter.collect.sessions.collector import SPARSE_WIDTH
 from exporter.collect.sessions.served import Served
 from exporter.pipeline import Pipeline
 
@@ -20,6 +20,6 @@ async def meet(pipeline: Pipeline, clock: Clock) -> Served:
     if served.dates.exact is None:
         # Too few sessions in so short a time: a longer one may hold enough of them.
         now = await served.now()
-        await served.probe(now - round(SPARSE_SECONDS * 1e6), SPARSE_SECONDS)
+        await served.probe(now - SPARSE_WIDTH, SPARSE_WIDTH)
         await served.learn_dates()
     return served

@@ -10,7 +10,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from exporter.api.schema.session import Session, is_under_way
-from exporter.ledger.rules import MINUTE, Known, Rules
+from exporter.api.times import MINUTE
+from exporter.ledger.rules import Known, Rules
 
 SCORE_MARGIN = 1e-9
 

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from exporter import cli
-from exporter.ledger.rules import MINUTE
+from exporter.api.times import MINUTE
 from tests.e2e.running import Exporter, in_process
 from tests.e2e.simulation import Simulation, simulated
 

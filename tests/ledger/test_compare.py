@@ -2,7 +2,8 @@
 
 from exporter.api.schema.session import Session
 from exporter.ledger.compare import Comparison
-from exporter.ledger.rules import MINUTE, Known, Rules
+from exporter.api.times import MINUTE
+from exporter.ledger.rules import Known, Rules
 
 RULES = Rules(overlap=2 * MINUTE, settle_after=15 * MINUTE, threshold=0.7)
 HORIZON = 100 * MINUTE
