@@ -18,7 +18,7 @@ import click
 
 from exporter.api.errors import ApiError
 from exporter.api.schema.session import Session
-from exporter.api.times import MICROSECONDS, format_time
+from exporter.api.times import MICROSECONDS, MINUTE, format_time
 from exporter.clock import Clock, SystemClock
 from exporter.collect.sessions.history import History
 from exporter.collect.sessions.served import Served
@@ -33,7 +33,6 @@ from exporter.commands.screen import BAD, GOOD, WARN, mark
 from exporter.ledger import records
 from exporter.ledger.compare import Comparison
 from exporter.ledger.inspect import look
-from exporter.api.times import MINUTE
 from exporter.ledger.rules import Known
 from exporter.ledger.state import LATE, SESSIONS, LedgerState
 from exporter.ledger.store import StateError

@@ -1,8 +1,8 @@
 """Comparing list and ledger: what is missing, doubled, late or settled otherwise is told apart."""
 
 from exporter.api.schema.session import Session
-from exporter.ledger.compare import Comparison
 from exporter.api.times import MINUTE
+from exporter.ledger.compare import Comparison
 from exporter.ledger.rules import Known, Rules
 
 RULES = Rules(overlap=2 * MINUTE, settle_after=15 * MINUTE, threshold=0.7)
