@@ -11,15 +11,19 @@ from datetime import date
 
 import pytest
 
+from exporter.api.contract.compare import changes
+from exporter.api.contract.document import Document
 from exporter.api.errors import ApiError
 from exporter.api.retry import retry_after
 from exporter.api.schema.analytics import read_analytics
+from exporter.api.schema.courses import read_course
 from exporter.api.schema.flags import is_label
 from exporter.api.schema.health import read_health
 from exporter.api.schema.integration import check_integration
 from exporter.api.schema.session import Session, decode_session
 from exporter.api.schema.stats import read_stats
 from exporter.api.schema.usage import read_usage
+from exporter.api.schema.users import read_user
 from exporter.api.serverclock import parse_http_date
 from exporter.api.times import parse_time
 from exporter.collect.analytics import browser_label
@@ -70,6 +74,12 @@ def session(body: object) -> None:
                 is_label(flag)
 
 
+def each(body: object, read: Callable[[object], object]) -> None:
+    items = body.get("data", body) if isinstance(body, dict) else body
+    for item in items if isinstance(items, list) else ():
+        read(item)
+
+
 DECODERS: dict[str, Callable[[object], object]] = {
     "/health": lambda body: read_health(body).version_label,
     "/v1/integration": check_integration,
@@ -77,6 +87,9 @@ DECODERS: dict[str, Callable[[object], object]] = {
     "/v1/analytics": analytics,
     "/v1/usage": lambda body: read_usage(body, date(2026, 6, 10), date(2026, 6, 10)),
     "/v1/sessions": session,
+    "/v1/users": lambda body: each(body, read_user),
+    "/v1/courses": lambda body: each(body, read_course),
+    "/openapi/v3.json": lambda body: changes(Document(body)),
 }
 
 TEXTS = [

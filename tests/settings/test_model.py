@@ -125,5 +125,5 @@ def test_no_section_is_named_so_that_it_swallows_a_variable() -> None:
     fields = Settings.model_fields
     sections = [name for name, field in fields.items() if isinstance(field.default, Section)]
 
-    assert len(sections) == 11
+    assert len(sections) == 12
     assert not [name for name in fields for section in sections if name.startswith(section + "_")]

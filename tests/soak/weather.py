@@ -30,6 +30,8 @@ STORM: Mapping[str, float] = {
     "repeat_items": 0.2,
     "short_pages": 0.1,
     "no_tier_header": 0.1,
+    "hide_details": 0.1,
+    "no_duration": 0.1,
 }
 """The share of requests that each fault strikes when all of them strike at once."""
 

@@ -42,14 +42,20 @@ class SlicePlanner:
 
         now: the API's time. whole: read all that is left in one slice, as it is known to be small.
         """
-        end = self.position + self.width
-        if self._refused_from is not None:
-            end = min(end, (self.position + self._refused_from) // 2)
-        end = max(end, self._earliest_end(coarse))
-        end += -end % MICROSECONDS
-        last = end + (LATER if coarse else 0) >= now - MICROSECONDS
-        if last or (whole and self._refused_from is None):
-            return Slice(self.position, None)
+        end, least = self.position + self.width, self._earliest_end(coarse)
+        if self._refused_from is None:
+            return self._until(None if whole else max(end, least), now, coarse)
+        half = max(least, min(end, (self.position + self._refused_from) // 2))
+        piece = self._until(half, now, coarse)
+        # Half of what was refused may be too near to now for an end where the least is not.
+        return piece if piece.end is not None else self._until(least, now, coarse)
+
+    def _until(self, end: int | None, now: int, coarse: bool) -> Slice:
+        """The slice to the next whole second from `end` on; without end where that is near now."""
+        if end is not None:
+            end += -end % MICROSECONDS
+            if end + (LATER if coarse else 0) >= now - MICROSECONDS:
+                end = None
         return Slice(self.position, end)
 
     def _earliest_end(self, coarse: bool) -> int:

@@ -4,7 +4,7 @@ import random
 from bisect import bisect_right
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from exporter.api.times import DAY, MICROSECONDS, parse_time
@@ -37,6 +37,19 @@ def shown(sessions: list[int], filters: dict[str, str], habits: ListSettings) ->
 
 
 @settings(max_examples=200, deadline=None)
+@example(  # refused where half of the rest cannot have an end, but a day can
+    back=395_993,
+    moments=[],
+    crowd=33,
+    crowded=(1.0, 0.001),
+    habits=ListSettings(date_filter="day"),
+    known=False,
+    target=8,
+    page_size=1,
+    seed=0,
+    refusals=0.0,
+    most=None,
+)
 @given(
     back=st.integers(1, 9 * 86_400),
     moments=st.lists(st.floats(0, 1), max_size=60),
