@@ -17,7 +17,7 @@ import pytest
 
 from dashboards.generate.boards import dashboards
 from tests.dashboards.trial import grafana, history, queries, ruled, stage, term
-from tests.dashboards.trial.queries import Asked, Series
+from tests.dashboards.trial.queries import SWITCHED_OFF, Asked, Series
 
 pytestmark = [pytest.mark.tools, pytest.mark.timeout(900)]
 
@@ -34,6 +34,7 @@ EXPLAINED = {
     "Limits": "no limit set",
     "Part of the limit": "no limit set",
     "OTLP exports": "OTLP is off",
+    **SWITCHED_OFF,
 }
 """What a day with the default settings leaves empty; and what it then says."""
 

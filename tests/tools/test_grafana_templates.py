@@ -23,6 +23,7 @@ LABELS = {
     "family": "isnotai_stats",
     "window": "24h",
     "metric": "events",
+    "kind": "removed",
 }
 
 

@@ -191,9 +191,16 @@ def test_exporter_accepts_the_flags_that_the_chart_gives_it(
     assert all(account.key.api_key_file for account in loaded.settings.accounts())
 
 
-def test_settings_reach_the_exporter_as_they_were_set(helm: Helm) -> None:
+def test_settings_reach_the_exporter_as_they_were_set(helm: Helm, tmp_path: Path) -> None:
     manifests = helm.template("--values", str(value_set("settings")))
-    settings = load(exporter_in(pod_of(manifests))["args"], {}).settings
+    config = tmp_path / "config.yaml"
+    (text,) = (it["data"]["config.yaml"] for it in manifests if "config.yaml" in it.get("data", {}))
+    config.write_text(text)
+    arguments = [
+        f"--config.file={config}" if it.startswith("--config.file=") else it
+        for it in exporter_in(pod_of(manifests))["args"]
+    ]
+    settings = load(arguments, {}).settings
 
     assert settings.region == "eu"
     assert settings.base_url == "https://proxy.example.com:8443/notai"

@@ -14,6 +14,25 @@ from dashboards.generate.variables import ALL
 TIMEOUT_SECONDS = 60.0
 
 
+SWITCHED_OFF = {
+    "Places, last hour": "no places are set",
+    "Bots by place": "no places are set",
+    "Events of bots": "details are switched off",
+    "How long bots stay": "details are switched off",
+    "The sample": "details are switched off",
+    "Users": "users are switched off",
+    "With bot sessions": "users are switched off",
+    "Users over time": "users are switched off",
+    "Users by risk": "users are switched off",
+    "Highest bot score": "users are switched off",
+    "Courses": "courses are switched off",
+    "Numbers of the courses": "courses are switched off",
+    "Findings by outcome": "findings are switched off",
+    "Findings that wait": "findings are switched off",
+}
+"""Panels of what costs and so is off by default; and what they say while it is."""
+
+
 class QueryError(Exception):
     """Prometheus refused a query; the text is its own."""
 
