@@ -51,7 +51,9 @@ GRAFANA_RULES = [
 GUIDES = [
     query
     for path in sorted([ROOT / "README.md", *(ROOT / "docs").glob("**/*.md")])
-    for query in re.findall(r"```promql\n(.+?)\n```", path.read_text(), flags=re.DOTALL)
+    for block in re.findall(r"```promql\n(.+?)\n```", path.read_text(), flags=re.DOTALL)
+    # What is indented goes on with the query before it.
+    for query in re.split(r"\n(?=\S)", block)
 ]
 """The queries that the documents show."""
 WEEK_SECONDS = 7 * 86400
