@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from alerts.generate.model import RUNBOOKS
 from dashboards.generate import exporter, security, usage
+from dashboards.generate.alerting import ALERTS
 from dashboards.generate.grafana import dashboard_json
 from dashboards.generate.panels import (
     BLUE,
@@ -16,8 +17,8 @@ from dashboards.generate.panels import (
     Json,
 )
 from dashboards.generate.queries import BEHIND_SECONDS, behind, of_exporters, process
+from dashboards.generate.reading import VENDOR
 from dashboards.generate.resource import resource_json
-from dashboards.generate.security import VENDOR
 from dashboards.generate.variables import label_variable
 
 BOARDS = (security.BOARD, usage.BOARD, exporter.BOARD)
@@ -63,7 +64,7 @@ _ANNOTATIONS = (
         "Alerts",
         VERMILLION,
         "max by (alertname, integration, severity) "
-        + security.ALERTS.replace("{", '{alertstate="firing",').join("()"),
+        + ALERTS.replace("{", '{alertstate="firing",').join("()"),
         "{{alertname}} {{integration}} ({{severity}})",
     ),
     _annotation(

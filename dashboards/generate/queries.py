@@ -15,6 +15,10 @@ BEHIND_SECONDS = 1200
 """Behind by more than this, an exporter is catching up: a sweep may take ten minutes, and is read
 with the polls and the overlap on top."""
 
+NO_EXPORTER = "no exporter is up"
+SESSIONS_UNREAD = "sessions are switched off, or were not read yet"
+"""What a panel says where there are no such series."""
+
 
 def of(metric: str, *matchers: str) -> str:
     """The metric's series of the chosen integrations."""
@@ -89,12 +93,12 @@ TOP_INTEGRATIONS = f"and on (integration) topk(10, {_IN_RANGE})"
 """Ten integrations at most, the same over the whole picture: those with most bots in its range."""
 
 
-def per_minute(metric: str, by: str, *matchers: str) -> str:
-    """What a counter of the exporter gained a minute, by a label, over the last hour.
+def hourly(series: str) -> str:
+    """What each counter of the exporter gained in the hour before.
 
-    Most polls come every five or fifteen minutes; over a scrape or two most would show as 0.
+    Polls come every minute, or every five or fifteen: over a scrape or two most would show as 0.
     """
-    return f"sum by ({by}) (increase({of(metric, *matchers)}[1h])) / 60"
+    return f"increase({series}[1h])"
 
 
 def behind() -> str:

@@ -15,7 +15,7 @@ from dashboards.generate.panels import (
     words,
 )
 from dashboards.generate.people import COURSES
-from dashboards.generate.queries import account, of, total
+from dashboards.generate.queries import NO_EXPORTER, account, hourly, of, total
 
 _NO_LIMIT = "no limit set: quota.limits says what your plan allows"
 _NO_REQUEST = "no request was sent in this time"
@@ -42,8 +42,8 @@ _LASTS_FOR = (
 )
 """Until the limit is used up, and no longer than the month, when it begins anew; 0: it is."""
 _USED_UP = words((0, "used up", VERMILLION))
-_REQUESTS = "increase({}[1h]) / 60".format(of("isnotai_api_requests_total"))
-_THROTTLED = "increase({}[1h]) / 60".format(of("isnotai_api_requests_total", 'code="429"'))
+_REQUESTS = hourly(of("isnotai_api_requests_total")) + " / 60"
+_THROTTLED = hourly(of("isnotai_api_requests_total", 'code="429"')) + " / 60"
 _NEVER_THROTTLED = "no request was answered with 429"
 
 _NOW = Row(
@@ -292,7 +292,7 @@ _STATS = Row(
                 + account(of("isnotai_api_rate_limit_requests")),
             ),
             width=8,
-            empty="no exporter is up",
+            empty=NO_EXPORTER,
         ),
     ),
 )

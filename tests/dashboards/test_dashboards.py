@@ -15,7 +15,7 @@ import yaml
 from alerts.generate.model import RUNBOOKS
 from alerts.generate.outputs import alerts
 from dashboards.generate.boards import files, resources
-from dashboards.generate.security import VENDOR
+from dashboards.generate.reading import VENDOR
 from exporter.collect import registry
 from exporter.metrics import catalogue
 
