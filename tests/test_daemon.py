@@ -18,7 +18,7 @@ from exporter.api import client
 from exporter.clock import SystemClock
 from exporter.daemon import Daemon
 from exporter.ledger import store
-from exporter.ledger.statefile import FileLock
+from exporter.ledger.filelock import FileLock
 from exporter.polling.frame import STUCK_GRACE_SECONDS
 from exporter.publish.otlp_settings import read_otlp
 from exporter.settings.load import load

@@ -14,7 +14,8 @@ from queue import SimpleQueue
 from typing import ParamSpec, TypeVar
 
 from exporter.ledger import statefile
-from exporter.ledger.statefile import FileLock, ForeignStateError, StateLockedError
+from exporter.ledger.filelock import FileLock, StateLockedError
+from exporter.ledger.statefile import ForeignStateError
 from exporter.log import get_logger
 
 T = TypeVar("T")

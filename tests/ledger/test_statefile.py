@@ -13,7 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from exporter.ledger import statefile
-from exporter.ledger.statefile import FileLock, ForeignStateError
+from exporter.ledger.filelock import FileLock
+from exporter.ledger.statefile import ForeignStateError
 
 DYING = """
 import os, sys

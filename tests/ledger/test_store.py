@@ -18,7 +18,8 @@ from pathlib import Path
 import pytest
 
 from exporter.ledger import statefile
-from exporter.ledger.statefile import ForeignStateError, StateLockedError
+from exporter.ledger.filelock import StateLockedError
+from exporter.ledger.statefile import ForeignStateError
 from exporter.ledger.store import LOCK_SECONDS, DamagedStateError, StateError, Store
 from exporter.log import configure, flush
 
@@ -27,7 +28,7 @@ TIME_OUT = 20.0
 HOLDER = """
 import sys
 from pathlib import Path
-from exporter.ledger.statefile import FileLock
+from exporter.ledger.filelock import FileLock
 lock = FileLock(Path(sys.argv[1]))
 print("held" if lock.acquire() else "refused", flush=True)
 sys.stdin.read()
