@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import quote
 
-from exporter.ledger import records, statefile
+from exporter.ledger import records, schema, statefile
 from exporter.ledger.state import LedgerState
 from exporter.ledger.store import StateError
 
@@ -41,7 +41,7 @@ def look(path: Path) -> Iterator[sqlite3.Connection]:
         try:
             connection.execute("PRAGMA query_only = ON")
             connection.execute("BEGIN")
-            if connection.execute("PRAGMA user_version").fetchone()[0] != statefile.VERSION:
+            if connection.execute("PRAGMA user_version").fetchone()[0] != schema.VERSION:
                 raise StateError(
                     f"state.path: {path} is of an older version; an exporter of this version "
                     "upgrades it at its start"

@@ -8,7 +8,7 @@ import json
 import sqlite3
 from collections.abc import Iterable
 
-from exporter.ledger.statefile import DamagedRowError
+from exporter.ledger.schema import DamagedRowError
 from exporter.publish.findings import Finding
 
 MOST_DETAILS = 1_000

@@ -16,8 +16,8 @@ from exporter.api.times import MINUTE
 from exporter.ledger import outboxes
 from exporter.ledger.recent import Recent
 from exporter.ledger.rules import Known
+from exporter.ledger.schema import SALT_BYTES, DamagedRowError
 from exporter.ledger.state import LedgerState
-from exporter.ledger.statefile import SALT_BYTES, DamagedRowError
 
 _CHUNK = 500
 _COLUMNS = "id, created, settled, bot, active, score, flags, places, name"

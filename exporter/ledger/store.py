@@ -13,7 +13,7 @@ from pathlib import Path
 from queue import SimpleQueue
 from typing import ParamSpec, TypeVar
 
-from exporter.ledger import statefile
+from exporter.ledger import schema, statefile
 from exporter.ledger.filelock import FileLock, StateLockedError
 from exporter.ledger.statefile import ForeignStateError
 from exporter.log import get_logger
@@ -197,7 +197,7 @@ class Store:
             return self._connection
         if self._path is None:
             connection = sqlite3.connect(":memory:", isolation_level=None)
-            statefile.initialise(connection)
+            schema.initialise(connection)
             self._connection = connection
             return connection
         try:
@@ -226,9 +226,9 @@ class Store:
             connection.execute("PRAGMA synchronous = FULL")
             connection.execute("PRAGMA secure_delete = ON")  # ids that waited do not stay behind
             connection.execute("PRAGMA journal_size_limit = 4194304")
-            intact = statefile.intact(connection)
+            intact = schema.intact(connection)
             if intact:
-                statefile.upgrade(connection)
+                schema.upgrade(connection)
         except sqlite3.Error:
             connection.close()
             raise

@@ -16,7 +16,7 @@ from time import monotonic
 
 import pytest
 
-from exporter.ledger import statefile
+from exporter.ledger import schema, statefile
 from exporter.ledger.store import LOCK_SECONDS
 from tests.e2e.running import Scrape, client_of, in_process, process
 from tests.e2e.simulation import simulated
@@ -256,9 +256,9 @@ def other_database(path: Path) -> str:
 def newer_schema(path: Path) -> str:
     statefile.create(path)
     connection = sqlite3.connect(path)
-    connection.execute(f"PRAGMA user_version = {statefile.VERSION + 1}")
+    connection.execute(f"PRAGMA user_version = {schema.VERSION + 1}")
     connection.close()
-    return f"newer version (schema {statefile.VERSION + 1}, ours {statefile.VERSION})"
+    return f"newer version (schema {schema.VERSION + 1}, ours {schema.VERSION})"
 
 
 @pytest.mark.parametrize("lay", [notes, other_database, newer_schema])

@@ -26,7 +26,7 @@ from typing import Any, Literal, cast
 import exporter
 from exporter.api import walk
 from exporter.collect.sessions import collector
-from exporter.ledger import statefile
+from exporter.ledger import schema
 from tests.clocks import FakeClock
 from tests.ledger import bench as benches
 from tests.ledger.bench import Bench, MortalStore
@@ -183,7 +183,7 @@ def doomed_polls(
     Gives how many points they passed, and how many before each commit.
     """
     setattr(collector, "BATCH_ITEMS", BATCH_ITEMS)  # noqa: B010 - a constant, for this process only
-    setattr(statefile, "os", Predictable())  # noqa: B010 - the salt, for this process only
+    setattr(schema, "os", Predictable())  # noqa: B010 - the salt, for this process only
     clock = FakeClock(stage.clock)
     bench = Doomed(kind, point, tell, path, clock=clock, lookback=stage.lookback, **RULES)
     bench.listing.sessions = stage.sessions

@@ -13,7 +13,7 @@ import pytest
 import structlog
 
 from exporter.api.schema.session import MOST_FLAGS, decode_session
-from exporter.ledger import ledger, statefile
+from exporter.ledger import ledger, schema
 from exporter.ledger.store import StateError
 from exporter.metrics import catalogue
 from tests.ledger.bench import Bench, Make, add, polls
@@ -275,7 +275,7 @@ def test_a_state_of_an_older_version_is_counted_on(make: Make, version: int) -> 
     assert bench.counts()["sessions"] == 4
     assert bench.counts()["bot_flag:paste"] == 3
     with closing(sqlite3.connect(bench.path)) as newer:
-        assert newer.execute("PRAGMA user_version").fetchone() == (statefile.VERSION,)
+        assert newer.execute("PRAGMA user_version").fetchone() == (schema.VERSION,)
 
 
 def test_the_state_holds_no_id(bench: Bench) -> None:

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from exporter.api.schema.session import Session
-from exporter.ledger import placerecords, places, records, statefile
+from exporter.ledger import placerecords, places, records, schema
 from exporter.ledger.rules import Bounds, Known, Rules, Tally, read
 from exporter.metrics import catalogue
 from exporter.places import Place
@@ -27,7 +27,7 @@ class State:
     def __init__(self, place: Place = OPEN, min_users: int = 3) -> None:
         self.place, self.min_users = place, min_users
         self.connection = sqlite3.connect(":memory:", isolation_level=None)
-        statefile.initialise(self.connection)
+        schema.initialise(self.connection)
         self.hashed = partial(records.hash_id, salt=records.salt(self.connection))
         self.at = 0
 

@@ -12,7 +12,7 @@ import structlog
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exporter.ledger import statefile
+from exporter.ledger import schema, statefile
 from exporter.ledger.filelock import FileLock
 from exporter.ledger.statefile import ForeignStateError
 
@@ -71,7 +71,7 @@ def test_a_new_state_is_ours_intact_and_for_us_alone(tmp_path: Path) -> None:
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     assert [file.name for file in tmp_path.iterdir()] == ["state.db"]
     connection = sqlite3.connect(path)
-    assert statefile.intact(connection)
+    assert schema.intact(connection)
     connection.close()
 
 
@@ -105,7 +105,7 @@ def test_killed_at_any_line_it_leaves_a_whole_state_or_none(tmp_path: Path) -> N
         if condition == "absent":
             statefile.create(path)
         connection = sqlite3.connect(path)
-        assert statefile.intact(connection)
+        assert schema.intact(connection)
         connection.close()
         assert not path.with_name(f"{path.name}.new").exists()
 
@@ -147,7 +147,7 @@ def test_any_bytes_without_our_mark_are_foreign(
     [
         (0, 0, "another program's database"),
         (0x1234, 1, "another program's database"),
-        (statefile.APPLICATION_ID, statefile.VERSION + 1, "newer version"),
+        (schema.APPLICATION_ID, schema.VERSION + 1, "newer version"),
     ],
 )
 def test_another_database_and_a_newer_state_are_foreign_and_untouched(
@@ -194,11 +194,11 @@ def test_a_state_without_a_table_salt_or_version_is_not_intact(tmp_path: Path, h
     path = tmp_path / "state.db"
     statefile.create(path)
     connection = sqlite3.connect(path, isolation_level=None)
-    assert statefile.intact(connection)
+    assert schema.intact(connection)
 
     connection.execute(harm)
 
-    assert not statefile.intact(connection)
+    assert not schema.intact(connection)
     connection.close()
 
 

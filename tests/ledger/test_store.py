@@ -17,7 +17,7 @@ from pathlib import Path
 
 import pytest
 
-from exporter.ledger import statefile
+from exporter.ledger import schema, statefile
 from exporter.ledger.filelock import StateLockedError
 from exporter.ledger.statefile import ForeignStateError
 from exporter.ledger.store import LOCK_SECONDS, DamagedStateError, StateError, Store
@@ -298,7 +298,7 @@ async def test_after_a_kill_in_mid_transaction_the_last_commit_stands(path: Path
 # -- files that are not ours, and damaged ones
 
 
-@pytest.mark.parametrize("version", [None, statefile.VERSION + 1])
+@pytest.mark.parametrize("version", [None, schema.VERSION + 1])
 async def test_a_foreign_or_newer_file_is_refused_and_never_touched(
     path: Path, version: int | None
 ) -> None:
