@@ -248,11 +248,7 @@ def raise_counts(
 ) -> LedgerState:
     """The state with these amounts added, here and in memory. wall: Unix seconds."""
     changes = {key: state.value(key) + amount for key, amount in added.items() if amount}
-    after = replace(
-        state,
-        counts={**state.counts, **changes},
-        started={**dict.fromkeys(changes, wall), **state.started},
-    )
+    after = state.with_counts(changes, wall)
     write_counts(connection, after, changes)
     return after
 

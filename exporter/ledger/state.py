@@ -80,6 +80,11 @@ class LedgerState:
     def value(self, key: tuple[str, str]) -> float:
         return self.counts.get(key, 0.0)
 
+    def with_counts(self, changes: Counts, wall: float) -> "LedgerState":
+        """With these counts at their new values; a new one began at Unix seconds `wall`."""
+        started = {**dict.fromkeys(changes, wall), **self.started}
+        return replace(self, counts={**self.counts, **changes}, started=started)
+
     def sessions_since(self, time: int) -> int:
         """Sessions counted with a createdAt in or after the minute of `time`."""
         first = time // (60 * MICROSECONDS)
@@ -126,11 +131,9 @@ def counted(
     for minute, amount in tally.minutes.items():
         minutes[minute] = minutes.get(minute, 0) + amount
     after = replace(
-        state,
+        state.with_counts(changes, wall),
         unsettled=state.unsettled + tally.unsettled,
         active=state.active + tally.active,
-        counts={**state.counts, **changes},
-        started={**dict.fromkeys(changes, wall), **state.started},
         minutes=minutes,
         recent=state.recent.counted(tally, wall),
     )
