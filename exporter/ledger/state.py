@@ -142,18 +142,23 @@ def counted(
 
 def score_histogram(state: LedgerState, exemplars: Mapping[int, Exemplar]) -> Histogram:
     """The final scores counted so far."""
-    places = range(len(catalogue.SCORE_BOUNDS) + 1)
-    kept = tuple(exemplars.get(place) for place in places) if exemplars else ()
-    counts = tuple(int(state.value((SCORE, str(place)))) for place in places)
-    return Histogram(catalogue.SCORE_BOUNDS, counts, state.value(SCORE_SUM), kept)
+    bounds = catalogue.SCORE_BOUNDS
+    kept = tuple(map(exemplars.get, range(len(bounds) + 1))) if exemplars else ()
+    return replace(_histogram(state, bounds, SCORE, SCORE_SUM), exemplars=kept)
+
+
+def _histogram(
+    state: LedgerState, bounds: tuple[float, ...], name: str, total: tuple[str, str]
+) -> Histogram:
+    """What was counted by the buckets of these bounds, as `name`, and summed up as `total`."""
+    counts = tuple(int(state.value((name, str(place)))) for place in range(len(bounds) + 1))
+    return Histogram(bounds, counts, state.value(total))
 
 
 def _detail_samples(state: LedgerState) -> Iterator[Sample]:
     for name in catalogue.EVENT_TYPES:
         yield Sample(catalogue.BOT_EVENTS, state.value((EVENT, name)), (name,), state.begun)
-    places = range(len(catalogue.DURATION_BOUNDS) + 1)
-    counts = tuple(int(state.value((DURATION, str(place)))) for place in places)
-    lasted = Histogram(catalogue.DURATION_BOUNDS, counts, state.value(DURATION_SUM))
+    lasted = _histogram(state, catalogue.DURATION_BOUNDS, DURATION, DURATION_SUM)
     yield Sample(catalogue.BOT_DURATION, lasted, created=state.begun)
     for outcome in catalogue.DETAIL_OUTCOMES:
         number = state.value((DETAIL, outcome))
