@@ -1,10 +1,9 @@
 """Every setting with the value that is in force and where that came from; secrets are blotted out.
 
-`--print-config` and the status page show it. Nothing is opened but the settings file.
+`--print-config` and the status page show it. Nothing is opened.
 """
 
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 from typing import NamedTuple
 
 from pydantic import BaseModel, SecretStr
@@ -29,7 +28,7 @@ class Effective(NamedTuple):
 def effective(settings: Settings, origins: Mapping[str, str]) -> tuple[Effective, ...]:
     """All settings in the order of the model; each entry of `integrations` is one.
 
-    origins: as `Loaded` has them. Raises SettingsError where the settings file cannot be read.
+    origins: as `Loaded` has them.
     """
     return tuple(
         Effective(one.name, redact.text(one.value), redact.text(one.source))
@@ -38,11 +37,8 @@ def effective(settings: Settings, origins: Mapping[str, str]) -> tuple[Effective
 
 
 def _rows(settings: Settings, origins: Mapping[str, str]) -> Iterator[Effective]:
-    lines = _lines_of(settings.config.file)
     for setting in all_settings():
         origin = origins.get(setting.name, DEFAULT)
-        if origin.endswith(f": {setting.name}") and setting.name in lines:
-            origin = f"{settings.config.file}:{lines[setting.name]}"
         if setting.name == "integrations" and settings.integrations:
             for index, entry in enumerate(settings.integrations):
                 yield Effective(f"integrations[{index}]", _entry(entry), origin)
@@ -78,13 +74,3 @@ def _entry(entry: IntegrationSettings) -> str:
     """One integration: all but its key."""
     given = BaseModel.model_dump(entry, exclude={"api_key"}, exclude_none=True)
     return " ".join(f"{name}={value}" for name, value in given.items())
-
-
-def _lines_of(path: Path | None) -> dict[str, int]:
-    """On which line the file sets what."""
-    if path is None:
-        return {}
-    # Only where there is a file: a YAML parser costs 3 MiB.
-    from exporter.settings.strict_yaml import key_lines
-
-    return key_lines(path)

@@ -17,10 +17,14 @@ from exporter.settings.values import BareNumber
 
 @dataclass(frozen=True)
 class Raw:
-    """A value as it was given, and where: `--region`, `ISNOTAI_REGION`, `config.yml: region`."""
+    """A value as it was given, and where: `--region`, `ISNOTAI_REGION`, `config.yml: region`.
+
+    line: where it stands in a file, `config.yml:4`; empty for what has no line of its own.
+    """
 
     origin: str
     value: object = field(repr=False)
+    line: str = ""
 
 
 #: Setting name, such as `web.listen_address`, to what one source says about it.

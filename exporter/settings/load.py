@@ -12,7 +12,7 @@ import logging
 import os
 from collections import ChainMap
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Final, TypeAlias
@@ -75,7 +75,8 @@ class SettingsWarning:
 class Loaded:
     """Settings that can be used, and what to tell the user about them.
 
-    origins: by which flag, variable or key of a file each setting was given; the rest are defaults.
+    origins: by which flag, variable or line of a file each setting was given; the rest are
+    defaults.
     """
 
     settings: Settings
@@ -110,7 +111,7 @@ def load_parsed(flags: Layer, environ: Mapping[str, str], *, require_key: bool =
         raise _error(error.errors(include_url=False)[0], given) from None
     _check_integrations(settings, given)
     _check_places(settings, given)
-    origins = {name: raw.origin for name, raw in given.items()}
+    origins = {name: raw.line or raw.origin for name, raw in given.items()}
     return Loaded(settings, tuple(_warnings(settings, given, environ)), origins)
 
 
@@ -125,7 +126,7 @@ def _file_layer(file: Raw, environ: Mapping[str, str]) -> Layer:
         redact.add(str(layer["api_key"].value).strip())
     if "integrations" in layer:
         raw = layer["integrations"]
-        layer["integrations"] = Raw(raw.origin, _with_keys(raw, environ))
+        layer["integrations"] = replace(raw, value=_with_keys(raw, environ))
     return layer
 
 

@@ -31,6 +31,16 @@ def read_yaml(path: Path) -> object:
 
     Raises SettingsError, which names file and line, where it cannot be read or is refused.
     """
+    value, _ = read_with_lines(path)
+    return value
+
+
+def read_with_lines(path: Path) -> tuple[object, dict[str, int]]:
+    """The same, and on which line, from 1, each of its keys stands.
+
+    Keys inside a mapping have its name before theirs: `web.listen_address`. What only a merge
+    (`<<`) brings in has no line of its own.
+    """
     try:
         with path.open("rb") as file:
             content = file.read(_LARGEST_BYTES + 1)
@@ -40,7 +50,7 @@ def read_yaml(path: Path) -> object:
         raise SettingsError(f"{path}: is larger than 256 KiB")
     try:
         _check(content)
-        return yaml.load(content, Loader=_Loader)  # noqa: S506 - a SafeLoader, and stricter
+        return _values_and_lines(_Loader(content))
     except _RefusedError as error:
         raise SettingsError(f"{path}: {error}") from None
     except yaml.MarkedYAMLError as error:
@@ -52,18 +62,16 @@ def read_yaml(path: Path) -> object:
         raise SettingsError(f"{path}: not valid YAML") from None
 
 
-def key_lines(path: Path) -> dict[str, int]:
-    """On which line, from 1, each key of a file stands that `read_yaml` accepts.
-
-    Keys inside a mapping have its name before theirs: `web.listen_address`. What only a merge
-    (`<<`) brings in has no line of its own. Raises SettingsError where the file cannot be read.
-    """
+def _values_and_lines(loader: _Loader) -> tuple[object, dict[str, int]]:
     try:
-        with path.open("rb") as file:
-            root = yaml.compose(file.read(_LARGEST_BYTES), Loader=_Loader)
-    except OSError as error:
-        raise SettingsError(f"{path}: cannot be read: {error.strerror}") from None
-    return dict(_lines(root, "", 2)) if root is not None else {}
+        root = loader.get_single_node()
+        if root is None:
+            return None, {}
+        # Before the values are made, which puts what is merged among the keys.
+        lines = dict(_lines(root, "", 2))
+        return loader.construct_document(root), lines
+    finally:
+        loader.dispose()
 
 
 def _lines(node: yaml.Node, prefix: str, depth: int) -> Iterator[tuple[str, int]]:

@@ -15,7 +15,7 @@ from exporter.settings.describe import all_settings
 from exporter.settings.errors import SettingsError, printable_key, shown
 from exporter.settings.layers import Layer, Raw
 from exporter.settings.model import IntegrationSettings, PlaceSettings, Section
-from exporter.settings.strict_yaml import read_yaml
+from exporter.settings.strict_yaml import read_with_lines
 
 
 def file_layer(path: Path) -> Layer:
@@ -26,14 +26,16 @@ def file_layer(path: Path) -> Layer:
     known = [setting.name for setting in all_settings() if setting.in_file]
     sections = {name.partition(".")[0] for name in known if "." in name} | {"config"}
     layer: Layer = {}
-    for key, value in _entries(read_yaml(path), f"{path}"):
+    content, lines = read_with_lines(path)
+    for key, value in _entries(content, f"{path}"):
         inside = _entries(value, f"{path}: {key}") if key in sections else [("", value)]
         for inner, inner_value in inside:
             name = f"{key}.{inner}" if inner else key
             if name not in known or "." in key or "." in inner:
                 _refuse(path, name, known)
             if inner_value is not None:
-                layer[name] = Raw(f"{path}: {name}", inner_value)
+                line = f"{path}:{lines[name]}" if name in lines else ""
+                layer[name] = Raw(f"{path}: {name}", inner_value, line)
     if "integrations" in layer:
         _check_integrations(path, layer["integrations"].value)
     if "sessions.places" in layer:

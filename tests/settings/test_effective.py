@@ -38,3 +38,14 @@ def test_no_key_is_shown(tmp_path: Path) -> None:
         f"{file}:1",
     )
     assert KEY not in str(values)
+
+
+def test_lines_are_those_that_were_read(tmp_path: Path) -> None:
+    file = tmp_path / "exporter.yaml"
+    file.write_text("log:\n  level: debug\nregion: eu\n")
+    loaded = load([f"--config.file={file}"], {"ISNOTAI_API_KEY": KEY})
+    file.unlink()
+
+    sources = {name: source for name, _, source in effective(loaded.settings, loaded.origins)}
+
+    assert (sources["log.level"], sources["region"]) == (f"{file}:2", f"{file}:3")
