@@ -9,17 +9,19 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
-from typing import Any, Final, Literal, get_args, get_origin
+from typing import Final, Literal, get_args, get_origin
 
-from pydantic import BaseModel
+from pydantic import BaseModel, SecretStr
 from pydantic.fields import FieldInfo
 
+from exporter.redaction import REDACTED
 from exporter.settings.durations import format_duration
 from exporter.settings.model import Doc, Section, Settings
 from exporter.settings.values import IS_DURATION
 
 PREFIX = Settings.model_config.get("env_prefix", "")
-_NO_DEFAULT: Final = "–"
+UNSET: Final = "–"
+"""What stands for a value that nothing sets."""
 
 
 @dataclass(frozen=True)
@@ -74,11 +76,29 @@ def markdown_table() -> str:
     """The README's table of settings: setting, variable, default, meaning; ends with a newline."""
     lines = ["| Setting | Variable | Default | Meaning |", "|---|---|---|---|"]
     for setting in all_settings():
-        variable = f"`{setting.variable}`" if setting.variable else _NO_DEFAULT
+        variable = f"`{setting.variable}`" if setting.variable else UNSET
         default = setting.default if setting.default_in_words else f"`{setting.default}`"
         meaning = setting.help.replace("|", r"\|").replace("*", r"\*")
         lines.append(f"| `{setting.name}` | {variable} | {default} | {meaning} |")
     return "\n".join(lines) + "\n"
+
+
+def in_words(value: object, *, is_duration: bool) -> str:
+    """A value as people write it; a secret is blotted out."""
+    match value:
+        case None:
+            return UNSET
+        case SecretStr():
+            return REDACTED
+        case bool():
+            return str(value).lower()
+        case tuple():
+            return ",".join(map(str, value)) or UNSET
+        case dict():
+            return ",".join(f"{name}={number}" for name, number in value.items()) or UNSET
+        case float():
+            return format_duration(value) if is_duration else f"{value:g}"
+    return str(value)
 
 
 def _walk(section: type[BaseModel], prefix: tuple[str, ...]) -> Iterator[Setting]:
@@ -96,6 +116,9 @@ def _setting(path: tuple[str, ...], field: FieldInfo) -> Setting:
     flags: list[str] = []
     for spelling in (name, *doc.aliases) if doc.flag else ():
         flags += [f"--{spelling.replace('_', '-')}", f"--{spelling}"]
+    is_duration = _is_duration(field)
+    value = field.get_default(call_default_factory=True, validated_data={})
+    default = doc.default or in_words(value, is_duration=is_duration)
     return Setting(
         name=name,
         path=path,
@@ -103,10 +126,10 @@ def _setting(path: tuple[str, ...], field: FieldInfo) -> Setting:
         variable=PREFIX + "_".join(path).upper() if doc.variable else None,
         in_file=doc.file,
         is_bool=field.annotation is bool,
-        is_duration=_is_duration(field),
+        is_duration=is_duration,
         choices=tuple(map(str, get_args(field.annotation))) if _is_choice(field) else (),
-        default=doc.default or _default(field),
-        default_in_words=doc.default is not None or _default(field) == _NO_DEFAULT,
+        default=default,
+        default_in_words=doc.default is not None or default == UNSET,
         help=field.description or "",
     )
 
@@ -119,16 +142,3 @@ def _is_duration(field: FieldInfo) -> bool:
     # An optional duration carries its mark inside the union.
     inner = [getattr(option, "__metadata__", ()) for option in get_args(field.annotation)]
     return any(IS_DURATION in metadata for metadata in (field.metadata, *inner))
-
-
-def _default(field: FieldInfo) -> str:
-    value: Any = field.get_default(call_default_factory=True, validated_data={})
-    if value is None or value == {}:
-        return _NO_DEFAULT
-    if isinstance(value, bool):
-        return str(value).lower()
-    if isinstance(value, tuple):
-        return ",".join(value)
-    if _is_duration(field):
-        return format_duration(value)
-    return str(value)

@@ -6,14 +6,12 @@
 from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
-from pydantic import BaseModel, SecretStr
+from pydantic import BaseModel
 
-from exporter.redaction import REDACTED, redact
-from exporter.settings.describe import Setting, all_settings
-from exporter.settings.durations import format_duration
+from exporter.redaction import redact
+from exporter.settings.describe import Setting, all_settings, in_words
 from exporter.settings.model import IntegrationSettings, Settings
 
-UNSET = "–"
 DEFAULT = "default"
 
 
@@ -52,22 +50,7 @@ def _value(settings: Settings, setting: Setting) -> str:
     found: object = settings
     for name in setting.path:
         found = getattr(found, name)
-    match found:
-        case SecretStr():
-            return REDACTED
-        case None | ():
-            return UNSET
-        case bool():
-            return str(found).lower()
-        case tuple():
-            return ",".join(map(str, found))
-        case dict():
-            return ",".join(f"{name}={number}" for name, number in found.items()) or UNSET
-        case float() if setting.is_duration:
-            return format_duration(found)
-        case float():
-            return f"{found:g}"
-    return str(found)
+    return in_words(found, is_duration=setting.is_duration)
 
 
 def _entry(entry: IntegrationSettings) -> str:

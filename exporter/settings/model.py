@@ -210,12 +210,10 @@ class SessionsSettings(Section):
     max_flags: Count = Field(
         default=100, description='further detection flags count as flag="other"'
     )
-    places: Annotated[tuple[PlaceSettings, ...], Doc(default="–", flag=False, variable=False)] = (
-        Field(
-            default=(),
-            description="(YAML only) a list of {name, pattern, max}: RE2 patterns over scheme, "
-            "host and path of pageUrl, whose one group gives the value to count sessions by",
-        )
+    places: Annotated[tuple[PlaceSettings, ...], Doc(flag=False, variable=False)] = Field(
+        default=(),
+        description="(YAML only) a list of {name, pattern, max}: RE2 patterns over scheme, "
+        "host and path of pageUrl, whose one group gives the value to count sessions by",
     )
     details: Switch = Field(
         default=False,
@@ -335,12 +333,12 @@ class Settings(BaseSettings):
         default="default",
         description="value of the integration label; teams on one Prometheus differ",
     )
-    integrations: Annotated[
-        tuple[IntegrationSettings, ...], Doc(default="–", flag=False, variable=False)
-    ] = Field(
-        default=(),
-        description="(YAML only) a list of {name, api_key_file or api_key_env, region, base_url}, "
-        "for one exporter that serves many keys",
+    integrations: Annotated[tuple[IntegrationSettings, ...], Doc(flag=False, variable=False)] = (
+        Field(
+            default=(),
+            description="(YAML only) a list of {name, api_key_file or api_key_env, region, "
+            "base_url}, for one exporter that serves many keys",
+        )
     )
     config: ConfigSettings = ConfigSettings()
     web: WebSettings = WebSettings()
