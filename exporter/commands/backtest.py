@@ -17,7 +17,7 @@ from exporter.backtest.promql import UnknownExpressionError
 from exporter.backtest.rules import read, shipped, thresholds
 from exporter.backtest.rules import run as run_rules
 from exporter.commands.command import Line, make_command
-from exporter.settings.durations import parse_duration
+from exporter.commands.moments import length
 from exporter.settings.errors import SettingsError
 from exporter.terminal import complain, note, say
 
@@ -37,10 +37,7 @@ def run(
     """Print the report; the exit code, 1 where the past could not be read. Raises SettingsError."""
     if (file is None) is (prometheus_url is None):
         raise SettingsError("--file or --prometheus-url: give one of them")
-    try:
-        span = parse_duration(since)
-    except ValueError as error:
-        raise SettingsError(f"--since: {error}") from None
+    span = length("--since", since)
     try:
         known = read([Path(path) for path in rules] or shipped())
         changed = _changed(threshold, thresholds(known))

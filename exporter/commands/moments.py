@@ -27,10 +27,18 @@ def moment(option: str, text: str, now: float) -> float:
     return found.timestamp()
 
 
+def length(option: str, text: str) -> float:
+    """Seconds of a duration such as `10m`. Raises SettingsError that names the option."""
+    try:
+        return parse_duration(text)
+    except ValueError as error:
+        raise SettingsError(f"{option}: {error}") from None
+
+
 def shown(seconds: float) -> str:
-    """A Unix time for people: `2026-06-10 12:00 UTC`, with seconds where there are any."""
-    found = datetime.fromtimestamp(seconds, UTC)
-    form = "%Y-%m-%d %H:%M" if seconds % 60 == 0 else "%Y-%m-%d %H:%M:%S"
+    """A Unix time for people: `2026-06-10 12:00 UTC`, with whole seconds where there are any."""
+    found = datetime.fromtimestamp(seconds // 1, UTC)
+    form = "%Y-%m-%d %H:%M:%S" if found.second else "%Y-%m-%d %H:%M"
     return f"{found:{form}} UTC"
 
 

@@ -27,13 +27,12 @@ from exporter.commands.accounts import chosen
 from exporter.commands.command import Line, make_command
 from exporter.commands.estimate import estimate, expected_sessions
 from exporter.commands.meeting import meet
-from exporter.commands.moments import FORM, lasting, moment, shown
+from exporter.commands.moments import FORM, lasting, length, moment, shown
 from exporter.commands.one_shot import one_shot_pipeline
 from exporter.commands.progress import metered
 from exporter.commands.session_rows import USER_COLUMNS, Form, Row, Table
 from exporter.log import configure
 from exporter.pipeline import Pipeline
-from exporter.settings.durations import parse_duration
 from exporter.settings.errors import SettingsError
 from exporter.settings.load import load_parsed
 from exporter.settings.model import Account, Settings
@@ -136,10 +135,7 @@ def read_wanted(options: Options, threshold: float, now: float) -> Wanted:
         raise SettingsError("--limit: must be at least 1")
     if options.json and options.csv:
         raise SettingsError("--json and --csv contradict each other: keep one of them")
-    try:
-        timeout = parse_duration(options.timeout)
-    except ValueError as error:
-        raise SettingsError(f"--timeout: {error}") from None
+    timeout = length("--timeout", options.timeout)
     bots = threshold if options.bot_only else None
     least = max((it for it in (bots, options.min_score) if it is not None), default=None)
     return Wanted(
@@ -198,7 +194,7 @@ async def _list(
     except TimeoutError:
         complain(
             f"{name}: stopped after {lasting(wanted.timeout)}; what was created before "
-            f"{shown(reached // 1)} was not read; raise --timeout or narrow --since"
+            f"{shown(reached)} was not read; raise --timeout or narrow --since"
         )
         return False
     if table.rows == before:

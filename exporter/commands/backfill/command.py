@@ -120,7 +120,7 @@ def _wanted(
     wanted = read_range(options, now, settings.sessions.settle_after, until)
     if until and wanted.end > until:
         raise SettingsError(
-            f"--to: the exporter with this state counts since {shown(until // 1)} itself, and "
+            f"--to: the exporter with this state counts since {shown(until)} itself, and "
             "what both cover would be there twice; end there, or give --allow-overlap"
         )
     return wanted

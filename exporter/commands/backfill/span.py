@@ -4,8 +4,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from math import ceil
 
-from exporter.commands.moments import moment, shown
-from exporter.settings.durations import format_duration, parse_duration
+from exporter.commands.moments import length, moment, shown
+from exporter.settings.durations import format_duration
 from exporter.settings.errors import SettingsError
 
 MOST_STEPS = 100_000
@@ -64,8 +64,8 @@ def read_range(options: Options, now: float, settle_after: float, until: float =
     start, end = ceil(first / step) * step, last // step * step
     if end <= start:
         raise SettingsError(
-            f"--step: no whole step of {options.step} lies between {shown(first // 1)} and "
-            f"{shown(last // 1)}; shorten it"
+            f"--step: no whole step of {options.step} lies between {shown(first)} and "
+            f"{shown(last)}; shorten it"
         )
     if (end - start) / step > MOST_STEPS:
         raise SettingsError(f"--step: the range has more than {MOST_STEPS} steps; lengthen them")
@@ -75,16 +75,13 @@ def read_range(options: Options, now: float, settle_after: float, until: float =
 def _refuse_order(options: Options, until: float) -> None:
     if options.to is None and until:
         raise SettingsError(
-            f"--from: the exporter with this state counts since {shown(until // 1)} itself"
+            f"--from: the exporter with this state counts since {shown(until)} itself"
         )
     raise SettingsError("--to: must be at least a step later than --from")
 
 
 def _step(text: str) -> float:
-    try:
-        step = parse_duration(text)
-    except ValueError as error:
-        raise SettingsError(f"--step: {error}") from None
+    step = length("--step", text)
     if step < SHORTEST_STEP_SECONDS:
         raise SettingsError("--step: must be at least 1s")
     return step

@@ -137,7 +137,7 @@ def clock(skew: float | None, now: float) -> Iterator[Finding]:
     yield Finding(
         WARN,
         "clock",
-        f"{abs(skew):.0f} s {side} the API's ({shown(now // 1)} here)",
+        f"{abs(skew):.0f} s {side} the API's ({shown(now)} here)",
         "synchronise it (NTP); counts go by the API's clock, scrapes by this one",
     )
 
