@@ -151,7 +151,7 @@ async def _compare(
             start=start,
             end=end,
             score_scale=counting.score_scale,
-            on_page=lambda page: meter.page(len(page.items)),
+            on_page=meter.page,
         )
         async for part in history.parts():
             state, known = ledger.known(part.sessions)

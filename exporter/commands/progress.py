@@ -13,6 +13,7 @@ from time import monotonic
 from typing import Any
 
 from exporter.api.budget import Budget
+from exporter.api.walk import Page
 from exporter.terminal import note
 
 LINE_SECONDS = 10.0
@@ -36,10 +37,10 @@ class Meter:
     pages: int = 0
     waiting: float = 0.0
 
-    def page(self, sessions: int) -> None:
-        """A page of so many sessions was read."""
+    def page(self, page: Page) -> None:
+        """A page of sessions was read."""
         self.pages += 1
-        self.sessions += sessions
+        self.sessions += len(page.items)
 
     def read(self, done: float) -> None:
         """So much of the whole is done."""
@@ -48,7 +49,7 @@ class Meter:
 
     @property
     def text(self) -> str:
-        """`1,200 sessions, 24 requests, 40/s`, and the wait where there is one."""
+        """`1,200 sessions, 24 pages, 40/s`, and the wait where there is one."""
         rate = self.sessions / max(1.0, monotonic() - self.began)
         text = f"{self.sessions:,} sessions, {self.pages:,} pages, {rate:.0f}/s"
         if self.waiting >= LEAST_WAIT_SECONDS:

@@ -19,6 +19,7 @@ from exporter.api import tiers
 from exporter.api.errors import ApiError
 from exporter.api.schema.session import Session
 from exporter.api.times import MICROSECONDS
+from exporter.api.walk import Page
 from exporter.clock import Clock, SystemClock
 from exporter.collect.sessions.pace import target_pages
 from exporter.collect.sessions.recent import Found, Recent
@@ -233,7 +234,7 @@ def _recent(
     served: Served,
     wanted: Wanted,
     window: tuple[int, int],
-    on_page: Callable[[int], None] = lambda items: None,
+    on_page: Callable[[Page], None] = lambda page: None,
 ) -> Recent:
     size = tiers.limits(pipeline.budget.tier).page_size
     scale = settings.sessions.bot_score_scale
@@ -247,7 +248,7 @@ def _recent(
         items=pages * size,
         filters=wanted.filters(scale),
         scale=scale,
-        on_page=lambda page: on_page(len(page.items)),
+        on_page=on_page,
     )
 
 

@@ -231,7 +231,7 @@ async def _read(
             start=position,
             end=end,
             score_scale=sessions.bot_score_scale,
-            on_page=lambda page: meter.page(len(page.items)),
+            on_page=meter.page,
         )
         begin, counting = round(wanted.start * MICROSECONDS), counting_rules(sessions)
         async for part in history.parts():
