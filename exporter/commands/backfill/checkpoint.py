@@ -29,9 +29,18 @@ class Reading:
     """
 
     wanted: Range
-    position: int
+    position: int = field(init=False)
     invalid: int = 0
     parts: list[Sequence[Addition]] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.position, _ = self.wanted.micros
+
+    def add(self, end: int, invalid: int, added: Sequence[Addition]) -> None:
+        """Note what was read up to `end`, in microseconds."""
+        self.position = end
+        self.invalid += invalid
+        self.parts.append(added)
 
 
 class Checkpoint:
@@ -77,15 +86,13 @@ class Checkpoint:
 
     def begin(self, integration: str, wanted: Range) -> Reading:
         """Note the range of an integration that was not begun yet."""
-        reading = self.readings[integration] = Reading(wanted, round(wanted.start * 1e6))
+        reading = self.readings[integration] = Reading(wanted)
         self._write([integration, wanted.start])
         return reading
 
     def add(self, integration: str, end: int, invalid: int, added: Sequence[Addition]) -> None:
         """Note a part that was read whole, up to `end` (microseconds). Raises OSError."""
-        reading = self.readings[integration]
-        reading.position, reading.invalid = end, reading.invalid + invalid
-        reading.parts.append(added)
+        self.readings[integration].add(end, invalid, added)
         self._write([integration, end, invalid, [addition.as_json() for addition in added]])
 
     def close(self, *, done: bool) -> None:
@@ -136,9 +143,8 @@ class Checkpoint:
         elif len(line) == 2:
             integration, start = line
             wanted = Range(float(start), self.wanted.end, self.wanted.step)
-            self.readings[integration] = Reading(wanted, round(wanted.start * 1e6))
+            self.readings[integration] = Reading(wanted)
         else:
             integration, end, invalid, added = line
-            reading = self.readings[integration]
-            reading.position, reading.invalid = int(end), reading.invalid + int(invalid)
-            reading.parts.append([Addition.from_json(one) for one in added])
+            additions = [Addition.from_json(one) for one in added]
+            self.readings[integration].add(int(end), int(invalid), additions)

@@ -216,7 +216,7 @@ async def _read(
             "--restart: is needed, since what was still to be read has left the API's history"
         )
     wanted, position = reading.wanted, reading.position
-    end = round(wanted.end * MICROSECONDS)
+    begin, end = wanted.micros
     left = replace(wanted, start=position / MICROSECONDS)
     if position >= end:
         return
@@ -233,7 +233,7 @@ async def _read(
             score_scale=sessions.bot_score_scale,
             on_page=meter.page,
         )
-        begin, counting = round(wanted.start * MICROSECONDS), counting_rules(sessions)
+        counting = counting_rules(sessions)
         async for part in history.parts():
             added = tuple(additions(part.sessions, wanted, now, counting))
             checkpoint.add(name, part.end, part.invalid, added)
@@ -242,7 +242,7 @@ async def _read(
 
 async def _cost(settings: Settings, pipeline: Pipeline, served: Served, wanted: Range) -> str:
     """What reading the range will take, in words."""
-    start, end = (round(time * MICROSECONDS) for time in (wanted.start, wanted.end))
+    start, end = wanted.micros
     bucket = settings.analytics.bucket_timestamp
     sessions = await expected_sessions(pipeline.api, start, end, await served.now(), bucket)
     return str(estimate(sessions, end - start, pipeline.budget, served.dates))
@@ -250,7 +250,7 @@ async def _cost(settings: Settings, pipeline: Pipeline, served: Served, wanted: 
 
 async def _readable(served: Served, wanted: Range, now: int) -> Range:
     """The part of the range that the API still serves; its loss is said. Raises ApiError."""
-    start, end = (round(time * MICROSECONDS) for time in (wanted.start, wanted.end))
+    start, end = wanted.micros
     served_from = await served.readable(start, end, now)
     if served_from == start:
         return wanted
@@ -263,7 +263,7 @@ async def _readable(served: Served, wanted: Range, now: int) -> Range:
 
 async def _still_served(served: Served, reading: Reading, now: int) -> bool:
     """Whether what is left of a reading can still be read. Raises ApiError."""
-    end = round(reading.wanted.end * MICROSECONDS)
+    _, end = reading.wanted.micros
     if reading.position >= end:
         return True
     return await served.readable(reading.position, end, now) == reading.position

@@ -69,7 +69,7 @@ def additions(
     sessions: Iterable[Session], wanted: Range, now: int, counting: Rules
 ) -> Iterator[Addition]:
     """What these sessions of the range, oldest first, add step by step; read at the API's `now`."""
-    start, width = (round(time * MICROSECONDS) for time in (wanted.start, wanted.step))
+    (start, _), width = wanted.micros, round(wanted.step * MICROSECONDS)
     step, tally = -1, Tally()
     for session in sessions:
         current = (session.created - start) // width
@@ -102,7 +102,6 @@ class Counter:
     """Adds up what steps add, in their order, and notes the counters at the end of each step."""
 
     def __init__(self, integration: str, wanted: Range, max_flags: int) -> None:
-        self.invalid = 0
         self._max_flags = max_flags
         self._state = LedgerState(row=0, first_start=wanted.start, begun=wanted.start)
         self._columns = Columns(integration)

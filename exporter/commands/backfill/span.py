@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from math import ceil
 
+from exporter.api.times import MICROSECONDS
 from exporter.commands.moments import length, moment, shown
 from exporter.settings.durations import format_duration
 from exporter.settings.errors import SettingsError
@@ -25,6 +26,11 @@ class Range:
     def __str__(self) -> str:
         step = format_duration(self.step)
         return f"{shown(self.start)} to {shown(self.end)}, every {step}"
+
+    @property
+    def micros(self) -> tuple[int, int]:
+        """Start and end in microseconds, as the API's times are held."""
+        return round(self.start * MICROSECONDS), round(self.end * MICROSECONDS)
 
     def times(self) -> Iterator[float]:
         """When there are samples: at the start, where all is 0, and at the end of each step."""
