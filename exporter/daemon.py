@@ -11,8 +11,6 @@ import random
 import signal
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AsyncExitStack
-from functools import partial
-from typing import TYPE_CHECKING
 
 from exporter import log
 from exporter.api.retry import RetryPolicy
@@ -23,7 +21,6 @@ from exporter.ledger.store import StateError, Store
 from exporter.log import get_logger
 from exporter.metrics import catalogue
 from exporter.metrics.model import Sample
-from exporter.metrics.snapshot import Snapshot
 from exporter.metrics.telemetry import dropped_counter
 from exporter.net import descriptors
 from exporter.net.network import Network
@@ -32,6 +29,7 @@ from exporter.pipelines import Pipelines
 from exporter.publish.exposition import Exposition
 from exporter.publish.otlp_settings import OtlpSettings
 from exporter.publish.publisher import Publisher, Source, Sources
+from exporter.publish.pushes import Pushes
 from exporter.settings.effective import effective
 from exporter.settings.errors import SettingsError
 from exporter.settings.model import Settings, WebSettings
@@ -41,10 +39,6 @@ from exporter.web.app import create_app
 from exporter.web.backend import Health, Reload, ReloadError, StateStatus, Status
 from exporter.web.server import Server
 from exporter.web.status import StatusSource
-
-if TYPE_CHECKING:
-    from exporter.publish.otlp import OtlpPush
-    from exporter.publish.otlp_logs import FindingsPush
 
 FIRST_SECONDS = 0.5
 """How long to wait for the first snapshot before serving."""
@@ -97,14 +91,11 @@ class Daemon:
         descriptors.raise_limit()
         self._network = Network.read(os.environ, settings.tls.ca_file)
         self._read_otlp = otlp
-        self._push: OtlpPush | None = None
-        self._pushing: asyncio.Task[None] | None = None
-        self._otlp: OtlpSettings | None = None
         self._read_findings = findings
-        self._findings: FindingsPush | None = None
-        self._sending: asyncio.Task[None] | None = None
-        self._adjust_push(otlp(), self._network)
-        self._adjust_findings(findings(settings), self._network)
+        self._pushes = Pushes(
+            lambda: self._publisher.snapshot, self._outboxes, self._clock, self._started[0]
+        )
+        self._pushes.adjust(otlp(), findings(settings), self._network)
         self._pipelines.begin(self._pipelines.plan(settings, self._network))
         self._publisher.follow(self._sources())
         self._status = StatusSource(self._pipelines, self._clock, self._started)
@@ -139,11 +130,9 @@ class Daemon:
             if on_serving:
                 on_serving(url)
             await self._work()
-            if self._push is not None:
+            if self._pushes.metrics_on:
                 await self._publisher.renew()
-                await self._push.flush()
-            if self._findings is not None:
-                await self._findings.flush()
+            await self._pushes.flush()
         _log.info("stopped")
 
     def stop(self) -> None:
@@ -157,12 +146,12 @@ class Daemon:
                 group.create_task(self._publisher.run()),
                 group.create_task(self._open_state()),
             ]
-            self._start_push()
-            self._start_findings()
+            self._pushes.start(group)
             await self._stop.wait()
             _log.info("stopping")
             self._pipelines.cancel()
-            for task in (*tasks, *filter(None, [self._pushing, self._sending])):
+            self._pushes.cancel()
+            for task in tasks:
                 task.cancel()
 
     async def _open_state(self) -> None:
@@ -175,61 +164,8 @@ class Daemon:
         if self._group is not None and not self._stop.is_set():
             self._pipelines.start(self._group)
 
-    def _adjust_push(self, otlp: OtlpSettings | None, network: Network) -> None:
-        """Push as these settings ask for, from now on."""
-        if otlp is None:
-            if self._pushing is not None:
-                self._pushing.cancel()
-            self._push = self._pushing = None
-        elif (otlp, network) != (self._otlp, self._network) or self._push is None:
-            # Imported only where it is used: OpenTelemetry costs memory.
-            from exporter.publish.otlp import OtlpPush, instance_id
-            from exporter.publish.otlp_client import connect
-
-            reached = partial(connect, network=network)
-            if self._push is not None:
-                self._push.adjust(otlp, reached)
-            else:
-                started = self._started[0]
-                self._push = OtlpPush(
-                    otlp, self._snapshot, self._clock, started, instance_id(), reached
-                )
-                self._start_push()
-        self._otlp = otlp
-
-    def _adjust_findings(self, otlp: OtlpSettings | None, network: Network) -> None:
-        """Send findings as these settings ask for, from now on."""
-        if otlp is None:
-            if self._sending is not None:
-                self._sending.cancel()
-            self._findings = self._sending = None
-            return
-        from exporter.publish.otlp import instance_id
-        from exporter.publish.otlp_client import connect
-        from exporter.publish.otlp_logs import FindingsPush
-
-        reached = partial(connect, network=network)
-        if self._findings is not None:
-            self._findings.adjust(otlp, reached)
-        else:
-            self._findings = FindingsPush(otlp, self._outboxes, self._clock, instance_id(), reached)
-            self._start_findings()
-
     def _outboxes(self) -> list[StoredOutbox]:
         return [StoredOutbox(self._store, pipeline.ledger) for pipeline in self._pipelines]
-
-    def _start_findings(self) -> None:
-        """Begin to send findings, once there is work at all."""
-        if self._group is not None and self._findings is not None:
-            self._sending = self._group.create_task(self._findings.run())
-
-    def _snapshot(self) -> Snapshot:
-        return self._publisher.snapshot
-
-    def _start_push(self) -> None:
-        """Begin to push, once there is work at all."""
-        if self._group is not None and self._push is not None:
-            self._pushing = self._group.create_task(self._push.run())
 
     def _on_hangup(self) -> None:
         async def reload() -> None:
@@ -265,8 +201,7 @@ class Daemon:
         lost = float(log.dropped())
         yield Sample(catalogue.EXPORTER_LOG_LINES_DROPPED, lost, created=self._started[0])
         yield from self._dropped.samples()
-        if self._push is not None:
-            yield from self._push.samples()
+        yield from self._pushes.samples()
 
     def _reload_ok(self) -> bool:
         return self._reloaded is None or self._reloaded.problem is None
@@ -323,8 +258,7 @@ class Daemon:
                 if getattr(read, section) != getattr(self._settings, section):
                     _log.warning("setting_wants_restart", setting=section)
             self._server.replace(guard)
-            self._adjust_push(otlp, network)
-            self._adjust_findings(findings, network)
+            self._pushes.adjust(otlp, findings, network)
             self._settings, self._network, self._shown = settings, network, shown
             await self._pipelines.reconcile(plan)
             self._publisher.follow(self._sources())

@@ -7,8 +7,6 @@ only be imported where the push is on. Interval and time-outs are ours to keep: 
 passes by the SDK's own reader.
 """
 
-import socket
-import uuid
 from collections.abc import Callable, Iterable
 
 from opentelemetry.sdk.metrics.export import MetricExportResult
@@ -29,11 +27,6 @@ FLUSH_SECONDS = 1.5
 """The most that the last push may take: the rest of the stop must fit into the grace period."""
 
 _log = get_logger(__name__)
-
-
-def instance_id() -> str:
-    """A `service.instance.id` for this process: the host's name, made unique."""
-    return f"{socket.gethostname()}-{uuid.uuid4()}"
 
 
 class OtlpPush:

@@ -18,7 +18,7 @@ from exporter.metrics import catalogue
 from exporter.metrics.model import Sample
 from exporter.metrics.snapshot import Group, Snapshot, build
 from exporter.publish import otlp_client
-from exporter.publish.otlp import OtlpPush, instance_id
+from exporter.publish.otlp import OtlpPush
 from exporter.publish.otlp_settings import OtlpSettings, read_otlp
 from exporter.redaction import redact
 
@@ -357,10 +357,6 @@ async def test_a_failure_is_one_line_of_ours_and_none_of_a_library(
     assert "ofmine" not in line
     # gRPC's core has a way of its own.
     assert capfd.readouterr().err == ""
-
-
-def test_instance_ids_differ_from_process_to_process() -> None:
-    assert instance_id() != instance_id()
 
 
 def test_a_daemon_that_does_not_push_imports_no_opentelemetry() -> None:
