@@ -5,7 +5,8 @@ dies between the two sends it once more, with the same id. It imports the OpenTe
 may only be imported where findings are on.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import partial
 
@@ -16,11 +17,12 @@ from opentelemetry.sdk.resources import Resource
 
 from exporter.clock import Clock
 from exporter.log import get_logger
+from exporter.net.failures import timed_out
 from exporter.publish import otlp_client
 from exporter.publish.findings import Finding, Outbox, OutboxError
 from exporter.publish.otlp_client import Client
 from exporter.publish.otlp_data import SCOPE, resource
-from exporter.publish.otlp_sender import Connect, Sender
+from exporter.publish.otlp_sender import Connect, Export, Sender
 from exporter.publish.otlp_settings import OtlpSettings
 from exporter.publish.text import utf8
 
@@ -28,7 +30,7 @@ BATCH = 512
 """Findings sent at once at most, as OTEL_BLRP_MAX_EXPORT_BATCH_SIZE has it by default."""
 
 FLUSH_SECONDS = 1.5
-"""The most that the last push may take."""
+"""The most that the last push may take, of all integrations together."""
 
 LONGEST_PAUSE_SECONDS = 300.0
 """Between two tries while the Collector takes nothing."""
@@ -81,40 +83,40 @@ class FindingsPush:
     async def send_waiting(self) -> bool:
         """Send all that waits now; whether the Collector, and the state, took it."""
         for outbox in self._outboxes():
-            try:
-                while waiting := await outbox.waiting(BATCH):
-                    problem, rejected = await self._send(waiting)
-                    if problem is not None:
-                        self._complain(problem)
-                        return False
-                    await outbox.sent(waiting, rejected)
-            except OutboxError as error:
-                self._complain(str(error))
+            while sent := await self._send_batch(outbox, self._sender.send):
+                pass
+            if sent is None:
                 return False
         return True
 
     async def flush(self, seconds: float = FLUSH_SECONDS) -> None:
-        """Send a batch of each integration once more, within that time; what is left waits."""
-        for outbox in self._outboxes():
-            try:
-                waiting = await outbox.waiting(BATCH)
-                if not waiting:
-                    continue
-                rejected = [0]
-                export = partial(self._export, waiting, rejected)
-                problem = await self._sender.send_last(export, seconds)
-                if problem is not None:
-                    self._complain(problem)
-                    return
-                await outbox.sent(waiting, rejected[0])
-            except OutboxError as error:
-                self._complain(str(error))
+        """Send a batch of each integration once more, all within that time; what is left waits."""
+        send = partial(self._sender.send_last, seconds=seconds)
+        try:
+            async with asyncio.timeout(seconds):
+                for outbox in self._outboxes():
+                    if await self._send_batch(outbox, send) is None:
+                        return
+        except TimeoutError:
+            self._complain(timed_out(seconds, "waiting"))
 
-    async def _send(self, findings: Sequence[Finding]) -> tuple[str | None, int]:
-        """What went wrong, None where nothing did; and how many the Collector rejected."""
-        rejected = [0]
-        problem = await self._sender.send(partial(self._export, findings, rejected))
-        return problem, rejected[0]
+    async def _send_batch(
+        self, outbox: Outbox, send: Callable[[Export], Awaitable[str | None]]
+    ) -> int | None:
+        """Send what waits longest, and take it off; how many, None where something went wrong."""
+        try:
+            waiting = await outbox.waiting(BATCH)
+            if not waiting:
+                return 0
+            rejected = [0]
+            problem = await send(partial(self._export, waiting, rejected))
+            if problem is None:
+                await outbox.sent(waiting, rejected[0])
+                return len(waiting)
+        except OutboxError as error:
+            problem = str(error)
+        self._complain(problem)
+        return None
 
     def _export(
         self, findings: Sequence[Finding], rejected: list[int], client: Client

@@ -12,9 +12,12 @@ from exporter.commands.daemon import findings_settings
 from exporter.publish.findings import Finding, OutboxError, finding_id
 from exporter.publish.otlp_logs import FindingsPush, record
 from exporter.publish.otlp_settings import OtlpSettings, read_otlp
+from exporter.settings import model as settings_model
 from exporter.settings.errors import SettingsError
 from exporter.settings.model import Settings
+from tests import virtual_time
 from tests.clocks import FakeClock
+from tests.virtual_time import VirtualClock
 
 ENDPOINT = {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:1"}
 ONE = Finding(
@@ -71,10 +74,11 @@ class Memory:
     def shutdown(self) -> None:
         pass
 
+    def connect(self, settings: OtlpSettings, limit: float) -> "Memory":
+        return self
+
     def push(self) -> FindingsPush:
-        return FindingsPush(
-            settings(), lambda: [self], FakeClock(), "here", lambda settings, limit: self
-        )
+        return FindingsPush(settings(), lambda: [self], FakeClock(), "here", self.connect)
 
 
 def many(count: int) -> list[Finding]:
@@ -102,16 +106,18 @@ async def test_what_the_collector_does_not_take_stays_and_is_sent_later() -> Non
     assert (memory.left, memory.arrived) == ([], ["uid-0", "uid-1", "uid-2"])
 
 
-async def test_what_could_not_be_taken_off_is_sent_again_with_the_same_id() -> None:
+async def test_what_could_not_be_taken_off_is_sent_again_with_the_same_id(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     memory = Memory(ONE)
     push = memory.push()
 
     async def failing(findings: Iterable[Finding], rejected: int) -> None:
         raise OutboxError("the disk is full")
 
-    kept, memory.sent = memory.sent, failing  # type: ignore[method-assign]
-    assert not await push.send_waiting()
-    memory.sent = kept  # type: ignore[method-assign]
+    with monkeypatch.context() as full:
+        full.setattr(memory, "sent", failing)
+        assert not await push.send_waiting()
     assert await push.send_waiting()
 
     assert memory.arrived == [ONE.uid, ONE.uid]
@@ -132,6 +138,26 @@ async def test_the_last_push_sends_what_waits() -> None:
     await memory.push().flush()
 
     assert (memory.arrived, memory.left) == ([ONE.uid], [])
+
+
+def test_the_last_push_of_all_integrations_ends_in_time_though_each_takes_long() -> None:
+    asked: list[Memory] = []
+
+    class Slow(Memory):
+        async def waiting(self, most: int) -> Sequence[Finding]:
+            asked.append(self)
+            await VirtualClock().sleep(1.0)
+            return ()
+
+    async def flushed() -> float:
+        slow = [Slow() for _ in range(100)]
+        push = FindingsPush(settings(), lambda: slow, FakeClock(), "here", slow[0].connect)
+        began = VirtualClock().monotonic()
+        await push.flush(1.5)
+        return VirtualClock().monotonic() - began
+
+    assert virtual_time.run(flushed()) == 1.5
+    assert len(asked) == 2
 
 
 async def test_what_the_collector_rejects_is_counted() -> None:
@@ -211,7 +237,7 @@ def test_the_variables_of_logs_decide_before_the_general_ones() -> None:
 def test_findings_without_a_place_to_go_are_an_error_that_says_what_to_set(
     environ: dict[str, str],
 ) -> None:
-    on = Settings(otlp={"findings": True})  # type: ignore[arg-type]
+    on = Settings(otlp=settings_model.OtlpSettings(findings=True))
 
     with pytest.raises(SettingsError, match=r"otlp\.findings.*OTEL_EXPORTER_OTLP_LOGS_ENDPOINT"):
         findings_settings(on, environ)
