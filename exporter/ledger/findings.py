@@ -23,8 +23,13 @@ class StoredOutbox:
     async def waiting(self, most: int) -> Sequence[Finding]:
         """Those to be sent next, the oldest first. Raises OutboxError."""
         try:
-            row = (await self._ledger.prepare()).row
-            return await self._store.run(lambda state: outboxes.oldest_findings(state, row, most))
+            state = await self._ledger.prepare()
+            if not state.findings:
+                # As it is most of the time, for most integrations: nothing is read then.
+                return ()
+            return await self._store.run(
+                lambda connection: outboxes.oldest_findings(connection, state.row, most)
+            )
         except StateError as error:
             raise OutboxError(str(error)) from error
 

@@ -147,6 +147,18 @@ def test_findings_stay_until_they_were_taken_and_rejected_ones_are_counted(bench
     assert bench.state.findings == 0
 
 
+def test_where_nothing_waits_the_state_is_not_asked(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    add(bench, "person", score=0.1)
+    polls(bench, 1)
+    assert bench.store is not None
+
+    monkeypatch.setattr(bench.store, "run", None)
+
+    assert to_send(bench) == []
+
+
 def test_a_state_that_cannot_be_written_is_an_outbox_error(bench: Bench) -> None:
     add(bench, "bot", score=0.9)
     polls(bench, 1)
