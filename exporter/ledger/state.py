@@ -174,12 +174,13 @@ def _finding_samples(state: LedgerState) -> Iterator[Sample]:
 
 def _place_samples(state: LedgerState, places: Iterable[str]) -> Iterator[Sample]:
     """Of each of these places `other`, and the values that have shown."""
-    for place in places:
-        labels = {label for name, label in state.counts if name == PLACE}
-        values = {
-            label.removeprefix(f"{place}/") for label in labels if label.startswith(f"{place}/")
-        }
-        for value in sorted(values | {OTHER}):
+    values = {place: {OTHER} for place in places}
+    for name, label in state.counts:
+        place, _, value = label.partition("/")
+        if name == PLACE and place in values:
+            values[place].add(value)
+    for place, shown in values.items():
+        for value in sorted(shown):
             label = f"{place}/{value}"
             started = state.started.get((PLACE, label), state.begun)
             of_all, of_bots = state.value((PLACE, label)), state.value((BOT_PLACE, label))
