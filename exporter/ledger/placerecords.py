@@ -4,9 +4,8 @@ import sqlite3
 from collections.abc import Callable, Iterable, Mapping
 
 from exporter.ledger.places import Book, Stand, Value, most_hidden
+from exporter.ledger.records import in_chunks
 from exporter.places import Place
-
-_CHUNK = 500
 
 
 def load(
@@ -32,15 +31,13 @@ def load(
             stand.ready = count
         else:
             stand.few = count
-    keys = sorted({hashed(f"{place}\0{value}") for place, value in seen if value})
-    for first in range(0, len(keys), _CHUNK):
-        chunk = keys[first : first + _CHUNK]
-        marks = ",".join("?" * len(chunk))
+    keys = {book.key(place, value) for place, value in seen if value}
+    for chunk, marks in in_chunks(sorted(keys)):
         query = f"""SELECT id, place, users, seen, name FROM place_value
             WHERE integration = ? AND id IN ({marks})"""  # noqa: S608 - marks are question marks
         for key, place, users, at, name in connection.execute(query, (integration, *chunk)):
             book.values[key] = Value(place, users, at, name)
-        query = f"SELECT value, id FROM place_user WHERE integration = ? AND value IN ({marks})"  # noqa: S608
+        query = f"SELECT value, id FROM place_user WHERE integration = ? AND value IN ({marks})"  # noqa: S608 - as above
         book.users.update(connection.execute(query, (integration, *chunk)))
     return book
 

@@ -67,12 +67,16 @@ class Book:
     folded: Counter[str] = field(default_factory=Counter)
     """Values that would show if the place had room, by place: once for each label given."""
 
+    def key(self, place: str, value: str) -> bytes:
+        """What stands for that value of a place."""
+        return self.hashed(f"{place}\0{value}")
+
     def label(self, place: str, value: str, user: str | None, at: int) -> str:
         """What a session read at `at`, by that user, counts under."""
         rules = self.places[place]
         if not value:
             return OTHER
-        key = self.hashed(f"{place}\0{value}")
+        key = self.key(place, value)
         known, stand = self.values.get(key), self.stands.setdefault(place, Stand())
         if known is None:
             known = self.values[key] = Value(place)

@@ -5,7 +5,7 @@ A row that cannot be what we wrote raises DamagedRowError, by which the store se
 
 import json
 import sqlite3
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import date
 from hashlib import blake2b
@@ -20,6 +20,8 @@ from exporter.ledger.schema import SALT_BYTES, DamagedRowError
 from exporter.ledger.state import LedgerState
 
 _CHUNK = 500
+"""Keys in one statement."""
+
 _COLUMNS = "id, created, settled, bot, active, score, flags, places, name"
 
 
@@ -44,12 +46,17 @@ def salt(connection: sqlite3.Connection) -> bytes:
 def load(connection: sqlite3.Connection, integration: int, keys: set[bytes]) -> dict[bytes, Known]:
     """What is known of the sessions with these hashes; unknown ones are left out."""
     known: dict[bytes, Known] = {}
-    remaining = iter(keys)
-    while chunk := list(islice(remaining, _CHUNK)):
-        marks = ",".join("?" * len(chunk))
+    for chunk, marks in in_chunks(keys):
         query = f"SELECT {_COLUMNS} FROM session WHERE integration = ? AND id IN ({marks})"  # noqa: S608 - marks are question marks
         known.update(map(_known, connection.execute(query, (integration, *chunk))))
     return known
+
+
+def in_chunks(keys: Iterable[bytes]) -> Iterator[tuple[list[bytes], str]]:
+    """The keys in lists that one statement can hold, each with its question marks."""
+    remaining = iter(keys)
+    while chunk := list(islice(remaining, _CHUNK)):
+        yield chunk, ",".join("?" * len(chunk))
 
 
 def unsettled(
