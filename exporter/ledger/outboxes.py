@@ -7,9 +7,12 @@ on. What is taken off is overwritten in the file (`secure_delete`).
 import json
 import sqlite3
 from collections.abc import Iterable
+from typing import Literal
 
 from exporter.ledger.schema import DamagedRowError
 from exporter.publish.findings import Finding
+
+_Table = Literal["detail", "finding"]
 
 MOST_DETAILS = 1_000
 """Bots that wait for their details at most; those settled first are skipped."""
@@ -27,14 +30,7 @@ def add_details(
         ON CONFLICT (integration, id) DO NOTHING""",
         ((integration, key, json.dumps(session), settled) for key, session in bots),
     )
-    row = connection.execute("SELECT count(*) FROM detail WHERE integration = ?", (integration,))
-    beyond: int = max(0, row.fetchone()[0] - MOST_DETAILS)
-    connection.execute(
-        """DELETE FROM detail WHERE integration = ? AND id IN (
-            SELECT id FROM detail WHERE integration = ? ORDER BY settled, id LIMIT ?)""",
-        (integration, integration, beyond),
-    )
-    return beyond
+    return _leave_out(connection, "detail", integration, MOST_DETAILS)
 
 
 def newest_details(
@@ -85,21 +81,12 @@ def add_findings(
         ON CONFLICT (integration, id) DO NOTHING""",
         ((integration, it.uid, it.settled, it.written()) for it in findings),
     )
-    beyond = max(0, waiting_findings(connection, integration) - MOST_FINDINGS)
-    connection.execute(
-        """DELETE FROM finding WHERE integration = ? AND id IN (
-            SELECT id FROM finding WHERE integration = ? ORDER BY settled, id LIMIT ?)""",
-        (integration, integration, beyond),
-    )
-    return beyond
+    return _leave_out(connection, "finding", integration, MOST_FINDINGS)
 
 
 def waiting_findings(connection: sqlite3.Connection, integration: int) -> int:
     """How many wait."""
-    (count,) = connection.execute(
-        "SELECT count(*) FROM finding WHERE integration = ?", (integration,)
-    ).fetchone()
-    return int(count)
+    return _waiting(connection, "finding", integration)
 
 
 def oldest_findings(connection: sqlite3.Connection, integration: int, most: int) -> list[Finding]:
@@ -144,6 +131,23 @@ def clear(
             "UPDATE session SET name = NULL WHERE integration = ? AND name IS NOT NULL",
             (integration,),
         )
+
+
+def _waiting(connection: sqlite3.Connection, table: _Table, integration: int) -> int:
+    query = f"SELECT count(*) FROM {table} WHERE integration = ?"  # noqa: S608 - a table of ours
+    (count,) = connection.execute(query, (integration,)).fetchone()
+    return int(count)
+
+
+def _leave_out(connection: sqlite3.Connection, table: _Table, integration: int, most: int) -> int:
+    """Take off those settled first that are more than `most`; how many there were."""
+    beyond = max(0, _waiting(connection, table, integration) - most)
+    oldest = f"SELECT id FROM {table} WHERE integration = ? ORDER BY settled, id LIMIT ?"  # noqa: S608 - a table of ours
+    connection.execute(
+        f"DELETE FROM {table} WHERE integration = ? AND id IN ({oldest})",  # noqa: S608 - likewise
+        (integration, integration, beyond),
+    )
+    return beyond
 
 
 def read_text(written: str) -> str:
