@@ -64,22 +64,24 @@ class Details:
     async def update(self, publish: Publish) -> None:
         """One poll. Raises ApiError or StateError, and NothingAskedError where no bot waits."""
         deadline = self._clock.monotonic() + WORKING_PART * self._interval
-        asked: set[bytes] = set()
-        failed: list[bytes] = []
+        asked = 0
+        left: set[bytes] = set()  # those that failed wait on, and are not asked for again
+        failed: list[Pending] = []
         last: ApiError | None = None
-        while len(asked) < MOST_A_POLL and self._clock.monotonic() < deadline:
+        while asked < MOST_A_POLL and self._clock.monotonic() < deadline:
             # Asked for anew each time: a newer one may have been settled during the last wait.
-            waiting = await self._pending.newest(len(asked) + 1)
-            it = next((it for it in waiting if it.key not in asked), None)
+            waiting = await self._pending.newest(len(left) + 1)
+            it = next((it for it in waiting if it.key not in left), None)
             if it is None:
                 break
-            asked.add(it.key)
+            asked += 1
             try:
                 await self._read(it)
             except (StatusError, InvalidResponseError, RequestTimeoutError) as error:
                 if not _may_be_its_own(error):
                     raise
-                failed.append(it.key)
+                left.add(it.key)
+                failed.append(it)
                 if len(failed) >= FAILURES_IN_A_ROW:
                     raise
                 self._note_invalid(error)
@@ -87,7 +89,8 @@ class Details:
                 continue
             publish(self.resource, ())
             last = None
-            await self._blame(failed, waiting)
+            await self._blame(failed)
+            failed.clear()
         if last is not None:
             raise last
         if not asked:
@@ -112,15 +115,13 @@ class Details:
         else:
             await self._pending.read(it, read_details(answer.body))
 
-    async def _blame(self, failed: list[bytes], waiting: Sequence[Pending]) -> None:
+    async def _blame(self, failed: Sequence[Pending]) -> None:
         """Others can be read, so what failed before was of these sessions."""
-        known = {it.key: it for it in waiting}
-        for key in failed:
-            self._attempts[key] += 1
-            if self._attempts[key] >= ATTEMPTS and key in known:
-                del self._attempts[key]
-                await self._pending.missing(known[key])
-        failed.clear()
+        for it in failed:
+            self._attempts[it.key] += 1
+            if self._attempts[it.key] >= ATTEMPTS:
+                del self._attempts[it.key]
+                await self._pending.missing(it)
 
     def _note_invalid(self, error: ApiError) -> None:
         """Count what did not decode; the frame counts only what ends a poll."""
