@@ -8,13 +8,10 @@ from collections.abc import Callable
 from exporter.api.schema.courses import read_course
 from exporter.collect.resource import Context, Resource
 from exporter.collect.whole import Seen, most_pages, read_whole
-from exporter.log import get_logger
 from exporter.metrics import bounds, catalogue
 from exporter.metrics.model import Sample
 from exporter.metrics.telemetry import Telemetry
 from exporter.polling.collector import Api, Publish
-
-log = get_logger(__name__)
 
 MOST_NAMES = 1_000
 """So many numbers are summed; those that come first by the alphabet are shown."""
