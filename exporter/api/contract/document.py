@@ -58,13 +58,13 @@ class Document:
             raise InvalidResponseError("openapi: no paths")
         self._body: Json = body
         self._steps = 0
-        prefixes = {"", *self._prefixes()}
+        self._prefixes = {"", *self._server_paths()}
         self._paths: dict[str, Json] = {}
         for path, item in body["paths"].items():
-            for prefix in prefixes:
+            for prefix in self._prefixes:
                 self._paths.setdefault(_normal(prefix + path), self._object(item))
 
-    def _prefixes(self) -> Iterator[str]:
+    def _server_paths(self) -> Iterator[str]:
         servers = self._body.get("servers")
         for server in servers[:4] if isinstance(servers, list) else ():
             url = server.get("url") if isinstance(server, dict) else None
@@ -81,22 +81,20 @@ class Document:
 
     def has(self, path: str) -> bool:
         """Whether the path can be asked by GET, whatever its parts in braces are called."""
-        return "get" in self._paths.get(_normal(path), _NOTHING)
+        return "get" in self._item(path)
 
     def unknown(self, known: Collection[str]) -> list[str]:
         """The paths that are none of those, whatever prefix the servers put before them."""
         names = {_normal(path) for path in known}
-        prefixes = {"", *self._prefixes()}
         return [
             path
             for path in self.paths()
-            if not any(_normal(prefix + path) in names for prefix in prefixes)
+            if not any(_normal(prefix + path) in names for prefix in self._prefixes)
         ]
 
     def parameters(self, path: str) -> list[Parameter]:
         """The query parameters of a path."""
-        item = self._paths.get(_normal(path), _NOTHING)
-        given = [item.get("parameters"), self._object(item.get("get")).get("parameters")]
+        given = [self._item(path).get("parameters"), self._operation(path).get("parameters")]
         found = [self._object(it) for part in given if isinstance(part, list) for it in part]
         return [
             Parameter(it["name"], it.get("required") is True, self.place([it.get("schema")]).values)
@@ -106,13 +104,12 @@ class Document:
 
     def words(self, path: str) -> str:
         """What is said of a path in words."""
-        operation = self._object(self._paths.get(_normal(path), _NOTHING).get("get"))
+        operation = self._operation(path)
         return " ".join(str(operation.get(name, "")) for name in ("summary", "description"))
 
     def answer(self, path: str) -> list[Json]:
         """The schema of the path's good answer; nothing where none is given."""
-        operation = self._object(self._paths.get(_normal(path), _NOTHING).get("get"))
-        responses = self._object(operation.get("responses"))
+        responses = self._object(self._operation(path).get("responses"))
         good = next((responses[it] for it in ("200", "2XX", "default") if it in responses), None)
         content = self._object(self._object(good).get("content"))
         kinds = sorted(content, key=lambda kind: ("json" not in kind, kind))
@@ -142,6 +139,13 @@ class Document:
                 waiting += [(inside(location, name), it, depth + 1) for name, it in inner]
                 waiting += [(f"{location}[]", place.items, depth)] if place.items else []
         return found
+
+    def _item(self, path: str) -> Json:
+        return self._paths.get(_normal(path), _NOTHING)
+
+    def _operation(self, path: str) -> Json:
+        """What is said of asking for the path by GET."""
+        return self._object(self._item(path).get("get"))
 
     def _join(self, place: Place, schema: Any, hops: int) -> None:
         schema = self._object(schema)
