@@ -83,8 +83,8 @@ def _answer(document: Document, endpoint: Endpoint) -> Iterator[Change]:
             yield Change("changed", f"{where}{location} is {told}, read as {read}")
             continue
         places[location] = place
-        wanted = endpoint.one_of.get(location)
-        if wanted and place.values and not any(_plain(it) in wanted for it in place.values):
+        needed = endpoint.needs.get(location)
+        if needed and place.values and not any(map(needed, place.values)):
             yield Change("changed", f"{where}{location} knows none of the values that are read")
     yield from _additions(endpoint, places)
 
@@ -109,10 +109,6 @@ def _outer(location: str) -> tuple[str, str]:
 
 def _lower(words: Iterable[str]) -> set[str]:
     return {word.lower() for word in words}
-
-
-def _plain(word: str) -> str:
-    return "".join(filter(str.isalpha, word.lower()))
 
 
 def _name(text: str) -> str:

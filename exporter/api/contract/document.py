@@ -127,7 +127,7 @@ class Document:
         return place
 
     def locations(self, schemas: list[Any], most: int = MOST_LOCATIONS) -> dict[str, Place]:
-        """All locations of an answer, at most three objects deep; for those nobody knew."""
+        """All locations of an answer, at most five names deep; for those nobody knew."""
         found: dict[str, Place] = {}
         waiting = [("", schemas, 0)]
         while waiting and len(found) < most:

@@ -4,7 +4,7 @@ Beside them stand the names that the vendor documents (version 1.0.17.0) and nob
 they are not taken for additions.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from exporter.api.contract.locations import ARRAY, OBJECT, Locations, of_fields, of_shape
@@ -24,7 +24,7 @@ class Endpoint:
     sent: the query parameters that are sent, with their values where those are fixed.
     answer: what is read of an answer; empty where its schema is unknown.
     unread, unsent: documented locations and parameters that nobody uses.
-    one_of: values of which a location has to know at least one.
+    needs: by location, what holds of at least one of its values where they are listed.
     """
 
     path: str
@@ -32,7 +32,7 @@ class Endpoint:
     answer: Locations = field(default_factory=dict)
     unread: frozenset[str] = frozenset()
     unsent: frozenset[str] = frozenset()
-    one_of: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    needs: Mapping[str, Callable[[str], bool]] = field(default_factory=dict)
 
 
 def _listed(items: Locations) -> Locations:
@@ -68,7 +68,7 @@ READS = (
         answer=_listed(of_fields(session.FIELDS, "data[]")),
         unread=_below("data[].", "pageUrl userAgentSummary userId userName userUrl"),
         unsent=frozenset({"status", "botOnly"}),
-        one_of={"data[].status": session.UNDER_WAY},
+        needs={"data[].status": session.is_under_way},
     ),
     Endpoint(
         "/v1/users",

@@ -23,7 +23,7 @@ LONGEST_ID = 4096
 LONGEST_FLAG = 64
 """Characters; a longer flag is kept as a hash."""
 
-UNDER_WAY = frozenset(
+_UNDER_WAY = frozenset(
     ("active", "open", "opened", "inprogress", "ongoing", "running", "live", "started")
 )
 FIELDS = MappingProxyType(
@@ -80,7 +80,7 @@ def is_under_way(status: str) -> bool:
     `active` is documented; the others are words for the same, and count as it, since they only make
     a session settle later.
     """
-    return "".join(filter(str.isalpha, status.lower())) in UNDER_WAY
+    return "".join(filter(str.isalpha, status.lower())) in _UNDER_WAY
 
 
 def decode_session(
