@@ -11,10 +11,10 @@ from collections.abc import Mapping, Sequence
 
 import click
 
-from exporter.clock import Clock, SystemClock
+from exporter.clock import SystemClock
 from exporter.commands.accounts import chosen
 from exporter.commands.check import local, remote
-from exporter.commands.check.findings import Finding, Report, verdict
+from exporter.commands.check.findings import Report, verdict
 from exporter.commands.command import Line, make_command
 from exporter.commands.screen import BAD, tell
 from exporter.log import configure
@@ -39,11 +39,16 @@ def run(line: Line, *, verbose: bool, json: bool, offline: bool, probe_regions: 
     configure("error", loaded.settings.log.format)
     accounts = () if offline else chosen(line, loaded)
     picked = "integration" in line.flags and bool(loaded.settings.integrations)
-    clock = SystemClock()
     try:
-        shared = _shared(loaded, clock, picked=picked)
         reports = asyncio.run(
-            _all(loaded, accounts, line.environ, clock, shared, probe_regions, offline)
+            _all(
+                loaded,
+                accounts,
+                line.environ,
+                picked=picked,
+                probe_regions=probe_regions,
+                offline=offline,
+            )
         )
     except webconfig.WebConfigError as error:
         complain(error)
@@ -60,32 +65,28 @@ def run(line: Line, *, verbose: bool, json: bool, offline: bool, probe_regions: 
     return 1 if level == BAD else 0
 
 
-def _shared(loaded: Loaded, clock: Clock, *, picked: bool) -> list[Finding]:
-    """What all integrations share. Raises WebConfigError."""
-    settings = loaded.settings
-    return [
-        *local.settings(loaded, picked=picked),
-        *local.web(settings, clock.now()),
-        *local.state(settings),
-    ]
-
-
 async def _all(
     loaded: Loaded,
     accounts: Sequence[Account],
     environ: Mapping[str, str],
-    clock: Clock,
-    shared: list[Finding],
+    *,
+    picked: bool,
     probe_regions: bool,
     offline: bool,
 ) -> list[Report]:
-    shared += await local.otlp(environ, offline=offline)
-    reports = [Report(shared)]
-    for account in accounts:
-        reports.append(
-            await remote.integration(loaded.settings, account, clock, probe_regions=probe_regions)
-        )
-    return reports
+    """What all integrations share, then each of them. Raises WebConfigError, SettingsError."""
+    settings, clock = loaded.settings, SystemClock()
+    shared = [
+        *local.settings(loaded, picked=picked),
+        *local.web(settings, clock.now()),
+        *local.state(settings),
+        *await local.otlp(environ, offline=offline),
+    ]
+    each = [
+        await remote.integration(settings, account, clock, probe_regions=probe_regions)
+        for account in accounts
+    ]
+    return [Report(shared), *each]
 
 
 command = make_command("check", run, __doc__, OPTIONS)

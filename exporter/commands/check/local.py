@@ -19,6 +19,7 @@ from exporter.web import webconfig
 
 LEAST_FREE_BYTES = 100 << 20
 SOON_SECONDS = 21 * 86_400.0
+LARGEST_SKEW_SECONDS = 30.0
 OTLP_SECONDS = 8.0
 
 
@@ -140,6 +141,3 @@ def clock(skew: float | None, now: float) -> Iterator[Finding]:
         f"{abs(skew):.0f} s {side} the API's ({shown(now)} here)",
         "synchronise it (NTP); counts go by the API's clock, scrapes by this one",
     )
-
-
-LARGEST_SKEW_SECONDS = 30.0

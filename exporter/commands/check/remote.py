@@ -30,7 +30,7 @@ from exporter.metrics.snapshot import Group
 from exporter.net.http import httpx
 from exporter.pipeline import Pipeline
 from exporter.polling.frame import Poller
-from exporter.settings.durations import format_duration
+from exporter.settings.durations import format_duration, parse_duration
 from exporter.settings.model import BASE_URLS, Account, BudgetSettings, Settings
 
 LONGEST_SECONDS = 60.0
@@ -158,7 +158,8 @@ def _ask_again(resource: str) -> str:
 def _tier(settings: Settings, tier: str | None) -> Iterator[Finding]:
     """What the settings ask for and the tier does not have."""
     days = tiers.limits(tier).history_days
-    long = [window for window in settings.analytics.windows if _days(window) > days]
+    history = days * DAY_SECONDS
+    long = [it for it in settings.analytics.windows if parse_duration(it) > history]
     if settings.poll.analytics_interval and long:
         yield Finding(
             WARN,
@@ -167,17 +168,13 @@ def _tier(settings: Settings, tier: str | None) -> Iterator[Finding]:
             "leave them out",
         )
     lookback = settings.sessions.lookback
-    if lookback > days * DAY_SECONDS:
+    if lookback > history:
         yield Finding(
             WARN,
             "lookback",
             f"sessions.lookback {format_duration(lookback)} reaches beyond the tier's {days} days",
             f"{days}d is all there is",
         )
-
-
-def _days(window: str) -> float:
-    return 1.0 if window == "24h" else float(window.removesuffix("d"))
 
 
 async def _claims(pipeline: Pipeline) -> list[Finding]:
