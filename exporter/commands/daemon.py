@@ -15,7 +15,6 @@ from exporter.publish.otlp_settings import (
     UnreadConfigError,
     read_otlp,
 )
-from exporter.redaction import redact
 from exporter.settings.errors import SettingsError
 from exporter.settings.load import Loaded, load_parsed
 from exporter.settings.model import Settings
@@ -103,13 +102,10 @@ def _usable(settings: OtlpSettings) -> OtlpSettings:
     # Imported only where it is used: OpenTelemetry costs memory.
     from exporter.publish import otlp_client
 
-    for secret in settings.secrets:
-        redact.add(secret)
     try:
-        otlp_client.require(settings)
+        otlp_client.prepare(settings)
     except otlp_client.GrpcMissingError as error:
         raise SettingsError(str(error)) from None
-    otlp_client.remove_own_variables()
     return settings
 
 

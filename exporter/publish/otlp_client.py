@@ -17,6 +17,7 @@ from exporter.net.failures import Peer
 from exporter.net.network import Network
 from exporter.net.trust import CertificateFileError, ClientCertificate, Trust, only
 from exporter.publish.otlp_settings import OtlpSettings, Signal
+from exporter.redaction import redact
 
 if TYPE_CHECKING:
     import requests
@@ -63,6 +64,17 @@ class Client(Protocol):
     def shutdown(self) -> None:
         """Give up a wait for a retry, and close the connection."""
         ...
+
+
+def prepare(settings: OtlpSettings) -> None:
+    """What comes before the first client: from now on nothing prints the settings' secrets.
+
+    The SDK's own variables are gone then, as `remove_own_variables` says. Raises GrpcMissingError.
+    """
+    for secret in settings.secrets:
+        redact.add(secret)
+    require(settings)
+    remove_own_variables()
 
 
 def require(settings: OtlpSettings) -> None:

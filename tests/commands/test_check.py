@@ -14,6 +14,7 @@ from exporter.collect import registry
 from exporter.commands.check import local
 from exporter.commands.check.costs import warnings
 from exporter.commands.cost import Capacity
+from exporter.redaction import redact
 from exporter.settings.model import BASE_URLS, Settings
 from exporter.simulator.service import DEFAULT_KEY
 from tests.e2e.simulation import Simulation, simulated
@@ -172,6 +173,20 @@ async def test_a_dead_otlp_endpoint_fails_and_a_live_one_is_told(
     assert lines["OTLP"].startswith(f"✗ {dead}/v1/metrics: connection refused by ")
     assert lines["verdict:"] == "✗ 1 failed: OTLP"
     assert (refused, told["OTLP"][0]) == (1, "✗")
+
+
+async def test_what_otlp_sends_as_a_secret_is_one_from_then_on(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    async with simulated() as api:
+        await checked(
+            capsys,
+            api,
+            OTEL_EXPORTER_OTLP_ENDPOINT=api.url,
+            OTEL_EXPORTER_OTLP_HEADERS="authorization=Bearer%20quite-secret-token",
+        )
+
+    assert "quite-secret-token" not in redact.text("not accepted: quite-secret-token")
 
 
 async def test_many_integrations_are_a_line_each_and_what_failed_of_them(

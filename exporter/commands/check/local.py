@@ -111,8 +111,7 @@ def _push(found: OtlpSettings) -> Finding:
     from exporter.publish import otlp_client
 
     try:
-        otlp_client.require(found)
-        otlp_client.remove_own_variables()
+        otlp_client.prepare(found)
         client = otlp_client.connect(found, min(found.timeout, OTLP_SECONDS))
     except (otlp_client.GrpcMissingError, OSError) as error:
         return Finding(BAD, "OTLP", str(error))
