@@ -125,10 +125,8 @@ def capacity_table() -> str:
     ]
     for tier in TIERS:
         capacity = cost.capacity(settings, tier)
-        others = cost.requests_per_hour(settings, tier, 0.0)
-        others.pop("sessions")
         allowed = cost.allowed_per_hour(settings, tier)
-        left = (cost.spendable_per_hour(settings, tier) - sum(others.values())) / 60
+        left = cost.left_per_hour(settings, tier) / 60
         lines.append(
             f"| {tier} | {allowed / 60:,.0f} | {left:,.1f} "
             f"| {capacity.rhythm:,.2f} sessions/s | {capacity.limit:,.1f} sessions/s |"

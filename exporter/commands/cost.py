@@ -63,14 +63,19 @@ def requests_per_hour(
     return cost
 
 
-def capacity(settings: Settings, tier: str | None) -> Capacity:
-    """What is left of the budget for sessions, in sessions a second.
+def left_per_hour(settings: Settings, tier: str | None) -> float:
+    """Requests an hour that the other resources leave for sessions; below 0: they want more.
 
     What stands behind sessions takes nothing from them.
     """
     cost = requests_per_hour(settings, tier, 0.0)
-    others = {name: it for name, it in cost.items() if name not in ("sessions", *registry.BEHIND)}
-    left = max(0.0, spendable_per_hour(settings, tier) - sum(others.values()))
+    others = (it for name, it in cost.items() if name not in ("sessions", *registry.BEHIND))
+    return spendable_per_hour(settings, tier) - sum(others)
+
+
+def capacity(settings: Settings, tier: str | None) -> Capacity:
+    """What is left of the budget for sessions, in sessions a second."""
+    left = max(0.0, left_per_hour(settings, tier))
     read_per_second = left * tiers.limits(tier).page_size / HOUR_SECONDS
     interval = settings.poll.sessions_interval
     window = max(settings.sessions.settle_after, settings.sessions.overlap) + interval
