@@ -25,6 +25,8 @@ WINDOWS: Final = ("24h", "7d", "30d", "90d")
 QUOTA_METRICS: Final = ("api_calls", "bot_analyses", "events", "sessions", "storage_bytes")
 #: Less than half of the smallest tier's history, so that it stays readable behind the frontier.
 LONGEST_OVERLAP_SECONDS: Final = 3 * 86_400.0
+#: Where something else than the metrics is, and what that is.
+OWN_PATHS: Final = {"/api/status": "the status page", "/sd": "service discovery"}
 _KEY_FORM: Final = re.compile(r"aik_v1_[A-Za-z0-9_-]{40}")
 
 
@@ -173,8 +175,8 @@ def _metrics_path(value: str) -> str:
         raise ValueError("must be a path that starts with / and is longer than that")
     if value == "/-" or value.startswith(("/-/", "//")):
         raise ValueError("must not lie under /-/, which health and reload use")
-    if value == "/api/status":
-        raise ValueError("must not be /api/status, which the status page uses")
+    if value in OWN_PATHS:
+        raise ValueError(f"must not be {value}, which {OWN_PATHS[value]} uses")
     return value
 
 

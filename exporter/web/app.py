@@ -16,6 +16,7 @@ from starlette.types import ASGIApp
 
 from exporter.publish.exposition import CONTENT_TYPES
 from exporter.redaction import redact
+from exporter.settings.values import OWN_PATHS
 from exporter.web import discovery, negotiation, status_json, status_page
 from exporter.web.backend import Backend, Health, ReloadError
 
@@ -54,7 +55,7 @@ def create_app(
     reload_timeout: in seconds.
     Raises ValueError where `telemetry_path` is not a path, or one that is taken.
     """
-    taken = telemetry_path.startswith("/-/") or telemetry_path == STATUS_PATH
+    taken = telemetry_path.startswith("/-/") or telemetry_path in OWN_PATHS
     if not telemetry_path.startswith("/") or taken:
         raise ValueError(f"the telemetry path {telemetry_path!r} is not a free path from /")
     routes = [

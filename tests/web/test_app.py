@@ -148,7 +148,7 @@ async def test_metrics_at_the_root_take_the_place_of_the_status_page(site: FakeS
         assert (await client.get("/")).headers["content-type"] == TEXT
 
 
-@pytest.mark.parametrize("path", ["metrics", "", "/-/healthy", "/-/metrics", "/api/status"])
+@pytest.mark.parametrize("path", ["metrics", "", "/-/healthy", "/-/metrics", "/api/status", "/sd"])
 def test_a_telemetry_path_that_cannot_be_is_refused(site: FakeSite, path: str) -> None:
     with pytest.raises(ValueError, match="telemetry path"):
         create_app(site, telemetry_path=path)
