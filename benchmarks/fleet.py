@@ -12,7 +12,6 @@ Needs Linux's /proc.
 
 import argparse
 import json
-import os
 import re
 import socket
 import statistics
@@ -26,12 +25,12 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from benchmarks.processes import MIB, free_port, memory, processor_seconds, told
+
 SIZES = (1, 30, 100, 300, 1000)
 ASKED_EVERY = 0.05
 SCRAPED_EVERY = 15.0
 INTERVALS = {"health": 60.0, "sessions": 60.0, "stats": 300.0, "integration": 900.0}
-MIB = 1024 * 1024
-_TICKS = os.sysconf("SC_CLK_TCK")
 
 
 @dataclass
@@ -129,14 +128,8 @@ class Kept:
 @contextmanager
 def static_api(silent: int = 0, wait: float = 0.0) -> Iterator[str]:
     """The stand-in; its address."""
-    command = [sys.executable, "-m", "benchmarks.static_api"]
-    command += ["--silent", str(silent), "--wait", str(wait)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
-        try:
-            assert process.stdout is not None
-            yield json.loads(process.stdout.readline())["url"]
-        finally:
-            process.terminate()
+    with told("benchmarks.static_api", "--silent", silent, "--wait", wait) as (_, where):
+        yield where["url"]
 
 
 def write_settings(folder: Path, url: str, integrations: int) -> tuple[Path, dict[str, str]]:
@@ -146,22 +139,6 @@ def write_settings(folder: Path, url: str, integrations: int) -> tuple[Path, dic
     file = folder / "settings.yml"
     file.write_text(f"base_url: {url}\nintegrations:\n{''.join(entries)}")
     return file, keys
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-def processor_seconds(pid: int) -> float:
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / _TICKS
-
-
-def resident(pid: int) -> int:
-    found = re.search(r"VmRSS:\s+(\d+) kB", Path(f"/proc/{pid}/status").read_text())
-    return int(found[1]) * 1024 if found else 0
 
 
 def measure(integrations: int, seconds: float, settle: float, silent: int) -> Figures:
@@ -224,7 +201,7 @@ def _follow(
         time.sleep(ASKED_EVERY)
     took = passed() - start
     figures.processor = (processor_seconds(process.pid) - spent) / took
-    figures.memory = resident(process.pid)
+    figures.memory = memory(process.pid)
     _read_arrivals(figures, json.loads(api.get("/-/arrivals")[1]), took, silent)
     found = re.search(rb"^isnotai_exporter_series (\S+)$", daemon.get("/metrics")[1], re.M)
     figures.series = int(float(found[1])) if found else 0

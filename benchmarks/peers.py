@@ -26,7 +26,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from benchmarks.fleet import Kept, free_port, processor_seconds, static_api, write_settings
+from benchmarks.fleet import Kept, static_api, write_settings
+from benchmarks.processes import free_port, processor_seconds, told
 
 ACCEPT = "Accept: text/plain;version=0.0.4\r\n"
 GZIP = "Accept: application/openmetrics-text;version=1.0.0\r\nAccept-Encoding: gzip\r\n"
@@ -78,19 +79,6 @@ def started(*command: str | Path, env: dict[str, str] | None = None) -> Iterator
 
 
 @contextmanager
-def told(*command: str | Path) -> Iterator[tuple[int, dict[str, int]]]:
-    """A module of ours that serves and says where; its process id, and what it says."""
-    with subprocess.Popen(
-        [sys.executable, "-m", *map(str, command)], stdout=subprocess.PIPE, text=True
-    ) as process:
-        try:
-            assert process.stdout is not None
-            yield process.pid, json.loads(process.stdout.readline())
-        finally:
-            process.terminate()
-
-
-@contextmanager
 def ours(series: int, wait: float, down: bool = False) -> Iterator[Target]:
     """The daemon with as many integrations as give so many series."""
     integrations = max(1, round(series / SERIES_EACH))
@@ -116,15 +104,13 @@ def ours(series: int, wait: float, down: bool = False) -> Iterator[Target]:
 
 @contextmanager
 def live(series: int) -> Iterator[Target]:
-    with told("benchmarks.live_server", str(series)) as (pid, where):
+    with told("benchmarks.live_server", series) as (pid, where):
         yield Target("prometheus-client, live", pid, where["port"], "/metrics")
 
 
 @contextmanager
 def elasticsearch(items: int, wait: float, down: bool = False) -> Iterator[Target]:
-    upstream = told(
-        "benchmarks.peer_upstream", "elasticsearch", "--wait", str(wait), "--items", str(items)
-    )
+    upstream = told("benchmarks.peer_upstream", "elasticsearch", "--wait", wait, "--items", items)
     with upstream as (_, where):
         port, url = free_port(), f"http://127.0.0.1:{free_port() if down else where['port']}"
         calls = Kept(where["calls_port"])
@@ -142,9 +128,7 @@ def elasticsearch(items: int, wait: float, down: bool = False) -> Iterator[Targe
 
 @contextmanager
 def proxmox(items: int, wait: float, down: bool = False) -> Iterator[Target]:
-    upstream = told(
-        "benchmarks.peer_upstream", "proxmox", "--wait", str(wait), "--items", str(items)
-    )
+    upstream = told("benchmarks.peer_upstream", "proxmox", "--wait", wait, "--items", items)
     with upstream as (_, where), TemporaryDirectory() as folder:
         port, there = free_port(), free_port() if down else where["port"]
         config = Path(folder) / "pve.yml"

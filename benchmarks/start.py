@@ -7,7 +7,6 @@ the time from the start of the process to the first 200 of /-/healthy, and the r
 """
 
 import argparse
-import json
 import re
 import socket
 import statistics
@@ -16,30 +15,23 @@ import sys
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from pathlib import Path
 from tempfile import TemporaryDirectory
+
+from benchmarks.processes import MIB, free_port, memory, told
 
 POLLS = {
     f"ISNOTAI_POLL_{resource}_INTERVAL": "1s"
     for resource in ("SESSIONS", "STATS", "ANALYTICS", "USAGE", "INTEGRATION", "HEALTH")
 }
 START_SECONDS = 30.0
-MIB = 1024 * 1024
 
 
 @contextmanager
 def simulator(rate: float) -> Iterator[dict[str, str]]:
     """A simulator in a process of its own; the variables that lead a daemon to it."""
-    command = [sys.executable, "-m", "exporter", "simulate", "--tier", "enterprise"]
-    with subprocess.Popen(
-        [*command, "--rate", str(rate), "--exit-with-parent"], stdout=subprocess.PIPE, text=True
-    ) as process:
-        try:
-            assert process.stdout is not None
-            told = json.loads(process.stdout.readline())
-            yield {"ISNOTAI_BASE_URL": told["url"], "ISNOTAI_API_KEY": told["key"]}
-        finally:
-            process.terminate()
+    arguments = ("simulate", "--tier", "enterprise", "--rate", rate, "--exit-with-parent")
+    with told("exporter", *arguments) as (_, where):
+        yield {"ISNOTAI_BASE_URL": where["url"], "ISNOTAI_API_KEY": where["key"]}
 
 
 @contextmanager
@@ -76,23 +68,6 @@ def _sessions(port: int) -> float:
     return float(found[1]) if found else 0.0
 
 
-def _memory(pid: int) -> tuple[float, float]:
-    """Resident memory in MiB, now and at most."""
-    status = Path(f"/proc/{pid}/status").read_text()
-    now, most = (
-        int(found[1]) * 1024 / MIB
-        for found in (re.search(rf"{name}:\s+(\d+) kB", status) for name in ("VmRSS", "VmHWM"))
-        if found is not None
-    )
-    return now, most
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
 def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--starts", type=int, default=5, help="how often to start the daemon")
@@ -104,13 +79,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
         variables |= {"ISNOTAI_SESSIONS_LOOKBACK": "1h", "ISNOTAI_STATE_PATH": f"{folder}/state"}
         starts = []
         for _ in range(options.starts - 1):
-            with daemon(variables, _free_port()) as (_, seconds):
+            with daemon(variables, free_port()) as (_, seconds):
                 starts.append(seconds)
-        port = _free_port()
+        port = free_port()
         with daemon(variables, port) as (pid, seconds):
             starts.append(seconds)
             time.sleep(options.seconds)
-            now, most = _memory(pid)
+            now, most = memory(pid) / MIB, memory(pid, "VmHWM") / MIB
             sessions = _sessions(port)
     print(
         f"first healthy answer  {statistics.median(starts):.2f} s at the median, "

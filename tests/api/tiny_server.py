@@ -7,6 +7,8 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
+from tests.ports import free_port
+
 TIME_OUT = 10.0
 
 Talk = Callable[["Connection"], Awaitable[None]]
@@ -102,7 +104,4 @@ async def tiny_server(talk: Talk) -> AsyncIterator[TinyServer]:
 
 def closed_port() -> int:
     """A port on which nobody listens."""
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        port: int = sock.getsockname()[1]
-        return port
+    return free_port()

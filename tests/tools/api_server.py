@@ -7,7 +7,6 @@ that a controller would make are offered to it as they are.
 
 import os
 import shutil
-import socket
 import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -21,6 +20,7 @@ import httpx
 import pytest
 import yaml
 
+from tests.ports import free_port
 from tests.tools.chart import WORKLOADS, Helm, Manifest
 from tests.tools.kubernetes_schemas import SAME_AS, definitions
 
@@ -141,12 +141,6 @@ class Cluster:
         assert answer.returncode == 0, printed
         assert "warning" not in printed.lower(), printed
         return printed
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port: int = free.getsockname()[1]
-        return port
 
 
 @contextmanager

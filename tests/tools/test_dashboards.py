@@ -24,10 +24,10 @@ from tests.dashboards.trial.stage import (
     Scrape,
     exporter,
     fetch,
-    free_port,
     prometheus,
     wait_until,
 )
+from tests.ports import free_port
 
 pytestmark = pytest.mark.tools
 

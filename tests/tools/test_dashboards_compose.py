@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from tests.dashboards.trial.stage import fetch, free_port, running, wait_until
+from tests.dashboards.trial.stage import fetch, running, wait_until
+from tests.ports import free_port
 
 pytestmark = pytest.mark.tools
 

@@ -17,6 +17,7 @@ import trustme
 
 from tests.dashboards.trial import stage
 from tests.document_commands import ROOT, Commands, all_commands
+from tests.ports import free_port
 
 pytestmark = pytest.mark.tools
 
@@ -64,7 +65,7 @@ def desk(tool: Callable[[str], Path], tmp_path_factory: pytest.TempPathFactory) 
     _web_config(folder)
     exporter = [sys.executable, "-m", "exporter"]
     simulate = [*exporter, "simulate", "--exit-with-parent", "--port", "0", *SIMULATOR]
-    port = stage.free_port()
+    port = free_port()
     with stage.running(simulate) as simulator:
         assert simulator.stdout is not None
         told = json.loads(simulator.stdout.readline())

@@ -15,13 +15,13 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from exporter.metrics import catalogue
 from exporter.publish.exposition import Renderer
+from tests.ports import free_port
 from tests.publish.test_otlp_data import whole_catalogue
 from tests.tools.test_otlp_prometheus import (
     PUSHED,
     Series,
     Tool,
     exporter,
-    free_port,
     get,
     program,
     push,

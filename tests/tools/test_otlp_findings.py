@@ -13,7 +13,8 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.tools.test_otlp_prometheus import KEY, Tool, free_port, get, program, simulator, until
+from tests.ports import free_port
+from tests.tools.test_otlp_prometheus import KEY, Tool, get, program, simulator, until
 
 pytestmark = pytest.mark.tools
 

@@ -3,7 +3,6 @@
 import json
 import os
 import re
-import socket
 import subprocess
 import sys
 import threading
@@ -29,6 +28,7 @@ from exporter.publish.exposition import CONTENT_TYPES, Renderer
 from exporter.publish.otlp_client import connect
 from exporter.publish.otlp_data import metrics_data, resource
 from exporter.publish.otlp_settings import read_otlp
+from tests.ports import free_port
 from tests.publish.test_otlp_data import whole_catalogue
 
 pytestmark = pytest.mark.tools
@@ -49,12 +49,6 @@ def get(url: str, data: bytes | None = None) -> bytes:
     with urllib.request.urlopen(url, data=data, timeout=10) as response:  # noqa: S310
         content: bytes = response.read()
         return content
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        port: int = server.getsockname()[1]
-        return port
 
 
 @contextmanager

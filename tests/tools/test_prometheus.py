@@ -1,7 +1,6 @@
 """A real Prometheus scrapes a daemon that reads the simulator, and PromQL gives the truth."""
 
 import asyncio
-import socket
 import subprocess
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
@@ -17,6 +16,7 @@ from exporter import cli
 from exporter.simulator.truth import SCORE_BOUNDS
 from tests.e2e.running import client_of, in_process, process
 from tests.e2e.simulation import simulated
+from tests.ports import free_port
 
 pytestmark = pytest.mark.tools
 
@@ -38,12 +38,6 @@ scrape_configs:
   params: {{integration: ['']}}
   static_configs: [{{targets: ['{target}']}}]
 """
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 class Prometheus:

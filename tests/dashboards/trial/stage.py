@@ -7,7 +7,6 @@ and every wait has an end.
 import json
 import os
 import selectors
-import socket
 import subprocess
 import sys
 import threading
@@ -20,6 +19,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from prometheus_client.parser import text_string_to_metric_families
+
+from tests.ports import free_port
 
 WAIT_SECONDS = 90.0
 STOP_SECONDS = 10.0
@@ -123,13 +124,6 @@ def wait_until(what: str, holds: Callable[[], bool], seconds: float = WAIT_SECON
         if time.monotonic() >= deadline:
             raise StageError(f"waited {seconds:.0f} s in vain for {what}")
         pause.wait(PAUSE_SECONDS)
-
-
-def free_port() -> int:
-    """A port on which nothing listened a moment ago."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @contextmanager
