@@ -13,7 +13,6 @@ written to `--json`, which `benchmarks.draw` makes docs/performance.md's table a
 
 import argparse
 import json
-import math
 import shutil
 import statistics
 import subprocess
@@ -26,7 +25,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from benchmarks.fleet import Kept, static_api, write_settings
+from benchmarks.fleet import Kept, at_99, static_api, write_settings
 from benchmarks.processes import free_port, processor_seconds, told
 
 ACCEPT = "Accept: text/plain;version=0.0.4\r\n"
@@ -186,14 +185,13 @@ def scrape(target: Target, upstream: str, scrapers: int, rounds: int) -> Row:
     for thread in threads:
         thread.join()
     spent, calls = tree_seconds(target.pid) - spent, target.calls() - calls
-    times.sort()
     return Row(
         target.who,
         series,
         upstream,
         scrapers,
         statistics.median(times) * 1e3,
-        times[math.ceil(len(times) * 0.99) - 1] * 1e3,
+        at_99(times) * 1e3,
         spent / len(times) * 1e3,
         calls / len(times),
         sum(failed),
