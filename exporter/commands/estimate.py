@@ -12,12 +12,11 @@ from exporter.api.answer import Api
 from exporter.api.budget import Budget
 from exporter.api.errors import ApiError
 from exporter.api.schema.analytics import BucketTimestamp, read_analytics
-from exporter.api.times import DAY
+from exporter.api.times import DAY, HOUR
 from exporter.collect.sessions.dates import EARLIER, LATER, Dates
 from exporter.collect.sessions.pace import target_pages
 from exporter.commands.moments import lasting
 
-HOUR = DAY // 24
 PERIODS = ((DAY, "24h", "hour"), (7 * DAY, "7d", "hour"), (30 * DAY, "30d", "day"))
 LONGEST = (90 * DAY, "90d", "day")
 

@@ -3,8 +3,8 @@
 Answers a question that counting alone cannot: whether the list shows all that there is.
 """
 
-from exporter.api.schema.analytics import HOUR, Hours
-from exporter.api.times import MINUTE
+from exporter.api.schema.analytics import Hours
+from exporter.api.times import HOUR, MINUTE
 from exporter.ledger.state import LedgerState
 
 GRACE = 20 * MINUTE

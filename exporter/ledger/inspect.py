@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import quote
 
+from exporter.api.times import MICROSECONDS
 from exporter.ledger import records, schema, statefile
 from exporter.ledger.state import LedgerState
 from exporter.ledger.store import StateError
@@ -58,7 +59,7 @@ def counted_since(state: LedgerState) -> float | None:
     """From when on the counts of an integration hold sessions, Unix seconds; None: not begun."""
     if state.origin is None and not state.counts:
         return None
-    return state.begun if state.origin is None else min(state.begun, state.origin / 1e6)
+    return state.begun if state.origin is None else min(state.begun, state.origin / MICROSECONDS)
 
 
 def begun_in(path: Path, name: str) -> float | None:

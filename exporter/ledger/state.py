@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
 from exporter.api.schema.flags import is_label
-from exporter.api.times import MICROSECONDS
+from exporter.api.times import MICROSECONDS, MINUTE
 from exporter.ledger.recent import Recent
 from exporter.ledger.rules import Bounds, Rules, Tally
 from exporter.metrics import catalogue
@@ -87,7 +87,7 @@ class LedgerState:
 
     def sessions_since(self, time: int) -> int:
         """Sessions counted with a createdAt in or after the minute of `time`."""
-        first = time // (60 * MICROSECONDS)
+        first = time // MINUTE
         return sum(count for minute, count in self.minutes.items() if minute >= first)
 
 

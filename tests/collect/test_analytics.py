@@ -8,8 +8,8 @@ import pytest
 from structlog.testing import capture_logs
 
 from exporter.api.errors import InvalidResponseError, RequestTimeoutError, StatusError
-from exporter.api.schema.analytics import HOUR, BucketTimestamp, Hours
-from exporter.api.times import parse_time
+from exporter.api.schema.analytics import BucketTimestamp, Hours
+from exporter.api.times import HOUR, parse_time
 from exporter.collect.analytics import Analytics, browser_label
 from exporter.metrics import catalogue
 from exporter.metrics.model import Metric

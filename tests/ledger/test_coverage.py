@@ -1,6 +1,7 @@
 """Sessions counted over what the API's own hourly analytics tell."""
 
-from exporter.api.schema.analytics import HOUR, Hours
+from exporter.api.schema.analytics import Hours
+from exporter.api.times import HOUR
 from exporter.ledger.coverage import CoverageRatio
 from tests.ledger.bench import Bench, Make, add, polls
 

@@ -21,13 +21,13 @@ from exporter.api.schema.decode import (
     decoded_or_none,
     enveloped_object,
 )
+from exporter.api.times import HOUR
 
 BucketTimestamp = Literal["start", "end"]
 PERIODS = ("24h", "7d", "30d", "90d")
 GROUPS = ("hour", "day")
 """What may be asked for, and by what its time series is asked to be grouped."""
 
-HOUR = 3_600_000_000
 MOST_BUCKETS = 2_500
 """Hours of 90 days, and some."""
 

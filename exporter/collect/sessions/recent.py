@@ -14,13 +14,13 @@ from typing import cast
 from exporter.api.answer import Api
 from exporter.api.errors import CursorRefusedError
 from exporter.api.schema.session import Session, decode_session
-from exporter.api.times import DAY, MICROSECONDS
+from exporter.api.times import DAY, MICROSECONDS, MINUTE
 from exporter.api.walk import Page, walk
 from exporter.collect.sessions.dates import PATH, RESOURCE, Dates
+from exporter.collect.sessions.plan import NARROWEST
 from exporter.ledger.rules import Slice
 
-FIRST_WIDTH = 60 * MICROSECONDS
-NARROWEST = MICROSECONDS
+FIRST_WIDTH = MINUTE
 GROWTH = 64
 """A slice is at most so many times as wide as the one before."""
 
