@@ -102,8 +102,8 @@ NOWHERE = Places(())
 
 def address(url: str) -> str:
     """Scheme, host and path: without the query, the fragment and a user's name."""
-    end = min(url.find(mark) % (len(url) + 1) for mark in "?#")
-    scheme, colon, rest = url[:end].partition("://")
+    page = url.partition("?")[0].partition("#")[0]
+    scheme, colon, rest = page.partition("://")
     host, slash, path = rest.partition("/")
     return f"{scheme}{colon}{host.rpartition('@')[2]}{slash}{path}"
 
