@@ -95,7 +95,7 @@ def _integration_status(pipeline: Pipeline, clock: Clock) -> IntegrationStatus:
         or any(it.resource == "sessions" and it.last_success for it in resources)
     )
     counts = state if ever_read else None
-    frontier = None if counts is None or counts.frontier is None else counts.frontier
+    frontier = None if counts is None else counts.frontier
     server_now = pipeline.server_clock.at(clock.monotonic())
     behind = None if frontier is None or server_now is None else server_now - frontier
     return IntegrationStatus(
@@ -133,7 +133,9 @@ def _quotas(pipeline: Pipeline) -> tuple[Quota, ...]:
 def _key_state(pipeline: Pipeline) -> KeyState:
     if pipeline.gate.missing:
         return "missing"
-    return {True: "valid", False: "refused", None: "unknown"}[pipeline.gate.valid]  # type: ignore[return-value]
+    if pipeline.gate.valid is None:
+        return "unknown"
+    return "valid" if pipeline.gate.valid else "refused"
 
 
 def _resource_status(poller: Poller) -> ResourceStatus:

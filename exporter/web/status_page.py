@@ -8,7 +8,7 @@ data and no key; what is a secret never reaches it.
 
 import base64
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from html import escape
 from importlib.resources import files
 
@@ -50,6 +50,7 @@ _IN_WORDS: dict[Level, str] = {
 
 def render(status: Status, links: Iterable[tuple[str, str]]) -> str:
     """The page as HTML. `links` are label and path of the server's own places."""
+    worst = _worst(status)
     every_link = (*(Link(label, path) for label, path in links), *status.links)
     return f"""<!DOCTYPE html>
 <html lang="en">
@@ -70,9 +71,9 @@ def render(status: Status, links: Iterable[tuple[str, str]]) -> str:
 <main>
 <p id="lost" role="alert" hidden></p>
 {_verdict(status.findings)}
-{_index(status)}
+{_index(status, worst)}
 <div id="integrations">
-{_integrations(status)}</div>
+{_integrations(status, worst)}</div>
 {_about(status)}
 </main>
 <footer><p id="as-of">As of {clock(status.now)}. Counts are of sessions that the API recorded, as
@@ -122,11 +123,10 @@ def _worst(status: Status) -> dict[str, Finding]:
     return worst
 
 
-def _index(status: Status) -> str:
+def _index(status: Status, worst: Mapping[str, Finding]) -> str:
     """Links to all integrations, where there are several; the script shows the filter."""
     if len(status.integrations) < 2:
         return '<div id="index-list"></div>'
-    worst = _worst(status)
     items = "".join(
         f'<li data-name="{escape(one.name)}"><a href="#{anchor(one.name)}">{escape(one.name)}</a>'
         f"{_short(worst.get(one.name))}</li>\n"
@@ -147,8 +147,7 @@ def _short(finding: Finding | None) -> str:
     return mark(finding.headline, finding.level) if finding else ""
 
 
-def _integrations(status: Status) -> str:
-    worst = _worst(status)
+def _integrations(status: Status, worst: Mapping[str, Finding]) -> str:
     opened = [one.name for one in status.integrations]
     if len(opened) > FEW:
         opened = [name for name in opened if name in worst][:FEW]

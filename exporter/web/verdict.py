@@ -6,11 +6,12 @@ Pure: values in, findings out. It decides what is said; how it looks is the page
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
+from typing import get_args
 
 from exporter.collect import registry
 from exporter.web.backend import Finding, Health, IntegrationStatus, Level, Reload
 
-ORDER: tuple[Level, ...] = ("bad", "warning", "unknown", "good")
+ORDER: tuple[Level, ...] = get_args(Level)
 
 BEHIND_SECONDS = 900.0
 """As the alert NotAIFrontierBehind has it."""
