@@ -155,11 +155,14 @@ def alerts_table() -> str:
     return "\n".join(lines) + "\n"
 
 
-def exit_codes_table() -> str:
-    """What each exit code says; ends with a newline."""
+def exit_codes() -> dict[int, str]:
+    """What each exit code says, in their order, as Markdown."""
     said = {
         0: ["it is done; for the daemon: it was told to end"],
-        1: ["it failed: the API, the state or a file could not be read or written"],
+        1: [
+            "it failed: the API, the state or a file could not be read or written",
+            "`check`: something does not work",
+        ],
         2: ["a setting, a flag or an option is bad; nothing was asked or written"],
         DIFFERENT: ["`audit`: the ledger and the list do not agree"],
         INTERRUPTED: ["Ctrl-C"],
@@ -168,8 +171,13 @@ def exit_codes_table() -> str:
     for kind, code in EXIT_CODES:
         cause = re.split(r"\.\s|\.$", kind.__doc__ or "")[0]
         said[code].append(cause[:1].lower() + cause[1:])
+    return {code: "; ".join(said[code]) for code in sorted(said)}
+
+
+def exit_codes_table() -> str:
+    """The same as a table; ends with a newline."""
     lines = ["| Code | Meaning |", "|---|---|"]
-    lines += [f"| {code} | {'; '.join(said[code])} |" for code in sorted(said)]
+    lines += [f"| {code} | {meaning} |" for code, meaning in exit_codes().items()]
     return "\n".join(lines) + "\n"
 
 

@@ -1,7 +1,7 @@
 """Makes the man page, docs/man/isnotai-exporter.1, from the command line itself.
 
-It reads click's own model of the commands, so no option can be missing; what the page says of exit
-codes is in docs/commands.md as well. `make docs` renews it; groff reads it in a test.
+It reads click's own model of the commands, so no option can be missing; what it says of exit codes
+is what docs/commands.md does. `make docs` renews it; groff reads it in a test.
 """
 
 import re
@@ -16,18 +16,9 @@ from exporter.commands.command import HELP
 from exporter.commands.group import NAME, Commands
 from exporter.settings.describe import all_settings
 from exporter.settings.flags import SettingFlag
+from scripts.write_docs import exit_codes
 
 PAGE = Path(__file__).resolve().parents[1] / "docs/man/isnotai-exporter.1"
-
-EXIT_CODES = {
-    "0": "It is done; for the daemon: it was told to end.",
-    "1": "It failed: the API, the state or a file could not be read or written; "
-    "check found what does not work.",
-    "2": "A setting, a flag or an option is bad; nothing was asked or written.",
-    "3": "audit: the ledger and the list do not agree.",
-    "130": "Ctrl-C.",
-    "141": "Whoever read the output went away.",
-}
 
 
 def page() -> str:
@@ -65,9 +56,12 @@ def _lines() -> Iterator[str]:
         yield ".TP"
         yield rf"\fB{_text(', '.join(setting.flags[:1]) or setting.name)}\fR"
         variable = f" Variable {setting.variable}." if setting.variable else ""
-        yield _text(f"{setting.help[:1].upper()}{setting.help[1:]}.{variable} [{setting.default}]")
+        yield _text(f"{_sentence(setting.help)}.{variable} [{setting.default}]")
     yield ".SH EXIT STATUS"
-    yield from _definitions(EXIT_CODES.items())
+    yield from _definitions(
+        (str(code), f"{_sentence(meaning)}.".replace("`", ""))
+        for code, meaning in exit_codes().items()
+    )
     yield ".SH SEE ALSO"
     yield r"\fBprometheus\fR(1), \fBpromtool\fR(1)"
 
@@ -87,6 +81,10 @@ def _definitions(pairs: Iterable[tuple[str, str]]) -> Iterator[str]:
         yield ".TP"
         yield rf"\fB{_text(name)}\fR"
         yield _text(meaning)
+
+
+def _sentence(text: str) -> str:
+    return f"{text[:1].upper()}{text[1:]}"
 
 
 def _paragraph(text: str) -> Iterator[str]:

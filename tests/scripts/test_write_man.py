@@ -2,7 +2,8 @@
 
 from exporter.cli import COMMANDS
 from exporter.settings.describe import all_settings
-from scripts.write_man import EXIT_CODES, PAGE, page
+from scripts.write_docs import exit_codes
+from scripts.write_man import PAGE, page
 
 
 def test_the_page_is_what_the_code_makes() -> None:
@@ -14,4 +15,4 @@ def test_it_has_every_command_setting_and_exit_code() -> None:
 
     assert [name for name in COMMANDS if f".SS {name}\n" not in text] == []
     assert [it.name for it in all_settings() if it.variable and it.variable not in text] == []
-    assert all(f"\\fB{code}\\fR" in text for code in EXIT_CODES)
+    assert all(f"\\fB{code}\\fR" in text for code in exit_codes())
