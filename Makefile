@@ -159,8 +159,8 @@ recordings: $(VENV)/.dev ## record what commands print, for docs/commands.md
 
 .PHONY: previews
 previews: $(VENV)/.dev tools grafana-code ## draw the dashboards from real queries, and the status page
-	$(BIN)/python scripts/make_previews.py
-	$(BIN)/python scripts/picture_status_page.py
+	$(BIN)/python -m scripts.make_previews
+	$(BIN)/python -m scripts.picture_status_page
 
 # Without --upgrade what is pinned stays, and only what pyproject.toml asks for anew is chosen.
 COMPILE = uv pip compile --quiet --universal $(UPGRADE) --generate-hashes --no-emit-index-url --no-emit-find-links --no-header

@@ -14,11 +14,9 @@ import sys
 import tempfile
 from pathlib import Path
 
+from tests.dashboards.trial import history, picture, ruled, stage, term
+
 ROOT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT))  # run as a script, from anywhere
-
-from tests.dashboards.trial import history, picture, ruled, stage, term  # noqa: E402 - after the path is set
-
 TOOLS = ROOT / ".tools" / "bin"
 PAGE = ROOT / "previews"
 MODULES = PAGE / "node_modules"

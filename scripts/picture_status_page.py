@@ -10,14 +10,11 @@ import sys
 import tempfile
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT))  # run as a script, from anywhere
-
-from exporter.ledger.recent import SLOT_MINUTES, SLOTS, Slot  # noqa: E402 - after the path is set
-from exporter.settings.effective import effective  # noqa: E402
-from exporter.settings.model import Settings  # noqa: E402
-from exporter.web import status_page  # noqa: E402
-from exporter.web.backend import (  # noqa: E402
+from exporter.ledger.recent import SLOT_MINUTES, SLOTS, Slot
+from exporter.settings.effective import effective
+from exporter.settings.model import Settings
+from exporter.web import status_page
+from exporter.web.backend import (
     Health,
     IntegrationStatus,
     Quota,
@@ -25,10 +22,11 @@ from exporter.web.backend import (  # noqa: E402
     StateStatus,
     Status,
 )
-from exporter.web.status import VENDOR_LINKS  # noqa: E402
-from exporter.web.verdict import findings  # noqa: E402
-from tests.tools import browser  # noqa: E402
+from exporter.web.status import VENDOR_LINKS
+from exporter.web.verdict import findings
+from tests.tools import browser
 
+ROOT = Path(__file__).resolve().parent.parent
 NOW = 1_790_000_000.0
 LINKS = (
     ("Metrics", "metrics"),
