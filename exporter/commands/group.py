@@ -110,6 +110,7 @@ class Commands(Command, click.Group):
 
 def _daemon(print_config: bool) -> int | None:
     context = click.get_current_context()
+    line = Line(given_flags(context), context.obj)
     if context.invoked_subcommand is not None:
         if print_config:
             raise SettingsError("--print-config: shows the settings alone, without a command")
@@ -117,8 +118,8 @@ def _daemon(print_config: bool) -> int | None:
     if print_config:
         from exporter.commands import print_config as printing
 
-        return printing.run(Line(given_flags(context), context.obj))
+        return printing.run(line)
     # Imported only where it is run: the other commands need little of it.
     from exporter.commands import daemon
 
-    return daemon.run(Line(given_flags(context), context.obj))
+    return daemon.run(line)

@@ -7,12 +7,11 @@ import csv
 import json
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from io import StringIO
 from typing import Literal
 
 from exporter.api.schema.session import Session
-from exporter.api.times import MICROSECONDS
+from exporter.api.times import format_time
 from exporter.commands.screen import styled, width
 from exporter.terminal import say
 
@@ -37,8 +36,7 @@ class Row:
 
     @property
     def created(self) -> str:
-        moment = datetime.fromtimestamp(self.session.created // MICROSECONDS, UTC)
-        return f"{moment:%Y-%m-%dT%H:%M:%SZ}"
+        return format_time(self.session.created)
 
     def as_json(self) -> dict[str, object]:
         """The row as `--json` prints it; null is what the API did not tell."""
