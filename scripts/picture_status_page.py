@@ -27,6 +27,7 @@ from exporter.web.verdict import findings
 from tests.tools import browser
 
 ROOT = Path(__file__).resolve().parent.parent
+SETTINGS = Settings()
 NOW = 1_790_000_000.0
 LINKS = (
     ("Metrics", "metrics"),
@@ -37,9 +38,8 @@ LINKS = (
 GOOD = Health(True)
 
 
-def _resource(
-    name: str, interval: float, ago: float, failures: int = 0, error: str | None = None
-) -> ResourceStatus:
+def _resource(name: str, ago: float, failures: int = 0, error: str | None = None) -> ResourceStatus:
+    interval = SETTINGS.poll.interval(name)
     upcoming = NOW + interval - ago % interval
     return ResourceStatus(name, not failures, NOW - ago, failures, error, interval, upcoming)
 
@@ -67,12 +67,12 @@ def example() -> Status:
         api_tier="pro",
         key_state="valid",
         resources=(
-            _resource("health", 60, 12),
-            _resource("integration", 900, 372),
-            _resource("stats", 300, 71),
-            _resource("analytics", 300, 73),
-            _resource("usage", 900, 371),
-            _resource("sessions", 60, 9),
+            _resource("health", 12),
+            _resource("integration", 372),
+            _resource("stats", 71),
+            _resource("analytics", 73),
+            _resource("usage", 371),
+            _resource("sessions", 9),
         ),
         frontier=NOW - 134,
         behind=134,
@@ -90,12 +90,12 @@ def example() -> Status:
         api_tier="free",
         key_state="valid",
         resources=(
-            _resource("health", 60, 31),
-            _resource("integration", 900, 400),
-            _resource("stats", 300, 88),
-            _resource("analytics", 300, 941, 3, "status 503: the API is unavailable"),
-            _resource("usage", 900, 402),
-            _resource("sessions", 60, 28),
+            _resource("health", 31),
+            _resource("integration", 400),
+            _resource("stats", 88),
+            _resource("analytics", 941, 3, "status 503: the API is unavailable"),
+            _resource("usage", 402),
+            _resource("sessions", 28),
         ),
         frontier=NOW - 151,
         behind=151,
@@ -117,7 +117,7 @@ def example() -> Status:
         series=612,
         findings=findings(integrations, GOOD, GOOD, None),
         state=StateStatus("/var/lib/isnotai-exporter/state.db", NOW - 9),
-        settings=effective(Settings(), {}),
+        settings=effective(SETTINGS, {}),
     )
 
 

@@ -9,6 +9,7 @@ import json
 import os
 import pty
 import re
+import socket
 import subprocess
 import sys
 import tempfile
@@ -150,8 +151,6 @@ def stage(folder: Path) -> Iterator[Mapping[str, str]]:
 
 
 def _free_port() -> int:
-    import socket
-
     with socket.create_server(("127.0.0.1", 0)) as one:
         return int(one.getsockname()[1])
 
