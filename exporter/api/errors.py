@@ -73,6 +73,13 @@ class CursorRefusedError(ApiError):
     kind = "cursor"
 
 
+class SliceTooLongError(CursorRefusedError):
+    """A walk was broken off by us, since it has more pages than a slice should.
+
+    As where a cursor is refused, half of the slice is tried; but nothing is wrong.
+    """
+
+
 class EndlessListError(ApiError):
     """The pages of a list did not come to an end, though each said that more follow."""
 

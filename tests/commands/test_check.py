@@ -46,7 +46,7 @@ async def checked(
 async def test_a_good_check_tells_tier_cost_capacity_and_series(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    async with simulated(tier="free") as api:
+    async with simulated(tier="free", invalid_share=0.0) as api:
         code, lines = await checked(capsys, api)
 
         assert code == 0

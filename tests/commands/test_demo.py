@@ -12,7 +12,7 @@ import pytest
 
 from tests.e2e.running import Exporter, Process
 
-LINE_SECONDS = 20
+LINE_SECONDS = 60
 
 
 @asynccontextmanager

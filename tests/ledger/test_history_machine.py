@@ -17,7 +17,7 @@ from hypothesis.stateful import (
 )
 
 from exporter.api import tiers
-from exporter.api.errors import ApiError
+from exporter.api.errors import ApiError, SliceTooLongError
 from exporter.api.times import DAY, MICROSECONDS
 from exporter.collect.sessions.served import LONGEST_MARGIN, MARGIN
 from exporter.ledger.ledger import FIRST_GRACE
@@ -273,7 +273,9 @@ class HistoryEdge(RuleBasedStateMachine):
         self.attempt()
         for _ in range(12):
             self.bench.clock.advance(SETTLE)
-            self.bench.poll()
+            # It says so where several polls in a row have only halved a slice.
+            with contextlib.suppress(SliceTooLongError):
+                self.bench.poll()
             self.watch()
         every = list(self.listing.sessions.values())
         kept = [it for it in every if not any(g.start <= it.created < g.end for g in self.given_up)]
@@ -305,6 +307,63 @@ TestHistoryEdge.settings = settings(
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow],
 )
+
+
+def with_twenty_sessions(tier: str) -> Bench:
+    """A first start that looks back an hour further than the free tier's history, over twenty."""
+    bench = Bench(
+        None,
+        page_size=1,
+        tier=tier,
+        lookback=FREE + HOUR,
+        overlap=OVERLAP,
+        settle_after=SETTLE,
+    )
+    listing = bench.listing
+    listing.history = tiers.limits(tier).history_days * DAY
+    born = listing.now() - (FREE + HOUR - 2) * MICROSECONDS
+    for number in range(20):
+        at = born + (listing.now() - born) * number // 20
+        listing.sessions[f"s{number}"] = Fake(f"s{number}", at, at, at, "closed", 0.5)
+    return bench
+
+
+def test_what_showed_nothing_is_read_again_where_the_history_has_grown_since() -> None:
+    """The first slice begins before the history of the free tier, so that it shows nothing."""
+    bench = with_twenty_sessions("free")
+    listing = bench.listing
+    listing.refuse = lambda number: number % 4 == 0
+    with contextlib.suppress(ApiError):
+        bench.poll()
+    listing.refuse = lambda _: False
+    assert bench.counts().get("sessions", 0) < 17
+    listing.tier, listing.history = "pro", tiers.PRO.history_days * DAY
+
+    for _ in range(8):
+        bench.clock.advance(SETTLE)
+        bench.poll()
+
+    assert bench.counts()["sessions"] == 20
+    assert "gap" not in bench.counts()
+
+
+def test_a_crowd_fails_no_poll_though_earlier_ones_finished_no_walk() -> None:
+    """To its moment a slice is halved several times, and nothing is wrong."""
+    edge = HistoryEdge()
+    edge.start("newest", True, "exact", 1, 15.0, "pro", 0.0)
+    try:
+        edge.name_no_tier()
+        for _ in range(3):
+            edge.poll_with_faults(every=1, kind="refuse")
+            for _ in range(3):
+                edge.insert(copies=20, score=None, status="active")
+        edge.listing.latency = 0.05
+
+        for _ in range(4):
+            edge.bench.poll()
+            edge.bench.clock.advance(SETTLE)
+    finally:
+        edge.teardown()
 
 
 def test_one_date_far_behind_before_an_outage_hides_nothing_of_the_gap() -> None:

@@ -117,6 +117,7 @@ class LedgerMachine(RuleBasedStateMachine):
         self.latest = overlap - 2 if steady else overlap // 2 - 2
         self.back = 0 if steady else overlap // 2
         self.fastest = skew
+        self.set_back = False
         self.rightly = 2
         for number in range(9):
             # What is older than the lookback, by more than a Date can be trusted, never counts.
@@ -248,6 +249,7 @@ class LedgerMachine(RuleBasedStateMachine):
         """
         moved = self.listing.skew + (step if forward else -step)
         self.listing.skew = max(moved, self.fastest - self.back)
+        self.set_back |= self.listing.skew < self.fastest
         self.fastest = max(self.fastest, self.listing.skew)
 
     @rule(tier=st.sampled_from(TIERS))

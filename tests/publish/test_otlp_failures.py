@@ -18,7 +18,7 @@ from tests.publish.test_otlp_client import DATA, Receiver, grpc_receiver, http_r
 
 pytestmark = pytest.mark.parametrize("protocol", ["http/protobuf", "grpc"])
 
-SECONDS = 1.0
+SECONDS = 3.0
 NOTHING = Network.read({})
 
 

@@ -10,7 +10,7 @@ Nothing is held here that a restart would miss: a new process sweeps from the co
 from dataclasses import dataclass
 
 from exporter.api.budget import Budget
-from exporter.api.errors import ApiError, CursorRefusedError
+from exporter.api.errors import ApiError, CursorRefusedError, SliceTooLongError
 from exporter.api.serverclock import ServerClock
 from exporter.api.times import DAY, MICROSECONDS, MINUTE
 from exporter.api.walk import Page
@@ -40,7 +40,7 @@ CATCH_UP_INTERVALS = 4
 its end and the next tick."""
 
 REFUSALS_A_POLL = 12
-"""After each walk that breaks off the slice is halved; a poll with more of them fails."""
+"""After each cursor that is refused the slice is halved; a poll with more of them fails."""
 
 SPARSE_WIDTH = 2 * DAY
 """Where sessions are few, a window so wide may hold enough of them to see what dates mean."""
@@ -176,10 +176,11 @@ class Sessions:
                 current.failures = 0
                 finished += 1
             except ApiError as error:
-                refusals += 1
+                refusals += not isinstance(error, SliceTooLongError)
                 late = self._clock.monotonic() >= deadline
                 self._fruitless += late and not finished
-                given_up = refusals > REFUSALS_A_POLL or self._fruitless >= STUCK_POLLS
+                stuck = late and self._fruitless >= STUCK_POLLS
+                given_up = refusals > REFUSALS_A_POLL or stuck
                 if not isinstance(error, CursorRefusedError) or given_up:
                     current.failures += 1
                     raise
@@ -260,11 +261,14 @@ class Sessions:
             self._tail = self._sweep = None
             self._choose(now)
             return
+        doubted = current.unproven
         lost = await self._lost_before(current, walk)
-        if lost is None:
-            await self._cover(current, walk, walk.began or now)
-        else:
+        if lost is not None:
             await self._give_up(lost)
+        elif doubted is not None and await self._has_grown(current, walk, doubted):
+            self._read_again(current)
+        else:
+            await self._cover(current, walk, walk.began or now)
 
     def _next_slice(self, planner: SlicePlanner, now: int) -> Slice:
         """The slice to walk now: all that is left, if that is known to be little."""
@@ -307,6 +311,22 @@ class Sessions:
                 return lost
         current.unproven = None
         return None
+
+    async def _has_grown(self, current: _Pass, walk: Walk, doubted: int) -> bool:
+        """Whether slices from `doubted` on that showed nothing, and are now served, show something.
+
+        The history was shorter then: the tier is a better one since.
+        """
+        judged = current.unproven is None and doubted < walk.piece.start
+        return judged and await self._served.shows_within(doubted, walk.piece.start)
+
+    def _read_again(self, current: _Pass) -> None:
+        """Begin the pass anew."""
+        again = self._new_pass(current.coverage.start, current.began)
+        if current is self._tail:
+            self._tail = again
+        else:
+            self._sweep = again
 
     async def _give_up(self, lost: int) -> None:
         """Give up what is not served any more, and begin a new sweep over what is."""

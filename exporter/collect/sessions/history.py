@@ -13,6 +13,7 @@ from exporter.api.errors import (
     CursorRefusedError,
     KeyMissingError,
     KeyRefusedError,
+    SliceTooLongError,
     StatusError,
 )
 from exporter.api.retry import RetryPolicy
@@ -83,7 +84,7 @@ class History:
                 part = await self._read()
             except ApiError as error:
                 if isinstance(error, CursorRefusedError):
-                    refusals += 1
+                    refusals += not isinstance(error, SliceTooLongError)
                     if refusals > REFUSALS:
                         raise
                     continue

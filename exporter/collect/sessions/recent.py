@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import cast
 
 from exporter.api.answer import Api
-from exporter.api.errors import CursorRefusedError
+from exporter.api.errors import CursorRefusedError, SliceTooLongError
 from exporter.api.schema.session import Session, decode_session
 from exporter.api.times import DAY, MICROSECONDS, MINUTE
 from exporter.api.walk import Page, walk
@@ -120,7 +120,7 @@ class Recent:
                     if isinstance(session, Session) and _within(session, piece):
                         found[session.id] = Found(session, cast("Mapping[str, object]", item))
                 if read >= self._most and not page.last and not self._dates.coarse:
-                    raise CursorRefusedError("the slice is too long")
+                    raise SliceTooLongError("the slice is too long")
         return tuple(sorted(found.values(), key=lambda one: (-one.session.created, one.session.id)))
 
 

@@ -155,6 +155,19 @@ class Served:
                     return True
         return False
 
+    async def shows_within(self, start: int, end: int) -> bool:
+        """Whether a walk shows an item created in [start, end); filters may show more than that.
+
+        Raises ApiError.
+        """
+        filters = self.dates.filters(Slice(start, end))
+        async with aclosing(walk(self._api, PATH, filters, resource=RESOURCE)) as pages:
+            async for page in pages:
+                created = (decode_session(item).created for item in page.items)
+                if any(time is not None and start <= time < end for time in created):
+                    return True
+        return False
+
     async def readable(self, start: int, end: int, now: int) -> int:
         """From when on sessions of [start, end) are served: `start`, or the edge of the history.
 

@@ -14,6 +14,7 @@ from exporter.api.errors import (
     CursorRefusedError,
     InvalidResponseError,
     RequestTimeoutError,
+    SliceTooLongError,
     StatusError,
 )
 from exporter.api.schema.session import InvalidSession, Session, decode_session
@@ -142,7 +143,7 @@ class Walker:
                     await hand_over()
                 too_long = walk.pages >= TOO_LONG * planner.target and not page.last
                 if too_long and planner.can_cut(piece, now, coarse=dates.coarse):
-                    raise CursorRefusedError("the walk is too long for its slice")
+                    raise SliceTooLongError("the walk is too long for its slice")
         except ApiError as error:
             await hand_over()
             await self._narrow(planner, walk, now, error)
