@@ -36,7 +36,6 @@ class Stage:
         self.start()
 
     def start(self) -> None:
-        assert self.bench.store is not None
         self.api = RecordedApi(self.answers)
         self.board = Board()
         self.details = Details(

@@ -31,7 +31,6 @@ class Busy(Load):
         self.read = 0
         self.details: Details | None = None
         if details:
-            assert bench.store is not None
             self.details = Details(
                 api=self,
                 pending=PendingDetails(bench.store, bench.ledger, bench.clock.now),

@@ -3,10 +3,10 @@
 import asyncio
 import sqlite3
 import threading
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Coroutine, Iterable, Mapping
 from contextlib import nullcontext
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from exporter.api.answer import Answer
 from exporter.api.budget import Budget
@@ -98,7 +98,7 @@ class Bench:
         min_users: int = 3,
         details: bool = False,
         findings: bool = False,
-        **listing: object,
+        **listing: Any,
     ) -> None:
         self.path = path
         self.clock = clock or FakeClock()
@@ -119,17 +119,23 @@ class Bench:
         self.budgeted = budgeted
         self.shown = dict[str, list[Sample]]()
         self.runner = asyncio.Runner()
-        self.listing = Listing(self.clock, ServerClock(), **listing)  # type: ignore[arg-type]
-        self.store: MortalStore | None = None
+        self.listing = Listing(self.clock, ServerClock(), **listing)
         self.start()
 
     def restart(self) -> None:
         """A new process: nothing in memory survives."""
-        if self.store is not None:
-            if self.path is None:
-                raise ValueError("a state in memory does not survive")
-            self.run(self.store.close())
+        if self.path is None:
+            raise ValueError("a state in memory does not survive")
+        self.run(self.store.close())
         self.start()
+
+    def held(self) -> bytes:
+        """All that a process leaves in the folder of the state; another one is started then."""
+        assert self.path is not None
+        self.run(self.store.close())
+        found = b"".join(file.read_bytes() for file in self.path.parent.iterdir())
+        self.start()
+        return found
 
     def start(self) -> None:
         """A process on the state as it lies there."""
@@ -161,8 +167,8 @@ class Bench:
         # As the first poll does at once, also while the API is down.
         self.run(self.ledger.prepare())
 
-    def run(self, work: object) -> object:
-        return self.runner.run(work)  # type: ignore[arg-type]
+    def run(self, work: Coroutine[Any, Any, T]) -> T:
+        return self.runner.run(work)
 
     def poll(self) -> None:
         """One poll; `shown` holds what it publishes, by part. Raises what it raises."""
@@ -180,8 +186,7 @@ class Bench:
             return await self.listing.get(path, params, resource=resource)
 
     def close(self) -> None:
-        if self.store is not None:
-            self.run(self.store.close())
+        self.run(self.store.close())
         self.runner.close()
 
     @property
@@ -208,10 +213,11 @@ Make = Callable[..., Bench]
 """Makes a bench, of the options given."""
 
 
-def add(bench: Bench, name: str, ago: float = 0.0, **fields: object) -> Fake:
+def add(bench: Bench, name: str, ago: float = 0.0, **fields: Any) -> Fake:
     created = bench.listing.now() - round(ago * MICROSECONDS)
-    values = {"visible": created, "updated": created, "status": "closed", "score": 0.1, **fields}
-    it = Fake(name, created, **values)  # type: ignore[arg-type]
+    values: dict[str, Any] = {"visible": created, "updated": created, "status": "closed"}
+    values |= {"score": 0.1, **fields}
+    it = Fake(name, created, **values)
     bench.listing.sessions[name] = it
     return it
 

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -14,8 +15,8 @@ def make(tmp_path: Path) -> Iterator[Make]:
     """Makes a bench on a state file; it is closed after the test."""
     with ExitStack() as stack:
 
-        def one(**options: object) -> Bench:
-            made = Bench(tmp_path / "state.db", **options)  # type: ignore[arg-type]
+        def one(**options: Any) -> Bench:
+            made = Bench(tmp_path / "state.db", **options)
             stack.callback(made.close)
             return made
 

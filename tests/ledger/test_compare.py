@@ -1,5 +1,7 @@
 """Comparing list and ledger: what is missing, doubled, late or settled otherwise is told apart."""
 
+from typing import Any
+
 from exporter.api.schema.session import Session
 from exporter.api.times import MINUTE
 from exporter.ledger.compare import Comparison
@@ -9,10 +11,10 @@ RULES = Rules(overlap=2 * MINUTE, settle_after=15 * MINUTE, threshold=0.7)
 HORIZON = 100 * MINUTE
 
 
-def session(name: str, minute: float, score: float | None = 0.5, **fields: object) -> Session:
+def session(name: str, minute: float, score: float | None = 0.5, **fields: Any) -> Session:
     created = round(minute * MINUTE)
-    given = {"updated": created + MINUTE, "status": "closed", **fields}
-    return Session(name, created, score=score, **given)  # type: ignore[arg-type]
+    given: dict[str, Any] = {"updated": created + MINUTE, "status": "closed", **fields}
+    return Session(name, created, score=score, **given)
 
 
 def known(minute: float, score: float | None = 0.5, *, settled: bool = True) -> Known:

@@ -156,12 +156,9 @@ def test_a_flag_that_is_no_name_is_counted_but_neither_shown_nor_kept(
 ) -> None:
     add(bench, "s", status="active", flags=[flag, "webdriver"])
     polls(bench, 2, apart=5)
-    assert bench.store is not None
-    bench.run(bench.store.close())
 
-    held = b"".join(file.read_bytes() for file in bench.path.parent.iterdir())  # type: ignore[union-attr]
+    held = bench.held()
 
-    bench.start()
     counts = bench.counts()
     assert counts["flag:webdriver"] == counts["flag:other"] == 1
     assert not flag or flag.encode() not in held
@@ -247,7 +244,6 @@ def test_a_state_of_an_older_version_is_counted_on(make: Make, version: int) -> 
     polls(bench, 2, apart=5)
     before = bench.counts()
     assert bench.path is not None
-    assert bench.store is not None
     bench.run(bench.store.close())
     with closing(sqlite3.connect(bench.path)) as older:
         older.execute("ALTER TABLE session DROP COLUMN name")
@@ -282,12 +278,9 @@ def test_the_state_holds_no_id(bench: Bench) -> None:
     add(bench, "somebody@example.org", status="active")
     add(bench, "broken-somebody@example.org", broken=True)
     polls(bench, 2)
-    assert bench.store is not None
-    bench.run(bench.store.close())
 
-    held = b"".join(file.read_bytes() for file in bench.path.parent.iterdir())  # type: ignore[union-attr]
+    held = bench.held()
 
-    bench.start()
     assert b"example.org" not in held
     assert b"webdriver" not in held
 
@@ -297,7 +290,6 @@ def test_while_commits_fail_what_is_published_stays_at_the_last_commit(bench: Be
     polls(bench, 1)
     before = bench.counts()
     add(bench, "second")
-    assert bench.store is not None
     bench.store.fail = sqlite3.OperationalError("database or disk is full")
 
     with pytest.raises(StateError):
@@ -315,7 +307,6 @@ def test_no_counter_falls_when_the_state_turns_out_damaged_under_way(bench: Benc
     polls(bench, 3)
     before = bench.counts()
     assert bench.path is not None
-    assert bench.store is not None
     bench.run(bench.store.run(lambda state: state.execute("PRAGMA shrink_memory").fetchall()))
     wreck(bench.path)
 
@@ -348,7 +339,6 @@ def test_a_commit_counts_although_its_poll_was_cancelled_meanwhile(bench: Bench)
     pages = [([decode_session(add(bench, "cancelled").item())], at)]
 
     store = bench.store
-    assert store is not None
     store.entered, store.gate = threading.Event(), threading.Event()
 
     async def cancelled() -> None:
@@ -380,9 +370,8 @@ def test_memory_of_sessions_and_the_file_stay_bounded_over_days(make: Make, tmp_
         bench.listing.sessions.clear()
         sizes.append(tmp_path.joinpath("state.db").stat().st_size)
 
-    assert bench.store is not None
     rows = bench.run(bench.store.run(lambda state: list(state.execute("SELECT id FROM session"))))
-    assert len(rows) < 3 * 120  # type: ignore[arg-type]
+    assert len(rows) < 3 * 120
     assert len(bench.state.minutes) <= 200
     assert sizes[-1] <= sizes[5]
     assert bench.counts()["sessions"] == 30 * 120

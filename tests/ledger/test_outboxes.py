@@ -3,7 +3,6 @@
 import sqlite3
 from contextlib import suppress
 from dataclasses import replace
-from typing import cast
 
 import pytest
 
@@ -25,21 +24,19 @@ def bench(make: Make) -> Bench:
 
 
 def pending(bench: Bench) -> PendingDetails:
-    assert bench.store is not None
     return PendingDetails(bench.store, bench.ledger, bench.clock.now)
 
 
 def outbox(bench: Bench) -> StoredOutbox:
-    assert bench.store is not None
     return StoredOutbox(bench.store, bench.ledger)
 
 
 def to_read(bench: Bench) -> list[Pending]:
-    return list(cast("list[Pending]", bench.run(pending(bench).newest(100))))
+    return list(bench.run(pending(bench).newest(100)))
 
 
 def to_send(bench: Bench, most: int = 9) -> list[Finding]:
-    return list(cast("list[Finding]", bench.run(outbox(bench).waiting(most))))
+    return list(bench.run(outbox(bench).waiting(most)))
 
 
 def names(bench: Bench) -> list[str]:
@@ -84,7 +81,6 @@ def test_a_kill_round_the_commit_counts_a_bots_details_once(bench: Bench, when: 
     add(bench, "bot", score=0.9)
     polls(bench, 1)
     (it,) = to_read(bench)
-    assert bench.store is not None
     bench.store.kill = when
     with suppress(KilledError):
         bench.run(pending(bench).read(it, SEEN))
@@ -152,7 +148,6 @@ def test_where_nothing_waits_the_state_is_not_asked(
 ) -> None:
     add(bench, "person", score=0.1)
     polls(bench, 1)
-    assert bench.store is not None
 
     monkeypatch.setattr(bench.store, "run", None)
 
@@ -164,7 +159,6 @@ def test_a_state_that_cannot_be_written_is_an_outbox_error(bench: Bench) -> None
     polls(bench, 1)
     waiting = to_send(bench)
 
-    assert bench.store is not None
     bench.store.fail = sqlite3.OperationalError("database or disk is full")
 
     with pytest.raises(OutboxError):
@@ -191,12 +185,9 @@ def test_an_id_is_gone_from_the_file_once_nothing_waits(bench: Bench) -> None:
     bench.run(outbox(bench).sent(to_send(bench), 0))
     (it,) = to_read(bench)
     bench.run(pending(bench).missing(it))
-    assert bench.store is not None
-    bench.run(bench.store.close())
 
-    held = b"".join(it.read_bytes() for it in bench.path.parent.iterdir())
+    held = bench.held()
 
-    bench.start()
     assert b"example.org" not in held
 
 
@@ -210,9 +201,7 @@ def test_what_is_switched_off_is_forgotten_and_keeps_no_id(make: Make) -> None:
 
     bench.restart()
     bench.poll()
-    assert bench.store is not None
-    bench.run(bench.store.close())
-    held = b"".join(it.read_bytes() for it in bench.path.parent.iterdir())  # type: ignore[union-attr]
 
-    bench.start()
+    held = bench.held()
+
     assert b"example.org" not in held
