@@ -103,11 +103,37 @@ class Frame:
     def value(self, metric: Metric) -> float | None:
         found = [it.value for it in self.poller.samples() if it.metric is metric]
         assert len(found) <= 1
-        assert not found or isinstance(found[0], float)
-        return found[0] if found else None  # type: ignore[return-value]
+        value = found[0] if found else None
+        assert value is None or isinstance(value, float)
+        return value
 
     def polls(self, outcome: str) -> float:
         return self.telemetry.polls.value("stats", outcome)
+
+
+def poller_of(
+    collected: Collected,
+    clock: FakeClock | VirtualClock,
+    *,
+    interval: float = 60.0,
+    stale_after: float | None = None,
+    watch: Telemetry | None = None,
+    deadlines: Deadlines | None = None,
+    on_poll: Callable[[], None] = lambda: None,
+    schedule: Schedule | None = None,
+) -> Poller:
+    """A poller; its values go stale after five intervals unless said otherwise."""
+    return Poller(
+        collected,
+        integration="default",
+        interval=interval,
+        stale_after=5 * interval if stale_after is None else stale_after,
+        clock=clock,
+        telemetry=watch or telemetry(),
+        deadlines=deadlines or Deadlines(),
+        on_poll=on_poll,
+        schedule=schedule,
+    )
 
 
 def frame(
@@ -115,13 +141,12 @@ def frame(
 ) -> Frame:
     clock, watch, polled, deadlines = FakeClock(), telemetry(), list[str](), Deadlines()
     collected = Collected(work)
-    poller = Poller(
+    poller = poller_of(
         collected,
-        integration="default",
+        clock,
         interval=interval,
         stale_after=stale_after,
-        clock=clock,
-        telemetry=watch,
+        watch=watch,
         deadlines=deadlines,
         on_poll=lambda: polled.append("polled"),
     )
@@ -268,7 +293,7 @@ async def test_values_of_a_hung_resource_go_on_time_too() -> None:
     async def hang(publish: Publish) -> None:
         await hung.wait()
 
-    one.collected.update = hang  # type: ignore[method-assign]
+    one.collected.update = hang  # type: ignore[method-assign]  # one that never ends
     polling = asyncio.create_task(one.poller.poll())
     await asyncio.sleep(0)
     one.clock.advance(300)
@@ -354,16 +379,7 @@ def run_for(seconds: float, interval: float, durations: list[float]) -> tuple[li
             collected.took = left.pop(0) if left else 0.0
 
         collected.work = next_took
-        poller = Poller(
-            collected,
-            integration="default",
-            interval=interval,
-            stale_after=5 * interval,
-            clock=clock,
-            telemetry=watch,
-            deadlines=Deadlines(),
-            on_poll=lambda: None,
-        )
+        poller = poller_of(collected, clock, interval=interval, watch=watch)
         task = asyncio.create_task(poller.run())
         await clock.sleep(seconds)
         task.cancel()
@@ -467,16 +483,7 @@ def test_a_failed_poll_of_a_long_interval_is_repeated_before_its_time(
     async def scenario() -> list[float]:
         clock = VirtualClock()
         collected = Collected(failing(StatusError(503)), clock=clock)
-        poller = Poller(
-            collected,
-            integration="default",
-            interval=interval,
-            stale_after=5 * interval,
-            clock=clock,
-            telemetry=telemetry(),
-            deadlines=Deadlines(),
-            on_poll=lambda: None,
-        )
+        poller = poller_of(collected, clock, interval=interval)
         polling = asyncio.create_task(poller.run())
         await clock.sleep(sum(waits) + 1)
         assert not polling.done()
@@ -491,16 +498,7 @@ def test_what_was_repeated_comes_again_when_it_is_due_and_nothing_counts_as_skip
     async def scenario() -> tuple[list[float], float]:
         clock, watch = VirtualClock(), telemetry()
         collected = Collected(failing(StatusError(503)), clock=clock)
-        poller = Poller(
-            collected,
-            integration="default",
-            interval=3600.0,
-            stale_after=18_000.0,
-            clock=clock,
-            telemetry=watch,
-            deadlines=Deadlines(),
-            on_poll=lambda: None,
-        )
+        poller = poller_of(collected, clock, interval=3600.0, watch=watch)
         polling = asyncio.create_task(poller.run())
         await clock.sleep(90)
         collected.work = stat
@@ -520,17 +518,7 @@ def test_polls_keep_their_place_after_an_early_first_one() -> None:
         clock, watch = VirtualClock(), telemetry()
         collected = Collected(clock=clock)
         schedule = Schedule(60.0, place=0.5, within=10.0)
-        one = Poller(
-            collected,
-            integration="default",
-            interval=60.0,
-            stale_after=300.0,
-            clock=clock,
-            telemetry=watch,
-            deadlines=Deadlines(),
-            on_poll=lambda: None,
-            schedule=schedule,
-        )
+        one = poller_of(collected, clock, watch=watch, schedule=schedule)
         started = clock.monotonic()
         first, tick = schedule.begin(clock.now())
         with contextlib.suppress(TimeoutError):
