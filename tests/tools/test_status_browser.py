@@ -221,8 +221,7 @@ async def test_a_page_that_gets_no_answer_says_so() -> None:
     ]
 
 
-async def test_of_fifty_one_can_be_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("PYTEST_FOLDER", str(tmp_path))
+async def test_of_fifty_one_can_be_found() -> None:
     shown = (
         '[...document.querySelectorAll("#integrations > details")]'
         ".filter((it) => !it.hidden).map((it) => [it.dataset.name, it.open])"
