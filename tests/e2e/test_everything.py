@@ -2,8 +2,8 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
-from exporter.simulator.faults import Faults
 from exporter.simulator.truth import Truth
 from tests.e2e.findings import LogReceiver, log_receiver
 from tests.e2e.running import Scrape, client_of, process
@@ -20,7 +20,7 @@ otlp: {findings: true}
 """
 OTHERS = ("STATS", "ANALYTICS", "USAGE", "INTEGRATION", "HEALTH")
 PAGES = ("/", "/metrics")
-TROUBLE = {
+TROUBLE: dict[str, Any] = {
     "status_5xx": 0.1,
     "retry_after": "none",
     "garbage": 0.1,
@@ -91,7 +91,7 @@ async def test_all_of_it_is_true_after_faults_and_kills_and_names_nobody(tmp_pat
                 "OTEL_EXPORTER_OTLP_LOGS_ENDPOINT": f"{endpoint}/v1/logs",
                 "OTEL_BLRP_SCHEDULE_DELAY": "200",
             }
-            api.service.faults = Faults(**TROUBLE)  # type: ignore[arg-type]
+            api.fail(**TROUBLE)
             for refuse in (True, False):
                 receiver.refuse = refuse
                 async with process(variables) as daemon, client_of(daemon) as exporter:
@@ -105,7 +105,7 @@ async def test_all_of_it_is_true_after_faults_and_kills_and_names_nobody(tmp_pat
                     await daemon.ended()
                 written[f"log {refuse}"] = daemon.output
             async with process(variables) as daemon, client_of(daemon) as exporter:
-                api.service.faults = Faults(hide_details=TROUBLE["hide_details"])  # type: ignore[arg-type]
+                api.fail(hide_details=TROUBLE["hide_details"])
                 api.pause()
                 await exporter.until_counted(api.truth)
                 scrape = await exporter.until(lambda scrape: agrees(scrape, api.truth()), 240)
