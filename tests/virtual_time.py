@@ -38,7 +38,7 @@ class VirtualClock:
         return asyncio.get_running_loop().time()
 
     async def sleep(self, seconds: float) -> None:
-        await asyncio.sleep(seconds)
+        await asyncio.sleep(seconds)  # in the loop's time, which jumps: see `run`
 
 
 def run(work: Coroutine[Any, Any, T]) -> T:
@@ -47,7 +47,7 @@ def run(work: Coroutine[Any, Any, T]) -> T:
     def make_loop() -> asyncio.AbstractEventLoop:
         selector = _Jumping()
         loop = asyncio.SelectorEventLoop(selector)
-        loop.time = lambda: selector.time  # type: ignore[method-assign]
+        loop.time = lambda: selector.time  # type: ignore[method-assign]  # the one way to set its time
         return loop
 
     with asyncio.Runner(loop_factory=make_loop) as runner:

@@ -154,7 +154,7 @@ def _http(settings: OtlpSettings, timeout: float, proxy: str | None, trust: Trus
     examiner = Examiner(settings.signal)
     session.hooks["response"].append(examiner)
 
-    class HttpExporter(base):  # type: ignore[misc]
+    class HttpExporter(base):  # type: ignore[misc]  # chosen by the signal
         outdated = False  # each handshake goes by the files as they are
 
         @property
@@ -192,7 +192,7 @@ class Examiner:
         much a partial success rejected ("OTLP/HTTP Response").
         """
         import requests
-        from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
+        from google.protobuf.message import DecodeError  # type: ignore[import-untyped]  # it has no types
 
         self.rejected = 0
         if 300 <= response.status_code < 400:
@@ -223,7 +223,7 @@ class Examiner:
 def _grpc(settings: OtlpSettings, timeout: float, proxy: str | None, trust: Trust) -> Client:
     # Its core writes lines past our log, onto standard error.
     os.environ.setdefault("GRPC_VERBOSITY", "NONE")
-    import grpc  # type: ignore[import-untyped]
+    import grpc  # type: ignore[import-untyped]  # it has no types
 
     from exporter.publish.otlp_grpc import NotedCalls, grpc_failure
 
@@ -252,7 +252,7 @@ def _grpc(settings: OtlpSettings, timeout: float, proxy: str | None, trust: Trus
 
     peer = Peer.of(_url(settings), proxy, trust)
 
-    class GrpcExporter(base):  # type: ignore[misc]
+    class GrpcExporter(base):  # type: ignore[misc]  # chosen by the signal
         reason: str | None = None
         rejected = 0  # the SDK keeps the answer to itself
 

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Final
 from exporter.net.failures import Peer, UnexpectedAnswerError, answered, describe, timed_out
 
 if TYPE_CHECKING:
-    import grpc  # type: ignore[import-untyped]
+    import grpc  # type: ignore[import-untyped]  # it has no types
 
 _SYSTEM: Final = {os.strerror(number): number for number in errno.errorcode}
 _VERIFY: Final = {

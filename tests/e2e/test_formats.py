@@ -42,7 +42,7 @@ async def test_both_faces_hold_the_same_samples() -> None:
     openmetrics: dict[Series, float] = {}
     exemplars = []
     created = 0
-    for family in openmetrics_families(other.text):  # type: ignore[no-untyped-call]
+    for family in openmetrics_families(other.text):  # type: ignore[no-untyped-call]  # it has no types
         for sample in family.samples:
             if sample.name.endswith("_created"):
                 created += 1

@@ -58,6 +58,7 @@ class Fast:
         return START.timestamp() + self.monotonic()
 
     async def sleep(self, seconds: float) -> None:
+        # The daemon's own waits, on the clock that it is given; no test waits so.
         await asyncio.sleep(seconds / SPEED)
 
 

@@ -92,6 +92,6 @@ def test_nobody_can_change_a_snapshot() -> None:
     snapshot = build([Group("default", [Sample(catalogue.UP, 1.0)])], 0.0)
 
     with pytest.raises(dataclasses.FrozenInstanceError):
-        snapshot.taken = 1.0  # type: ignore[misc]
+        snapshot.taken = 1.0  # type: ignore[misc]  # mypy knows that it cannot be
     assert isinstance(snapshot.families, tuple)
     assert all(isinstance(family.points, tuple) for family in snapshot.families)

@@ -18,7 +18,7 @@ def test_every_series_gets_the_labels_that_scraping_would_add() -> None:
 
     text = "".join(lines([columns], labels))
 
-    families = list(text_string_to_metric_families(text))  # type: ignore[no-untyped-call]
+    families = list(text_string_to_metric_families(text))  # type: ignore[no-untyped-call]  # it has no types
     for family in families:
         for sample in family.samples:
             assert sample.labels["job"] == "isnotai"

@@ -14,7 +14,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
-import grpc  # type: ignore[import-untyped]
+import grpc  # type: ignore[import-untyped]  # it has no types
 import pytest
 import trustme
 from opentelemetry.proto.collector.metrics.v1 import metrics_service_pb2, metrics_service_pb2_grpc
@@ -108,7 +108,7 @@ def grpc_receiver(receiver: Receiver, authority: trustme.CA | None = None) -> It
 
     server = grpc.server(futures.ThreadPoolExecutor(2))
     add = metrics_service_pb2_grpc.add_MetricsServiceServicer_to_server
-    add(Service(), server)  # type: ignore[no-untyped-call]
+    add(Service(), server)  # type: ignore[no-untyped-call]  # generated code
     if authority is None:
         scheme, port = "http", server.add_insecure_port("127.0.0.1:0")
     else:

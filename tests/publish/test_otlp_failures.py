@@ -3,7 +3,7 @@
 import asyncio
 from pathlib import Path
 
-import grpc  # type: ignore[import-untyped]
+import grpc  # type: ignore[import-untyped]  # it has no types
 import pytest
 import trustme
 from opentelemetry.sdk.metrics.export import MetricExportResult
@@ -147,7 +147,7 @@ async def _refusing(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) 
 
 
 async def test_an_answer_that_says_no_is_told_by_its_status(protocol: str) -> None:
-    class Refusal(grpc.RpcError):  # type: ignore[misc]
+    class Refusal(grpc.RpcError):  # type: ignore[misc]  # grpc has no types
         def code(self) -> grpc.StatusCode:
             return grpc.StatusCode.UNAUTHENTICATED
 

@@ -46,7 +46,7 @@ Tool = Callable[[str], Path]
 
 
 def get(url: str, data: bytes | None = None) -> bytes:
-    with urllib.request.urlopen(url, data=data, timeout=10) as response:  # noqa: S310
+    with urllib.request.urlopen(url, data=data, timeout=10) as response:  # noqa: S310 - loopback
         content: bytes = response.read()
         return content
 

@@ -10,7 +10,9 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from exporter.metrics.catalogue import analytics, api, exporter, people, sessions, usage
-from exporter.metrics.catalogue.analytics import *  # noqa: F403 - read as catalogue.NAME
+
+# All names: each metric is read as catalogue.NAME.
+from exporter.metrics.catalogue.analytics import *  # noqa: F403
 from exporter.metrics.catalogue.api import *  # noqa: F403
 from exporter.metrics.catalogue.exporter import *  # noqa: F403
 from exporter.metrics.catalogue.people import *  # noqa: F403

@@ -109,7 +109,7 @@ def _ask(url: str, path: str, parameters: dict[str, str]) -> list[dict[str, Any]
     body = urllib.parse.urlencode(parameters).encode()
     request = urllib.request.Request(f"{url}/api/v1/{path}", data=body)  # noqa: S310 - loopback
     try:
-        with urllib.request.urlopen(request, timeout=TIMEOUT_SECONDS) as answer:  # noqa: S310
+        with urllib.request.urlopen(request, timeout=TIMEOUT_SECONDS) as answer:  # noqa: S310 - as above
             data = json.load(answer)["data"]
     except urllib.error.HTTPError as error:
         with error:
