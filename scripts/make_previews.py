@@ -71,7 +71,7 @@ def photograph(chromium: str, html: Path, target: Path, height: int) -> None:
             f"--screenshot={target}",
             html.as_uri(),
         ]
-        subprocess.run(command, check=True, capture_output=True, timeout=120)  # noqa: S603
+        subprocess.run(command, check=True, capture_output=True, timeout=120)  # noqa: S603 - our own
     if not target.is_file():
         raise RuntimeError(f"Chromium made no {target.name}")
 
@@ -101,7 +101,7 @@ def main() -> int:
     missing = [str(path.relative_to(ROOT)) for path in needed if not path.exists()]
     if chromium is None or missing:
         what = ", ".join([*missing, *([] if chromium else ["chromium"])])
-        print(f"missing: {what}; see the top of this file", file=sys.stderr)  # noqa: T201
+        sys.stderr.write(f"missing: {what}; see the top of this file\n")
         return 2
     formats = format_code()
     with tempfile.TemporaryDirectory() as folder:

@@ -120,6 +120,7 @@ def _check_key(event: yaml.NodeEvent, seen: set[str]) -> None:
     seen.add(event.value)
 
 
+# Which base it is, libyaml's or Python's, is known only where it runs.
 class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]
     """A safe loader for plain values."""
 

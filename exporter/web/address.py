@@ -45,7 +45,7 @@ def _addresses(host: str | None, port: int) -> list[tuple[int, str]]:
     """Family and numeric address of each place to listen, without doubles."""
     if host is None:
         both = [(int(socket.AF_INET6), "::")] if socket.has_dualstack_ipv6() else []
-        return [*both, (int(socket.AF_INET), "0.0.0.0")]  # noqa: S104
+        return [*both, (int(socket.AF_INET), "0.0.0.0")]  # noqa: S104 - as was asked for
     found = socket.getaddrinfo(
         host, port, type=socket.SOCK_STREAM, proto=socket.IPPROTO_TCP, flags=socket.AI_PASSIVE
     )

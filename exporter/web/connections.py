@@ -87,6 +87,7 @@ class BoundedProtocol(H11Protocol):
         elif self.opening is not None:
             self.opening.cancel()
 
+    # As uvicorn has it, narrower than asyncio's protocol.
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
         self._start_exchange()

@@ -82,14 +82,14 @@ async def test_an_audit_leaves_a_state_without_a_daemon_byte_by_byte_as_it_is(
     async with counting(tmp_path) as (_, variables, daemon), daemon:
         pass
     async with simulated(rate=0.0) as other:
-        before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}  # noqa: ASYNC240
+        before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
         elsewhere = {**variables, "ISNOTAI_BASE_URL": other.url}
         code, told = await audited(elsewhere, capsys)
 
         # Another API, which lists none of the sessions that were counted.
         assert code == 3
         assert told["counted_and_not_listed"] > 100
-        assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before  # noqa: ASYNC240
+        assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
 
 
 @pytest.mark.parametrize(

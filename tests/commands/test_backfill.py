@@ -209,6 +209,7 @@ async def test_the_last_values_are_the_truth_and_the_way_there_is_complete(
             assert ordered[0] == 0
             assert ordered == sorted(ordered), key
         for time in (times[0], times[-1]):
+            # prometheus-client leaves it untyped.
             read = text_string_to_metric_families(at_time(text, time))  # type: ignore[no-untyped-call]
             assert [family.name for family in read] == [metric.name for metric in WRITTEN]
         steps = found["isnotai_sessions_total"]
@@ -273,7 +274,7 @@ async def test_the_file_may_be_standard_output_and_what_else_is_said_goes_beside
     assert told.out.startswith("# HELP isnotai_sessions ")
     assert told.out.endswith("# EOF\n")
     assert "default: about " in told.err
-    assert list(tmp_path.iterdir()) == []  # noqa: ASYNC240
+    assert list(tmp_path.iterdir()) == []
 
 
 async def test_a_pipe_is_refused_before_a_request_is_spent(
@@ -307,7 +308,7 @@ async def test_a_dry_run_tells_sessions_requests_and_time_and_writes_nothing(
     assert 20 <= int(match[2]) <= 30
     assert " UTC to " in told
     assert asked <= 4
-    assert list(tmp_path.iterdir()) == []  # noqa: ASYNC240
+    assert list(tmp_path.iterdir()) == []
 
 
 async def test_an_interrupted_backfill_goes_on_and_writes_what_it_would_have_written(

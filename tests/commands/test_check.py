@@ -113,7 +113,7 @@ async def test_a_check_reads_the_state_file_and_never_writes_it(
         code, lines = await checked(capsys, api, ISNOTAI_STATE_PATH=str(tmp_path / "no" / "where"))
         assert (code, lines["state"][0]) == (1, "✗")
 
-    assert list(tmp_path.iterdir()) == [foreign]  # noqa: ASYNC240
+    assert list(tmp_path.iterdir()) == [foreign]
 
 
 async def test_bad_settings_give_2_and_ask_nothing(

@@ -1,8 +1,6 @@
 """The daemon and its state file: kept over restarts, survived where it cannot be written, moved
 aside where it is damaged, left alone where it is another's."""
 
-# ruff: noqa: ASYNC240 - a test may wait for its own disk
-
 import asyncio
 import ctypes
 import os

@@ -1,7 +1,5 @@
 """The store: all of a transaction or nothing, published after the commit, one process at a time."""
 
-# ruff: noqa: ASYNC240 - a test may wait for its own disk
-
 import asyncio
 import itertools
 import os

@@ -11,6 +11,7 @@ import weakref
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 import trustme
@@ -61,8 +62,8 @@ def opened(monkeypatch: pytest.MonkeyPatch) -> Opened:
     made = Opened()
     create = BoundedProtocol.__init__
 
-    def noting(self: BoundedProtocol, *args: object, **options: object) -> None:
-        create(self, *args, **options)  # type: ignore[arg-type]
+    def noting(self: BoundedProtocol, *args: Any, **options: Any) -> None:
+        create(self, *args, **options)
         made.put_nowait(weakref.ref(self))
 
     monkeypatch.setattr(BoundedProtocol, "__init__", noting)

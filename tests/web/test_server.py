@@ -69,7 +69,7 @@ async def test_an_answer_does_not_wait_for_the_acknowledgement_of_its_first_pack
     options: list[int] = []
 
     class Watched(BoundedProtocol):
-        def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn has it
             super().connection_made(transport)
             accepted = transport.get_extra_info("socket")
             options.append(accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY))

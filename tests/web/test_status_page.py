@@ -4,6 +4,7 @@ import base64
 import hashlib
 import re
 from html.parser import HTMLParser
+from typing import Any
 
 import pytest
 
@@ -60,8 +61,8 @@ class Outline(HTMLParser):
         return " ".join(" ".join(self.words).split())
 
 
-def resource(**changes: object) -> ResourceStatus:
-    values: dict[str, object] = {
+def resource(**changes: Any) -> ResourceStatus:
+    values: dict[str, Any] = {
         "resource": "sessions",
         "up": True,
         "last_success": NOW - 12,
@@ -70,22 +71,22 @@ def resource(**changes: object) -> ResourceStatus:
         "interval": 60.0,
         "next_poll": NOW + 48,
     }
-    return ResourceStatus(**{**values, **changes})  # type: ignore[arg-type]
+    return ResourceStatus(**{**values, **changes})
 
 
-def integration(*resources: ResourceStatus, **changes: object) -> IntegrationStatus:
-    values: dict[str, object] = {
+def integration(*resources: ResourceStatus, **changes: Any) -> IntegrationStatus:
+    values: dict[str, Any] = {
         "name": "campus",
         "api_region": "us",
         "api_tier": "pro",
         "key_state": "valid",
         "resources": resources,
     }
-    return IntegrationStatus(**{**values, **changes})  # type: ignore[arg-type]
+    return IntegrationStatus(**{**values, **changes})
 
 
-def page_of(*integrations: IntegrationStatus, **changes: object) -> str:
-    values: dict[str, object] = {
+def page_of(*integrations: IntegrationStatus, **changes: Any) -> str:
+    values: dict[str, Any] = {
         "version": "1.2.3",
         "revision": "abc1234",
         "started": NOW - 7500,
@@ -93,10 +94,10 @@ def page_of(*integrations: IntegrationStatus, **changes: object) -> str:
         "integrations": integrations,
         "findings": (WELL,),
     }
-    return status_page.render(Status(**{**values, **changes}), LINKS)  # type: ignore[arg-type]
+    return status_page.render(Status(**{**values, **changes}), LINKS)
 
 
-def outline(*integrations: IntegrationStatus, **changes: object) -> Outline:
+def outline(*integrations: IntegrationStatus, **changes: Any) -> Outline:
     parsed = Outline()
     parsed.feed(page_of(*integrations, **changes))
     parsed.close()
