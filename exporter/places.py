@@ -45,7 +45,7 @@ class Place:
 @lru_cache(100)
 def compiled(pattern: str) -> Any:
     """The pattern, compiled by RE2. Raises ValueError, whose text says what would be right."""
-    import re2  # type: ignore[import-not-found,import-untyped,unused-ignore]
+    import re2  # type: ignore[import-untyped]  # has no types
 
     if not 0 < len(pattern) <= LONGEST_PATTERN:
         raise ValueError(f"must have 1 to {LONGEST_PATTERN} characters")

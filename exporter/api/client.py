@@ -55,7 +55,7 @@ KEPT = 16
 if find_spec("sniffio") is None:
     # httpcore imports it a dozen times a request, to learn that asyncio is in use, and where it is
     # not installed Python looks for it in every folder each time: a sixth of the processor time.
-    sys.modules["sniffio"] = None  # type: ignore[assignment]
+    sys.modules["sniffio"] = None  # type: ignore[assignment]  # None: it cannot be imported
 
 _TIER = re.compile(r"[a-z][a-z0-9_-]{0,31}")
 

@@ -37,7 +37,7 @@ def _tracked(transports: dict[Any, asyncio.Transport]) -> type[asyncio.Protocol]
     """uvicorn's protocol, which also notes each connection, so that a fault can close it."""
 
     class TrackedProtocol(H11Protocol):
-        def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn's own
             super().connection_made(transport)
             # asyncio does this only for sockets that were made with proto=IPPROTO_TCP; without it,
             # a body that follows its headers waits 40 ms for the client's delayed ACK.

@@ -101,7 +101,7 @@ def test_the_probes_of_many_exporters_do_not_fall_in_step() -> None:
     waits = set()
     for jitter in (0.0, 0.5, 0.999):
         clock = FakeClock()
-        gate = KeyGate(FixedKey(KEY), clock, lambda jitter=jitter: jitter)  # type: ignore[misc]
+        gate = KeyGate(FixedKey(KEY), clock, lambda jitter=jitter: jitter)  # type: ignore[misc]  # it has a default
         gate.refused(gate.key())
         waited = 0
         while True:

@@ -90,7 +90,7 @@ async def run(more: dict[str, str], rate: float) -> Run:
     settings = load([], environment).settings
     lags, early = list[float](), 0.0
     async with one_shot_pipeline(settings, settings.accounts()[0], clock) as pipeline:
-        pipeline._shared.store._thread = InPlace()  # type: ignore[assignment]
+        pipeline._shared.store._thread = InPlace()  # type: ignore[assignment]  # a double
         pipeline.api._http._transport = httpx.ASGITransport(app)
         async with asyncio.TaskGroup() as group:
             pipeline.start(group)

@@ -27,7 +27,7 @@ class Busy(Load):
             bench.rules.overlap, bench.rules.settle_after, 0.7, details=details
         )
         self.polls = bench.poll
-        bench.poll = self.poll  # type: ignore[method-assign]
+        bench.poll = self.poll  # type: ignore[method-assign]  # a double
         self.read = 0
         self.details: Details | None = None
         if details:
@@ -72,7 +72,7 @@ def test_sessions_on_the_free_tier_are_unharmed_and_the_budget_holds(rate: float
     alone, _, _ = without.measure(1800)
     beside, _, _ = with_details.measure(1800)
 
-    print(f"{rate}/s: frontier {without.lag:.0f} s behind alone, {with_details.lag:.0f} beside")  # noqa: T201
+    print(f"{rate}/s: frontier {without.lag:.0f} s behind alone, {with_details.lag:.0f} beside")  # noqa: T201 - shown with -s
     assert with_details.read > 20
     assert with_details.most_a_minute() <= with_details.bench.budget.per_minute
     assert with_details.lag <= without.lag + INTERVAL

@@ -125,4 +125,4 @@ def test_killed_at_every_point_of_a_poll_it_loses_and_doubles_nothing(
         assert report["found"] == report["commits"] - unseen(stage, kind)
     kills = sum(report["kills"] for report in reports)
     assert kills >= reports[0]["points"]
-    print(f"{stage}: killed at {kills} of {kind}s, {reports[0]['seconds']} s")  # noqa: T201
+    print(f"{stage}: killed at {kills} of {kind}s, {reports[0]['seconds']} s")  # noqa: T201 - shown with -s

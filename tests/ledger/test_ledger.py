@@ -185,7 +185,7 @@ def test_an_item_without_a_time_counts_once_for_as_long_as_it_is_shown(bench: Be
         assert isinstance(items, list)
         return {**answer, "data": [*items, {"id": "timeless", "createdAt": None}]}
 
-    bench.listing._page = with_one_more  # type: ignore[method-assign]
+    bench.listing._page = with_one_more  # type: ignore[method-assign]  # a double
 
     polls(bench, 60, apart=3600)
 

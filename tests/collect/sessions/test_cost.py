@@ -44,7 +44,8 @@ class Load:
             share=0.25,
             page_size=size,
         )
-        self.ask, self.bench.listing.get = self.bench.listing.get, self.get  # type: ignore[method-assign]
+        self.ask = self.bench.listing.get
+        self.bench.listing.get = self.get  # type: ignore[method-assign]  # a double
         self.starts = list[int]()
         self.sent = list[float]()
         self.alive = list[Fake]()
@@ -126,7 +127,7 @@ class Load:
 def judge(load: Load, name: str, seconds: int) -> None:
     spent, needed, sweeps = load.measure(seconds)
     most = load.most_a_minute()
-    print(  # noqa: T201
+    print(  # noqa: T201 - figures, for whoever runs it with -s
         f"{name}: {spent} requests, {needed} needed, {spent / needed:.2f}; {sweeps} sweeps"
         f" in {seconds} s, at most {most} a minute, frontier up to {load.lag:.0f} s behind"
     )

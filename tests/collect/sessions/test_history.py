@@ -158,7 +158,7 @@ def test_a_poll_gives_up_history_twice_at_most_however_slow_the_api_is(make: Mak
         gaps.append(await clamp(history_start, history))
         return gaps[-1]
 
-    bench.ledger.clamp = noted  # type: ignore[method-assign]
+    bench.ledger.clamp = noted  # type: ignore[method-assign]  # a double
     bench.poll()
 
     assert len(gaps) == 2

@@ -1,6 +1,6 @@
 """A list that hides, misleads or never ends: it shows, and costs nothing that can be read."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
 
@@ -56,6 +56,11 @@ def attempts(bench: Bench, count: int, apart: float = 60.0) -> int:
     return failed
 
 
+def shifted(seconds: int) -> Callable[[int, int], int]:
+    """Dates that are so far off the right ones."""
+    return lambda _, right: right + seconds
+
+
 def test_a_history_that_is_checked_against_a_truncated_date_is_a_gap_that_shows() -> None:
     seconds = 6.9 * 86_400
     with begun(date_filter="day", history_check="cut", lookback=seconds) as bench:
@@ -76,7 +81,7 @@ def test_dates_an_hour_ahead_cost_no_session(minutes: int) -> None:
         count = 0
         for minute in range(minutes + 40):
             wrong = 10 <= minute < 10 + minutes
-            bench.listing.date = lambda _, right, off=3600 * wrong: right + off  # type: ignore[misc]
+            bench.listing.date = shifted(3600 * wrong)
             for _ in range(3):
                 bench.clock.advance(20)
                 add(bench, f"s{count}")
@@ -94,7 +99,7 @@ def test_first_dates_that_are_hours_ahead_do_not_fix_where_counting_begins() -> 
         count = 0
         for minute in range(60):
             wrong = minute < 20
-            bench.listing.date = lambda _, right, off=18_000 * wrong: right + off  # type: ignore[misc]
+            bench.listing.date = shifted(18_000 * wrong)
             bench.clock.advance(60)
             add(bench, f"s{count}")
             count += 1

@@ -32,7 +32,7 @@ def test_the_frontier_keeps_up_with_a_load_that_can_be_read_once_but_not_twice()
             answer: Answer = await ask(path, params, resource=resource)
             return answer
 
-    listing.get = within_budget  # type: ignore[method-assign]
+    listing.get = within_budget  # type: ignore[method-assign]  # a double
     began = bench.clock.monotonic()
     while (passed := bench.clock.monotonic() - began) < HOURS * 3600:
         bench.poll()
