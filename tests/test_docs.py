@@ -5,7 +5,6 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pytest
-import trustme
 
 from exporter.metrics import catalogue
 from exporter.metrics.model import Metric
@@ -14,6 +13,7 @@ from exporter.settings.describe import all_settings
 from exporter.settings.environment import unknown_variables
 from exporter.web import webconfig
 from scripts.write_docs import DOCUMENTS, ROOT, cardinality, made
+from tests.web_example import write_web_config
 
 KEY = "aik_v1_" + "x" * 40
 UNIT = ROOT / "deploy/systemd/isnotai-exporter.service"
@@ -176,16 +176,7 @@ def test_the_mistake_that_is_shown_is_told_in_those_words() -> None:
 
 
 def test_the_example_of_a_web_config_file_can_be_used(tmp_path: Path) -> None:
-    authority = trustme.CA()
-    issued = authority.issue_cert("localhost")
-    issued.private_key_pem.write_to_path(tmp_path / "tls.key")
-    issued.cert_chain_pems[0].write_to_path(tmp_path / "tls.crt")
-    authority.cert_pem.write_to_path(tmp_path / "ca.crt")
-    examples = _examples(ROOT / "docs/http.md", "yaml")
-    (example,) = (one for one in examples if one.startswith("tls_server_config"))
-    (tmp_path / "web.yml").write_text(example, "utf-8")
-
-    config = webconfig.load(tmp_path / "web.yml")
+    config = webconfig.load(write_web_config(tmp_path))
 
     assert config.tls is not None
     assert config.warnings == ()

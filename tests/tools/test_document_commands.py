@@ -5,7 +5,6 @@ Addresses, keys and paths that stand for the reader's own are filled in; nothing
 
 import json
 import os
-import re
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping
@@ -13,11 +12,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-import trustme
 
 from tests.dashboards.trial import stage
 from tests.document_commands import ROOT, Commands, all_commands
 from tests.ports import free_port
+from tests.web_example import write_web_config
 
 pytestmark = pytest.mark.tools
 
@@ -62,7 +61,7 @@ def desk(tool: Callable[[str], Path], tmp_path_factory: pytest.TempPathFactory) 
     folder = tmp_path_factory.mktemp("desk")
     (folder / "alerts").symlink_to(ROOT / "alerts")
     (folder / "dates.txt").write_text("2026-12-19 2027-01-03\n")
-    _web_config(folder)
+    write_web_config(folder)
     exporter = [sys.executable, "-m", "exporter"]
     simulate = [*exporter, "simulate", "--exit-with-parent", "--port", "0", *SIMULATOR]
     port = free_port()
@@ -100,18 +99,6 @@ def desk(tool: Callable[[str], Path], tmp_path_factory: pytest.TempPathFactory) 
                 "/path/of/the/key/file": str(folder / "key"),
             }
             yield Desk(folder, environ, filled)
-
-
-def _web_config(folder: Path) -> None:
-    """The web-config file of docs/http.md, and the certificates that it names."""
-    authority = trustme.CA()
-    issued = authority.issue_cert("localhost")
-    issued.private_key_pem.write_to_path(folder / "tls.key")
-    issued.cert_chain_pems[0].write_to_path(folder / "tls.crt")
-    authority.cert_pem.write_to_path(folder / "ca.crt")
-    text = (ROOT / "docs" / "http.md").read_text("utf-8")
-    (example,) = re.findall(r"^```yaml\n(tls_server_config.*?)^```", text, re.MULTILINE | re.DOTALL)
-    (folder / "web.yml").write_text(example)
 
 
 @pytest.mark.parametrize("commands", RUN, ids=lambda one: one.name)
