@@ -1,15 +1,19 @@
-"""What holds for all tests: how hypothesis chooses its examples.
+"""What all tests have: how hypothesis chooses its examples, and what is logged.
 
 On CI they are the same in every run, so that a change is judged by what it changes; everywhere else
 they are new each time, and `make soak` looks at many more.
 """
 
+import io
 import os
+import sys
 from collections.abc import Iterator
 
 import pytest
 import structlog
 from hypothesis import settings
+
+from exporter import log
 
 # No deadline: how long an example takes depends on what else the machine does.
 settings.register_profile("ci", derandomize=True, print_blob=True, deadline=None)
@@ -29,3 +33,12 @@ def _log_level_of_no_other_test() -> Iterator[None]:
     structlog.reset_defaults()
     yield
     structlog.reset_defaults()
+
+
+@pytest.fixture
+def lines() -> Iterator[io.StringIO]:
+    """All that is logged."""
+    stream = io.StringIO()
+    log.configure("info", "json", stream)
+    yield stream
+    log.configure("info", "json", sys.stderr)

@@ -3,14 +3,11 @@
 import io
 import json
 import logging
-import sys
-from collections.abc import Iterator
 from itertools import cycle
 
 import httpx
 import pytest
 
-from exporter import log
 from exporter.logsink import Sink, Thinning
 from tests.hostile.stage import Handler, Stage, stage
 
@@ -20,15 +17,6 @@ POLLS = 120
 MOST_LINES = 20
 MOST_INFO = 2 * 70
 """Of a warning five at once, of an info sixty, then after pauses that double."""
-
-
-@pytest.fixture
-def lines() -> Iterator[io.StringIO]:
-    """All that is logged."""
-    stream = io.StringIO()
-    log.configure("info", "json", stream)
-    yield stream
-    log.configure("info", "json", sys.stderr)
 
 
 def thin_by(it: Stage) -> None:

@@ -13,7 +13,6 @@ from typing import Any
 import pytest
 from opentelemetry.sdk.metrics.export import MetricExportResult, MetricsData
 
-from exporter import log
 from exporter.metrics import catalogue
 from exporter.metrics.model import Sample
 from exporter.metrics.snapshot import Group, Snapshot, build
@@ -137,15 +136,6 @@ def running(pushed: Pushed) -> Iterator[asyncio.Task[None]]:
         yield task
     finally:
         task.cancel()
-
-
-@pytest.fixture
-def lines() -> Iterator[io.StringIO]:
-    """All that is logged."""
-    stream = io.StringIO()
-    log.configure("info", "json", stream)
-    yield stream
-    log.configure("info", "json", sys.stderr)
 
 
 def numbers(client: FakeClient) -> list[float]:
