@@ -151,12 +151,12 @@ class Poller:
 
     async def _poll(self) -> None:
         began = self._clock.monotonic()
+        asked = True
         failure: Exception | None = None
         try:
             await self.collector.update(self._publish)
         except NothingAskedError:
-            self._asked_nothing(self._clock.monotonic() - began)
-            return
+            asked = False
         except (ApiError, StateError) as error:
             failure = error
         except Exception as error:  # noqa: BLE001 - the frame must survive any defect of a collector
@@ -165,10 +165,12 @@ class Poller:
             name = type(error).__name__
             _log.error("poll_crashed", resource=self.resource, error=name, where=_where(error))
         self._telemetry.poll_duration.observe(self._clock.monotonic() - began, self.resource)
-        if failure is None:
+        if failure is not None:
+            self._failed(failure)
+        elif asked:
             self._succeeded()
         else:
-            self._failed(failure)
+            self._asked_nothing()
         self._last_sign = self._clock.monotonic()
         self._on_poll()
 
@@ -218,13 +220,10 @@ class Poller:
         self.state.parts[part] = _Part(now, tuple(samples))
         self._last_sign = now
 
-    def _asked_nothing(self, seconds: float) -> None:
+    def _asked_nothing(self) -> None:
         """What the last attempt at the API gave still stands."""
         self.state.tried = True
-        self._telemetry.poll_duration.observe(seconds, self.resource)
         self._telemetry.polls.inc(self.resource, "success")
-        self._last_sign = self._clock.monotonic()
-        self._on_poll()
 
     def _succeeded(self) -> None:
         state = self.state
