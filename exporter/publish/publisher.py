@@ -65,7 +65,7 @@ class Publisher:
         self._seen: dict[str | None, float] = {}
         """When each part was last renewed, or seen to be steady; the oldest first."""
         self._exposition: Exposition | None = None
-        self._made = 0.0
+        self._joined = 0.0
         self._outdated = True
 
     def follow(self, sources: Sources) -> None:
@@ -109,25 +109,28 @@ class Publisher:
     @property
     def snapshot(self) -> Snapshot:
         """All parts as they are now; may be asked for on any thread."""
-        parts = tuple(it.part for it in (*self._parts.values(), self._own) if it is not None)
-        return Snapshot(parts, self._clock.now())
+        return Snapshot(tuple(it.part for it in self._made()), self._clock.now())
 
     @property
     def series(self) -> int:
         """How many series are exposed, process and python ones aside."""
-        return sum(it.series for it in (*self._parts.values(), self._own) if it is not None)
+        return sum(it.series for it in self._made())
 
     @property
     def exposition(self) -> Exposition | None:
         """What to hand out now; None until every part was made once."""
         now, last = self._clock.monotonic(), self._exposition
         hold = min(HOLD_FACTOR * last.took, LONGEST_HOLD_SECONDS) if last else 0.0
-        if self._outdated and now >= self._made + hold:
-            parts = [it for it in (*self._parts.values(), self._own) if it is not None]
+        if self._outdated and now >= self._joined + hold:
+            parts = self._made()
             if len(parts) == len(self._parts) + 1:
                 self._exposition = Exposition(parts, self._clock.now(), self._runtime)
-                self._made, self._outdated = now, False
+                self._joined, self._outdated = now, False
         return self._exposition
+
+    def _made(self) -> list[RenderedPart]:
+        """All parts that were made so far, by the integrations' names; the exporter's own last."""
+        return [it for it in (*self._parts.values(), self._own) if it is not None]
 
     def _idle_seconds(self) -> float:
         """How long nothing is to be done unless something changes."""
