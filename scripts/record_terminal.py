@@ -9,20 +9,22 @@ import json
 import os
 import pty
 import re
-import socket
 import subprocess
 import sys
 import tempfile
 import time
-import urllib.request
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from functools import partial
 from io import StringIO
 from pathlib import Path
 
 from rich._export_format import CONSOLE_SVG_FORMAT
 from rich.console import Console
 from rich.text import Text
+
+from tests.dashboards.trial.stage import fetch, samples, wait_until
+from tests.ports import free_port
 
 ROOT = Path(__file__).resolve().parents[1]
 IMAGES = ROOT / "docs/images"
@@ -133,7 +135,7 @@ def stage(folder: Path) -> Iterator[Mapping[str, str]]:
             "ISNOTAI_STATE_PATH": str(folder / "state.db"),
             "PYTHONPATH": str(ROOT),
         }
-        port = _free_port()
+        port = free_port()
         serving = {
             **environ,
             "ISNOTAI_WEB_LISTEN_ADDRESS": f"127.0.0.1:{port}",
@@ -143,32 +145,19 @@ def stage(folder: Path) -> Iterator[Mapping[str, str]]:
         }
         with subprocess.Popen(EXPORTER, env=serving) as daemon:  # noqa: S603 - our own
             try:
-                _wait_until_counted(port)
+                counted = partial(_has_counted, port)
+                wait_until("the daemon to count its lookback", counted, READY_SECONDS)
                 yield environ
             finally:
                 daemon.terminate()
                 simulator.terminate()
 
 
-def _free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as one:
-        return int(one.getsockname()[1])
-
-
-def _wait_until_counted(port: int) -> None:
-    """Wait until the daemon has counted its lookback. Raises RuntimeError."""
-    frontier = re.compile(r"^isnotai_session_frontier_timestamp_seconds\S* (\S+)$", re.MULTILINE)
-    deadline = time.monotonic() + READY_SECONDS
-    while time.monotonic() < deadline:
-        try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=5) as answer:
-                shown = frontier.search(answer.read().decode())
-        except OSError:
-            shown = None
-        if shown is not None and float(shown[1]) > time.time() - 300:
-            return
-        time.sleep(0.5)
-    raise RuntimeError("the daemon did not count in time")
+def _has_counted(port: int) -> bool:
+    """Whether the daemon has counted its lookback. Raises OSError."""
+    scrape = samples(fetch(f"http://127.0.0.1:{port}/metrics"))
+    values = {name: value for (name, _), value in scrape.items()}
+    return values.get("isnotai_session_frontier_timestamp_seconds", 0.0) > time.time() - 300
 
 
 def main() -> None:
