@@ -6,23 +6,19 @@ session collector walks, and hands over what it read.
 """
 
 import sqlite3
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import replace
-from functools import partial
 
-from exporter.api.schema.flags import is_label
-from exporter.api.schema.session import InvalidSession, Session
 from exporter.api.times import MICROSECONDS, MINUTE
 from exporter.clock import Clock
-from exporter.ledger import outboxes, placerecords, records, rules, settled
+from exporter.ledger import outboxes, readings, records, rules, settled
 from exporter.ledger import state as states
 from exporter.ledger.effects import Effects, Teller
-from exporter.ledger.places import Book
-from exporter.ledger.rules import Coverage, Known, RecentPasses, Rules, Slice, Tally
+from exporter.ledger.readings import Pages
+from exporter.ledger.rules import Coverage, RecentPasses, Rules, Slice, Tally
 from exporter.ledger.state import LedgerState
 from exporter.ledger.store import StateError, Store
 from exporter.ledger.walked import Walked
-from exporter.metrics import catalogue
 from exporter.metrics.model import Sample
 from exporter.metrics.telemetry import Telemetry
 
@@ -254,50 +250,14 @@ class Ledger:
         await self.commit(work)
         return gap
 
-    async def count_pages(
-        self,
-        pages: Sequence[tuple[Sequence[Session | InvalidSession], int]],
-    ) -> None:
-        """Count what these pages show; each is (items, the API's time of the reading).
-
-        Raises StateError: then nothing of them was counted.
-        """
+    async def count_pages(self, pages: Pages) -> None:
+        """Count what these pages show. Raises StateError: then nothing of them was counted."""
 
         def work(
             connection: sqlite3.Connection, state: LedgerState, effects: Effects
         ) -> LedgerState:
-            tally = Tally()
-            invalid: list[bytes] = []
-            shown: list[tuple[bytes, Session, int]] = []
-            for items, at in pages:
-                for session in items:
-                    if isinstance(session, Session):
-                        key = records.hash_id(session.id, self._salt)
-                        shown.append((key, self._with_known_flags(session), at))
-                        effects.odd.update(session.odd)
-                    elif session.created is None or session.created >= state.bounds.horizon:
-                        invalid.append(records.hash_id(session.key, self._salt))
-            known = records.load(connection, state.row, {key for key, _, _ in shown})
-            book = self._book(connection, state, [session for _, session, _ in shown])
-            changed: dict[bytes, Known] = {}
-            for key, session, at in shown:
-                before = known.get(key)
-                after = rules.read(before, session, at, state.bounds, self.rules, tally, book)
-                if after is None:
-                    continue
-                if after is not before:
-                    known[key] = changed[key] = after
-            records.save(connection, state.row, changed)
-            if book is not None:
-                placerecords.save(connection, state.row, book)
-            if invalid:
-                effects.invalid = records.remember_invalid(
-                    connection, state.row, invalid, pages[-1][1]
-                )
-            counted = self._count(connection, state, tally, effects)
-            if book is not None:
-                effects.folded[catalogue.PLACE_SESSIONS.name] += book.folded.total()
-            return counted
+            tally = readings.count(connection, state, pages, self.rules, self._salt, effects)
+            return self._count(connection, state, tally, effects)
 
         await self.commit(work)
 
@@ -357,28 +317,6 @@ class Ledger:
             shown = self._teller.exemplars
             yield from states.samples(self.state, shown, gauges=gauges, rules=self.rules)
 
-    def _book(
-        self, connection: sqlite3.Connection, state: LedgerState, shown: Iterable[Session]
-    ) -> Book | None:
-        """What is known of the places that these sessions are at; None where none are set."""
-        if not self.rules.places:
-            return None
-        hashed = partial(records.hash_id, salt=self._salt)
-        places = {place.name: place for place in self.rules.places}
-        seen = (pair for session in shown for pair in session.places)
-        least = self.rules.min_users
-        return placerecords.load(connection, state.row, places, least, hashed, seen)
-
-    def _with_known_flags(self, session: Session) -> Session:
-        """The session, flags that cannot be labels replaced by their hashes."""
-        if all(map(is_label, session.flags)):
-            return session
-        flags = tuple(
-            flag if is_label(flag) else records.hash_flag(flag, self._salt)
-            for flag in session.flags
-        )
-        return replace(session, flags=flags)
-
     def _load(self, connection: sqlite3.Connection) -> tuple[int, bytes, LedgerState]:
         """The state's generation, its salt, and where this integration stands in it."""
         state = records.read_state(connection, self._name)
@@ -428,7 +366,8 @@ class Ledger:
     ) -> LedgerState:
         """Add a tally to the state, in memory and in the open transaction."""
         wall = self._clock.now()
-        after, changes, effects.folded = states.counted(state, tally, wall, self._max_flags)
+        after, changes, folded = states.counted(state, tally, wall, self._max_flags)
+        effects.folded.update(folded)
         effects.scores = tally.scores
         records.write_counts(connection, after, changes)
         records.write_minutes(connection, after, tally.minutes)
