@@ -27,6 +27,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from benchmarks.processes import MIB, free_port, memory, processor_seconds, told
+from benchmarks.static_api import key_of
 
 SIZES = (1, 30, 100, 300, 1000)
 ASKED_EVERY = 0.05
@@ -139,7 +140,7 @@ def static_api(silent: int = 0, wait: float = 0.0) -> Iterator[str]:
 
 def write_settings(folder: Path, url: str, integrations: int) -> tuple[Path, dict[str, str]]:
     """A settings file with so many integrations, and the variables that hold their keys."""
-    keys = {f"KEY_{n}": f"aik_v1_{'k' * 31}_{n:08d}" for n in range(integrations)}
+    keys = {f"KEY_{n}": key_of(n) for n in range(integrations)}
     entries = [f"  - {{name: campus-{n:04d}, api_key_env: KEY_{n}}}\n" for n in range(integrations)]
     file = folder / "settings.yml"
     file.write_text(f"base_url: {url}\nintegrations:\n{''.join(entries)}")

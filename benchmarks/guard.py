@@ -23,7 +23,7 @@ from types import FrameType
 import httpx
 from pydantic import SecretStr
 
-from benchmarks.static_api import Api
+from benchmarks.static_api import Api, key_of, number_of
 from exporter.api.retry import RetryPolicy
 from exporter.ledger.store import Store
 from exporter.metrics.telemetry import dropped_counter
@@ -81,8 +81,7 @@ class _Wire:
         head = [f"{name}: {value}" for name, value in request.headers.items()]
         self.requests += 1
         self.sent += len("\r\n".join([f"GET {target} HTTP/1.1", *head, "", ""]))
-        key = request.headers.get("authorization", "").rpartition("_")[2]
-        body = self._api.answer(target, int(key) if key.isdigit() else -1)
+        body = self._api.answer(target, number_of(request.headers.get("authorization", "")))
         date = time.strftime("%a, %d %b %Y %H:%M:%S GMT", time.gmtime(self._clock.now()))
         headers = {"Date": date, "x-isnotai-tier": "enterprise"}
         return httpx.Response(200, headers=headers, stream=httpx.ByteStream(body or b""))
@@ -90,7 +89,7 @@ class _Wire:
 
 def _settings(integrations: int) -> Settings:
     entries = tuple(
-        IntegrationSettings(name=f"campus-{n:03d}", api_key=SecretStr(f"aik_v1_{'k' * 31}_{n:08d}"))
+        IntegrationSettings(name=f"campus-{n:03d}", api_key=SecretStr(key_of(n)))
         for n in range(integrations)
     )
     return Settings(base_url=URL, integrations=entries)

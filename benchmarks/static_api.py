@@ -18,6 +18,17 @@ SESSION_SECONDS = 20
 FLAGS = tuple(f"{kind}_{number}" for kind in ("cursor", "typing", "browser") for number in range(5))
 
 
+def key_of(number: int) -> str:
+    """The key of that number."""
+    return f"aik_v1_{'k' * 31}_{number:08d}"
+
+
+def number_of(authorization: str) -> int:
+    """The number of the key that a request brings; -1 where it brings none."""
+    digits = authorization.rpartition("_")[2]
+    return int(digits) if digits.isdigit() else -1
+
+
 def iso(seconds: float) -> str:
     return datetime.fromtimestamp(seconds, UTC).isoformat().replace("+00:00", "Z")
 
@@ -200,8 +211,8 @@ class Connection(asyncio.Protocol):
                 name.lower(): value.strip()
                 for name, _, value in (field.partition(":") for field in fields)
             }
-            digits = headers.get("authorization", "").rpartition("_")[2]
-            body = self._api.answer(line.split(" ")[1], int(digits) if digits.isdigit() else -1)
+            number = number_of(headers.get("authorization", ""))
+            body = self._api.answer(line.split(" ")[1], number)
             if body is not None:
                 if self._wait:
                     asyncio.get_running_loop().call_later(self._wait, self._send, body)
