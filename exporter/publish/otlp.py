@@ -46,19 +46,15 @@ class OtlpPush:
         instance: str,
         connect: Connect = otlp_client.connect,
     ) -> None:
-        self._settings = settings
         self._snapshot = snapshot
         self._clock = clock
         self._started = started
         self._instance = instance
-        self._resource = resource(settings.resource, instance)
         self._sender = Sender(settings, connect)
         self._exports = Counter(catalogue.EXPORTER_OTLP_EXPORTS, started)
 
     def adjust(self, settings: OtlpSettings, connect: Connect) -> None:
         """Push so from the next push on; what was counted of exports goes on."""
-        self._settings = settings
-        self._resource = resource(settings.resource, self._instance)
         self._sender.adjust(settings, connect)
 
     def samples(self) -> Iterable[Sample]:
@@ -70,11 +66,11 @@ class OtlpPush:
 
         The rhythm holds; a push that takes longer than the interval leaves out what it overruns.
         """
-        interval = self._settings.interval
+        interval = self._sender.settings.interval
         _log.info(
             "otlp_push_on",
-            endpoint=self._settings.shown,
-            protocol=self._settings.protocol,
+            endpoint=self._sender.settings.shown,
+            protocol=self._sender.settings.protocol,
             interval=interval,
         )
         due = self._clock.monotonic() + interval
@@ -86,7 +82,7 @@ class OtlpPush:
             await self._clock.sleep(max(0.0, due - self._clock.monotonic()))
             await self._push()
             late = max(0.0, self._clock.monotonic() - due)
-            interval = self._settings.interval
+            interval = self._sender.settings.interval
             due += interval * (1 + late // interval)
 
     async def flush(self, seconds: float = FLUSH_SECONDS) -> None:
@@ -105,10 +101,11 @@ class OtlpPush:
             self._complain("otlp_export_failed", problem)
 
     def _complain(self, event: str, problem: str) -> None:
-        _log.warning(event, endpoint=self._settings.shown, reason=problem)
+        _log.warning(event, endpoint=self._sender.settings.shown, reason=problem)
 
     def _export(self, client: Client) -> str | None:
-        data = metrics_data(self._snapshot(), self._resource, self._started)
+        sent_by = resource(self._sender.settings.resource, self._instance)
+        data = metrics_data(self._snapshot(), sent_by, self._started)
         if client.export(data) is MetricExportResult.SUCCESS:
             return None
         return client.reason or "the data could not be encoded, or sending was ended"

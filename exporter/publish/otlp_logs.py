@@ -57,27 +57,23 @@ class FindingsPush:
         instance: str,
         connect: Connect = otlp_client.connect,
     ) -> None:
-        self._settings = settings
         self._outboxes = outboxes
         self._clock = clock
         self._instance = instance
-        self._resource = resource(settings.resource, instance)
         self._sender = Sender(settings, connect)
 
     def adjust(self, settings: OtlpSettings, connect: Connect) -> None:
         """Send so from the next time on."""
-        self._settings = settings
-        self._resource = resource(settings.resource, self._instance)
         self._sender.adjust(settings, connect)
 
     async def run(self) -> None:
         """Send until cancelled; more rarely while the Collector takes nothing."""
-        _log.info("otlp_findings_on", endpoint=self._settings.shown)
+        _log.info("otlp_findings_on", endpoint=self._sender.settings.shown)
         failures = 0
         while True:
             failures = 0 if await self.send_waiting() else failures + 1
-            pause = self._settings.interval * 2.0 ** min(failures, 16)
-            longest = max(self._settings.interval, LONGEST_PAUSE_SECONDS)
+            pause = self._sender.settings.interval * 2.0 ** min(failures, 16)
+            longest = max(self._sender.settings.interval, LONGEST_PAUSE_SECONDS)
             await self._clock.sleep(min(pause, longest))
 
     async def send_waiting(self) -> bool:
@@ -122,14 +118,15 @@ class FindingsPush:
         self, findings: Sequence[Finding], rejected: list[int], client: Client
     ) -> str | None:
         now = self._clock.now()
-        records = [record(it, self._resource, now) for it in findings]
+        sent_by = resource(self._sender.settings.resource, self._instance)
+        records = [record(it, sent_by, now) for it in findings]
         if client.export(records) is LogRecordExportResult.SUCCESS:
             rejected[0] = client.rejected
             return None
         return client.reason or "the records could not be encoded, or sending was ended"
 
     def _complain(self, problem: str) -> None:
-        _log.warning("otlp_findings_failed", endpoint=self._settings.shown, reason=problem)
+        _log.warning("otlp_findings_failed", endpoint=self._sender.settings.shown, reason=problem)
 
 
 def record(it: Finding, sender: Resource, now: float) -> ReadableLogRecord:

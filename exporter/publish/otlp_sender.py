@@ -21,10 +21,13 @@ Export = Callable[[Client], str | None]
 
 
 class Sender:
-    """Sends to one endpoint. connect: makes a client that gives up after so many seconds."""
+    """Sends to one endpoint.
+
+    settings: by which it sends now. connect: makes a client that gives up after so many seconds.
+    """
 
     def __init__(self, settings: OtlpSettings, connect: Connect) -> None:
-        self._settings = settings
+        self.settings = settings
         self._connect = connect
         self._client: Client | None = None
         self._adjusted = False
@@ -32,19 +35,19 @@ class Sender:
 
     def adjust(self, settings: OtlpSettings, connect: Connect) -> None:
         """Send there from the next time on."""
-        self._settings = settings
+        self.settings = settings
         self._connect = connect
         self._adjusted = True
 
     async def open(self) -> str | None:
         """Make the client, whose imports take long; what went wrong, None where nothing did."""
-        return await self._send(self._open, self._settings.export_timeout)
+        return await self._send(self._open, self.settings.export_timeout)
 
     async def send(self, export: Export) -> str | None:
         """Send within the export's time-out; what went wrong, None where nothing did."""
         if self._sending is not None and not self._sending.done():
             return "the export before it still runs"
-        limit = self._settings.export_timeout
+        limit = self.settings.export_timeout
         return await self._send(lambda: export(self._opened()), limit)
 
     async def send_last(self, export: Export, seconds: float) -> str | None:
@@ -52,13 +55,13 @@ class Sender:
 
         It has a client of its own: one that hangs must not take the last numbers with it.
         """
-        limit = min(seconds, self._settings.export_timeout)
+        limit = min(seconds, self.settings.export_timeout)
         return await self._send(lambda: self._export_last(export, limit), limit)
 
     def _export_last(self, export: Export, limit: float) -> str | None:
         if self._client is not None:
             self._client.shutdown()
-        client = self._connect(self._settings, min(self._settings.timeout, limit))
+        client = self._connect(self.settings, min(self.settings.timeout, limit))
         try:
             return export(client)
         finally:
@@ -87,8 +90,8 @@ class Sender:
             self._client = None
         self._adjusted = False
         if self._client is None:
-            limit = min(self._settings.timeout, self._settings.export_timeout)
-            self._client = self._connect(self._settings, limit)
+            limit = min(self.settings.timeout, self.settings.export_timeout)
+            self._client = self._connect(self.settings, limit)
         return self._client
 
 
