@@ -1,5 +1,6 @@
 """Which build this is: the version, and the revision that the image's build leaves beside it."""
 
+from functools import cache
 from importlib.resources import files
 
 from exporter import __version__
@@ -7,6 +8,7 @@ from exporter import __version__
 VERSION = __version__
 
 
+@cache
 def revision() -> str:
     """The source revision, `unknown` outside of an image."""
     file = files("exporter").joinpath("REVISION")
