@@ -147,7 +147,7 @@ def _may_be_its_own(error: ApiError) -> bool:
 def _collector(context: Context) -> Details:
     return Details(
         api=context.api,
-        pending=PendingDetails(context.store, context.ledger, context.clock.now),
+        pending=PendingDetails(context.store, context.ledger),
         telemetry=context.telemetry,
         clock=context.clock,
         interval=context.settings.poll.sessions_interval,

@@ -5,7 +5,7 @@ what came of it. So neither a restart nor `kill -9` counts one twice or loses on
 """
 
 import sqlite3
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -32,15 +32,11 @@ class Pending:
 
 
 class PendingDetails:
-    """The settled bots of one integration whose details are yet to be read.
+    """The settled bots of one integration whose details are yet to be read."""
 
-    now: Unix seconds of our clock.
-    """
-
-    def __init__(self, store: Store, ledger: Ledger, now: Callable[[], float]) -> None:
+    def __init__(self, store: Store, ledger: Ledger) -> None:
         self._store = store
         self._ledger = ledger
-        self._now = now
 
     async def newest(self, most: int) -> Sequence[Pending]:
         """The bots to read, those settled last first; what waits too long is skipped, and counted.
@@ -48,7 +44,7 @@ class PendingDetails:
         Raises StateError.
         """
         row = (await self._ledger.prepare()).row
-        since = self._now() - LONGEST_SECONDS
+        since = self._ledger.now() - LONGEST_SECONDS
         if await self._store.run(lambda state: outboxes.waits_since(state, row, since)):
             await self._ledger.commit(partial(self._skip, since))
         rows = await self._store.run(lambda state: outboxes.newest_details(state, row, most))
@@ -76,7 +72,7 @@ class PendingDetails:
         ) -> LedgerState:
             if not outboxes.remove_detail(connection, state.row, it.key):
                 return state  # another has done it
-            return records.raise_counts(connection, state, added, self._now())
+            return records.raise_counts(connection, state, added, self._ledger.now())
 
         await self._ledger.commit(work)
 
@@ -85,5 +81,5 @@ class PendingDetails:
     ) -> LedgerState:
         skipped = outboxes.remove_details_before(connection, state.row, since)
         return records.raise_counts(
-            connection, state, {(states.DETAIL, "skipped"): skipped}, self._now()
+            connection, state, {(states.DETAIL, "skipped"): skipped}, self._ledger.now()
         )

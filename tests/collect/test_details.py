@@ -40,7 +40,7 @@ class Stage:
         self.board = Board()
         self.details = Details(
             api=self.api,
-            pending=PendingDetails(self.bench.store, self.bench.ledger, self.bench.clock.now),
+            pending=PendingDetails(self.bench.store, self.bench.ledger),
             telemetry=self.bench.telemetry,
             clock=self.bench.clock,
             interval=60.0,

@@ -33,7 +33,7 @@ class Busy(Load):
         if details:
             self.details = Details(
                 api=self,
-                pending=PendingDetails(bench.store, bench.ledger, bench.clock.now),
+                pending=PendingDetails(bench.store, bench.ledger),
                 telemetry=Telemetry(0.0, ("details",), dropped_counter(0.0)),
                 clock=bench.clock,
                 interval=INTERVAL,

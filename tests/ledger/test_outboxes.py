@@ -24,7 +24,7 @@ def bench(make: Make) -> Bench:
 
 
 def pending(bench: Bench) -> PendingDetails:
-    return PendingDetails(bench.store, bench.ledger, bench.clock.now)
+    return PendingDetails(bench.store, bench.ledger)
 
 
 def outbox(bench: Bench) -> StoredOutbox:
