@@ -1,6 +1,7 @@
 """Details get what sessions leave: on the free tier sessions are kept up with as before."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 import pytest
 
@@ -8,7 +9,6 @@ from exporter.api.answer import Answer
 from exporter.api.errors import ThrottledError
 from exporter.collect.details import Details
 from exporter.ledger.details import PendingDetails
-from exporter.metrics.telemetry import Telemetry, dropped_counter
 from exporter.polling.collector import NothingAskedError
 from tests.collect.sessions.test_cost import INTERVAL, Load
 
@@ -23,9 +23,7 @@ class Busy(Load):
     def __init__(self, rate: float, *, details: bool) -> None:
         super().__init__("free", 50, rate)
         bench = self.bench
-        bench.rules = bench.ledger.rules = type(bench.rules)(
-            bench.rules.overlap, bench.rules.settle_after, 0.7, details=details
-        )
+        bench.rules = bench.ledger.rules = replace(bench.rules, details=details)
         self.polls = bench.poll
         bench.poll = self.poll  # type: ignore[method-assign]  # a double
         self.read = 0
@@ -34,7 +32,7 @@ class Busy(Load):
             self.details = Details(
                 api=self,
                 pending=PendingDetails(bench.store, bench.ledger),
-                telemetry=Telemetry(0.0, ("details",), dropped_counter(0.0)),
+                telemetry=bench.telemetry,
                 clock=bench.clock,
                 interval=INTERVAL,
             )
