@@ -19,18 +19,11 @@ def load(
     """What is known of the places, and of the values that were just seen, (place, value)."""
     book = Book(places, min_users, hashed)
     rows = connection.execute(
-        """SELECT place, CASE WHEN name IS NOT NULL THEN 2 WHEN users >= ? THEN 1 ELSE 0 END,
-        count(*) FROM place_value WHERE integration = ? GROUP BY 1, 2""",
-        (min_users, integration),
+        """SELECT place, sum(name IS NOT NULL), sum(name IS NULL AND users >= ?),
+        sum(name IS NULL AND users < ?) FROM place_value WHERE integration = ? GROUP BY place""",
+        (min_users, min_users, integration),
     )
-    for place, kind, count in rows:
-        stand = book.stands.setdefault(place, Stand())
-        if kind == 2:
-            stand.shown = count
-        elif kind == 1:
-            stand.ready = count
-        else:
-            stand.few = count
+    book.stands.update((place, Stand(shown, ready, few)) for place, shown, ready, few in rows)
     keys = {book.key(place, value) for place, value in seen if value}
     for chunk, marks in in_chunks(sorted(keys)):
         query = f"""SELECT id, place, users, seen, name FROM place_value
