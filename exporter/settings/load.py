@@ -195,15 +195,10 @@ def _check_integrations(settings: Settings, given: _Given) -> None:
     origin = given["integrations"].origin
     if not settings.integrations:
         raise SettingsError(f"{origin}: must have at least one entry")
-    names: set[str] = set()
     for index, entry in enumerate(settings.integrations):
         if (entry.api_key_file is None) == (entry.api_key_env is None):
             raise SettingsError(f"{origin}[{index}]: needs either api_key_file or api_key_env")
-        if entry.name in names:
-            raise SettingsError(
-                f"{origin}[{index}].name: must be unique in the list, got {shown(entry.name)}"
-            )
-        names.add(entry.name)
+    _check_unique([entry.name for entry in settings.integrations], origin)
     _check_distinct_keys(settings, origin)
 
 
@@ -212,11 +207,17 @@ def _check_places(settings: Settings, given: _Given) -> None:
     origin = given["sessions.places"].origin if names else ""
     if len(names) > MOST_PLACES:
         raise SettingsError(f"{origin}: must have at most {MOST_PLACES} entries, got {len(names)}")
+    _check_unique(names, origin)
+
+
+def _check_unique(names: Sequence[str], origin: str) -> None:
+    seen: set[str] = set()
     for index, name in enumerate(names):
-        if name in names[:index]:
+        if name in seen:
             raise SettingsError(
                 f"{origin}[{index}].name: must be unique in the list, got {shown(name)}"
             )
+        seen.add(name)
 
 
 def _check_distinct_keys(settings: Settings, origin: str) -> None:
