@@ -19,8 +19,8 @@ from exporter.commands.audit import DIFFERENT
 from exporter.commands.daemon import EXIT_CODES
 from exporter.metrics import catalogue
 from exporter.metrics.model import Metric
-from exporter.settings import Settings, markdown_table
-from exporter.settings.describe import all_settings
+from exporter.settings import Settings, all_settings
+from exporter.settings.describe import UNSET
 from exporter.terminal import BROKEN_PIPE, INTERRUPTED
 from scripts.generated import add_options, write_or_check
 
@@ -38,6 +38,17 @@ _LISTED = {catalogue.QUOTA_LIMIT: "limit set", catalogue.QUOTA_USED: "limit set"
 _FACTS = frozenset({"api_region", "api_tier", "version", "revision"})
 #: A bounded family without `other`, as its numbers cannot be added up.
 _WITHOUT_OTHER = frozenset({catalogue.STATS, catalogue.COURSE_STATS})
+
+
+def settings_table() -> str:
+    """Setting, variable, default, meaning; ends with a newline."""
+    lines = ["| Setting | Variable | Default | Meaning |", "|---|---|---|---|"]
+    for setting in all_settings():
+        variable = f"`{setting.variable}`" if setting.variable else UNSET
+        default = setting.default if setting.default_in_words else f"`{setting.default}`"
+        meaning = setting.help.replace("|", r"\|").replace("*", r"\*")
+        lines.append(f"| `{setting.name}` | {variable} | {default} | {meaning} |")
+    return "\n".join(lines) + "\n"
 
 
 def metrics_table() -> str:
@@ -185,11 +196,11 @@ def exit_codes_table() -> str:
 DOCUMENTS: Mapping[str, Mapping[str, Callable[[], str]]] = {
     "README.md": {
         "commands": commands_table,
-        "settings": markdown_table,
+        "settings": settings_table,
         "resources": resources_table,
         "metrics": metrics_table,
     },
-    "docs/reference/settings.md": {"settings": markdown_table},
+    "docs/reference/settings.md": {"settings": settings_table},
     "docs/reference/metrics.md": {"metrics": metrics_table},
     "docs/reference/alerts.md": {"alerts": alerts_table},
     "docs/commands.md": {"commands": commands_table, "exit-codes": exit_codes_table},

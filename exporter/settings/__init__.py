@@ -1,10 +1,10 @@
 """Everything that can be set, from flags, environment and a YAML file, in that order.
 
-`load` makes a `Settings` or raises a `SettingsError` of one line; `describe` lists what can be set.
-Nothing here opens a connection, and no message here holds a key.
+`load` makes a `Settings` or raises a `SettingsError` of one line; `all_settings` lists what can be
+set. Nothing here opens a connection, and no message here holds a key.
 """
 
-from exporter.settings.describe import SettingRow, describe, markdown_table
+from exporter.settings.describe import Setting, all_settings
 from exporter.settings.durations import format_duration, parse_duration
 from exporter.settings.errors import SettingsError
 from exporter.settings.flags import read_flags, setting_flags
@@ -17,17 +17,16 @@ __all__ = [
     "Account",
     "KeySource",
     "Loaded",
-    "SettingRow",
+    "Setting",
     "Settings",
     "SettingsError",
     "SettingsWarning",
-    "describe",
+    "all_settings",
     "format_duration",
     "key_problem",
     "load",
     "load_parsed",
     "looks_like_key",
-    "markdown_table",
     "parse_duration",
     "read_flags",
     "setting_flags",

@@ -41,46 +41,10 @@ class Setting:
     help: str
 
 
-@dataclass(frozen=True)
-class SettingRow:
-    """One row of the table of settings. `flag` and `env` are empty where there is none."""
-
-    name: str
-    flag: str
-    env: str
-    default: str
-    help: str
-
-
 @cache
 def all_settings() -> tuple[Setting, ...]:
     """Every setting of the model, in its order."""
     return tuple(_walk(Settings, ()))
-
-
-def describe() -> list[SettingRow]:
-    """The table of settings for people."""
-    return [
-        SettingRow(
-            name=setting.name,
-            flag=setting.flags[0] if setting.flags else "",
-            env=setting.variable or "",
-            default=setting.default,
-            help=setting.help,
-        )
-        for setting in all_settings()
-    ]
-
-
-def markdown_table() -> str:
-    """The README's table of settings: setting, variable, default, meaning; ends with a newline."""
-    lines = ["| Setting | Variable | Default | Meaning |", "|---|---|---|---|"]
-    for setting in all_settings():
-        variable = f"`{setting.variable}`" if setting.variable else UNSET
-        default = setting.default if setting.default_in_words else f"`{setting.default}`"
-        meaning = setting.help.replace("|", r"\|").replace("*", r"\*")
-        lines.append(f"| `{setting.name}` | {variable} | {default} | {meaning} |")
-    return "\n".join(lines) + "\n"
 
 
 def in_words(value: object, *, is_duration: bool) -> str:

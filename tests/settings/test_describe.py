@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from exporter.settings import describe, markdown_table
+from exporter.settings import all_settings
 
 #: The contract's table of settings: names and defaults that users rely on.
 CONTRACT = {
@@ -54,41 +54,23 @@ YAML_ONLY = ("integrations", "sessions.places")
 
 
 def test_every_setting_of_the_contract_is_there_with_its_default() -> None:
-    assert {row.name: row.default for row in describe()} == CONTRACT
+    assert {row.name: row.default for row in all_settings()} == CONTRACT
 
 
 def test_variables_and_flags_are_made_from_the_name() -> None:
-    for row in describe():
+    for row in all_settings():
         if row.name not in YAML_ONLY:
-            assert row.env == "ISNOTAI_" + row.name.replace(".", "_").upper()
+            assert row.variable == "ISNOTAI_" + row.name.replace(".", "_").upper()
         if row.name not in (*YAML_ONLY, "api_key"):
-            assert row.flag == "--" + row.name.replace("_", "-")
+            assert row.flags[0] == "--" + row.name.replace("_", "-")
 
 
 def test_the_key_has_no_flag_and_the_list_of_integrations_is_yaml_only() -> None:
-    rows = {row.name: row for row in describe()}
+    rows = {row.name: row for row in all_settings()}
 
-    assert rows["api_key"].flag == ""
-    assert (rows["integrations"].flag, rows["integrations"].env) == ("", "")
+    assert rows["api_key"].flags == ()
+    assert (rows["integrations"].flags, rows["integrations"].variable) == ((), None)
 
 
 def test_every_setting_has_help() -> None:
-    assert all(len(row.help) > 10 for row in describe())
-
-
-def test_the_readmes_table_has_a_row_for_each_setting_with_code_told_from_words() -> None:
-    lines = markdown_table().splitlines()
-
-    assert lines[:2] == ["| Setting | Variable | Default | Meaning |", "|---|---|---|---|"]
-    assert [line.split("`")[1] for line in lines[2:]] == [row.name for row in describe()]
-    assert all(line.replace(r"\|", "").count("|") == 5 for line in lines)
-    assert (
-        "| `web.listen_address` | `ISNOTAI_WEB_LISTEN_ADDRESS` | `:10984` "
-        "| where to serve: host:port, :port or [::1]:port |"
-    ) in lines
-    assert (
-        "| `stats.include` | `ISNOTAI_STATS_INCLUDE` | all "
-        r"| patterns of stat names to keep, such as total_\* |"
-    ) in lines
-    (integrations,) = (line for line in lines if line.startswith("| `integrations`"))
-    assert integrations.startswith("| `integrations` | – | – | (YAML only)")
+    assert all(len(row.help) > 10 for row in all_settings())

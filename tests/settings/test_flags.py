@@ -4,7 +4,7 @@ import click
 import pytest
 
 from exporter.commands.command import make_command
-from exporter.settings import SettingsError, describe, load
+from exporter.settings import SettingsError, all_settings, load
 
 KEY = "aik_v1_" + "x" * 40
 ENVIRON = {"ISNOTAI_API_KEY": KEY}
@@ -109,9 +109,9 @@ def test_help_has_each_flag_once_with_its_help_and_default() -> None:
     context = click.Context(command, max_content_width=1000, terminal_width=1000)
     text = " ".join(command.get_help(context).split())
 
-    for row in describe():
-        if row.flag:
-            assert row.flag in text
+    for row in all_settings():
+        if row.flags:
+            assert row.flags[0] in text
             assert f"[default: {row.default}]" in text
     assert "--api-key " not in text
     assert "--web.listen_address" not in text

@@ -9,7 +9,7 @@ from pydantic import SecretStr
 
 from exporter.api.schema.usage import KNOWN, STORAGE
 from exporter.redaction import redact
-from exporter.settings import SettingsError, describe, load
+from exporter.settings import SettingsError, all_settings, load
 from exporter.settings.values import QUOTA_METRICS
 
 KEY = "aik_v1_" + "x" * 40
@@ -87,7 +87,7 @@ def test_every_setting_can_be_set_by_its_variable_and_in_the_file(tmp_path: Path
         "log.level": "DEBUG",
         "log.format": "json",
     }
-    rows = {row.name: row for row in describe()}
+    rows = {row.name: row for row in all_settings()}
     assert set(given) == set(rows) - {"api_key", "config.file", "integrations", "sessions.places"}
     sections: dict[str, list[str]] = {}
     lines = []
@@ -102,10 +102,12 @@ def test_every_setting_can_be_set_by_its_variable_and_in_the_file(tmp_path: Path
     file = tmp_path / "config.yml"
     file.write_text("\n".join(lines))
 
-    by_variable = load([], {rows[name].env: value for name, value in given.items()}).settings
+    by_variable = load(
+        [], {str(rows[name].variable): value for name, value in given.items()}
+    ).settings
     by_flag = load(
-        [f"{rows[name].flag}={value}" for name, value in given.items() if value != "true"]
-        + [rows[name].flag for name, value in given.items() if value == "true"],
+        [f"{rows[name].flags[0]}={value}" for name, value in given.items() if value != "true"]
+        + [rows[name].flags[0] for name, value in given.items() if value == "true"],
         {},
     ).settings
     by_file = load(["--config.file", str(file)], {}).settings
