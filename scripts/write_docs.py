@@ -8,7 +8,7 @@ documents equal to what is made here.
 import argparse
 import re
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
 from alerts.generate.outputs import alerts
@@ -40,27 +40,32 @@ _FACTS = frozenset({"api_region", "api_tier", "version", "revision"})
 _WITHOUT_OTHER = frozenset({catalogue.STATS, catalogue.COURSE_STATS})
 
 
+def _table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """A table in Markdown; ends with a newline."""
+    head, *body = (f"| {' | '.join(cells)} |\n" for cells in (heads, *rows))
+    return "".join((head, "|---" * len(heads), "|\n", *body))
+
+
 def settings_table() -> str:
-    """Setting, variable, default, meaning; ends with a newline."""
-    lines = ["| Setting | Variable | Default | Meaning |", "|---|---|---|---|"]
+    """Every setting in the order of the model."""
+    rows = []
     for setting in all_settings():
         variable = f"`{setting.variable}`" if setting.variable else UNSET
         default = setting.default if setting.default_in_words else f"`{setting.default}`"
         meaning = setting.help.replace("|", r"\|").replace("*", r"\*")
-        lines.append(f"| `{setting.name}` | {variable} | {default} | {meaning} |")
-    return "\n".join(lines) + "\n"
+        rows.append((f"`{setting.name}`", variable, default, meaning))
+    return _table(("Setting", "Variable", "Default", "Meaning"), rows)
 
 
 def metrics_table() -> str:
-    """Every metric of the catalogue, in its order; ends with a newline."""
-    lines = ["| Metric | Type | Labels | Cardinality | Meaning |", "|---|---|---|---|---|"]
+    """Every metric of the catalogue, in its order."""
+    rows = []
     for metric in catalogue.METRICS:
         labels = ", ".join(f"`{label}`" for label in metric.labels) or "–"
-        lines.append(
-            f"| `{metric.exposed_name}` | {metric.kind} | {labels} | {cardinality(metric)} "
-            f"| {metric.help} |"
+        rows.append(
+            (f"`{metric.exposed_name}`", metric.kind, labels, cardinality(metric), metric.help)
         )
-    return "\n".join(lines) + "\n"
+    return _table(("Metric", "Type", "Labels", "Cardinality", "Meaning"), rows)
 
 
 def cardinality(metric: Metric) -> str:
@@ -97,27 +102,24 @@ def _open_label(metric: Metric) -> str | None:
 
 
 def resources_table() -> str:
-    """Every resource of the API with its setting and what a poll costs; ends with a newline."""
+    """Every resource of the API with its setting and what a poll costs."""
     settings = Settings()
     described = {setting.name: setting for setting in all_settings()}
-    lines = ["| `resource` | Setting | Default | Requests a poll |", "|---|---|---|---|"]
+    rows = []
     for resource in registry.RESOURCES:
         setting = described[resource.switch]
         each = "what there is" if resource.requests is None else f"{resource.requests(settings)}"
         default = "off" if setting.default in ("0", "false") else setting.default
-        lines.append(f"| {resource.name} | `{setting.name}` | {default} | {each} |")
-    return "\n".join(lines) + "\n"
+        rows.append((resource.name, f"`{setting.name}`", default, each))
+    return _table(("`resource`", "Setting", "Default", "Requests a poll"), rows)
 
 
 def cost_table() -> str:
-    """Requests an hour with default settings, by tier and load; ends with a newline."""
+    """Requests an hour with default settings, by tier and load."""
     settings = Settings()
     heads = [f"{tier} ({cost.allowed_per_hour(settings, tier):,.0f} allowed)" for tier in TIERS]
-    lines = [f"| Sessions a second | {' | '.join(heads)} |", "|---|" + "---|" * len(TIERS)]
-    for rate in RATES:
-        cells = [_cost_cell(settings, tier, rate) for tier in TIERS]
-        lines.append(f"| {rate:g} | {' | '.join(cells)} |")
-    return "\n".join(lines) + "\n"
+    rows = [(f"{rate:g}", *(_cost_cell(settings, tier, rate) for tier in TIERS)) for rate in RATES]
+    return _table(("Sessions a second", *heads), rows)
 
 
 def _cost_cell(settings: Settings, tier: str, rate: float) -> str:
@@ -128,42 +130,35 @@ def _cost_cell(settings: Settings, tier: str, rate: float) -> str:
 
 
 def capacity_table() -> str:
-    """What the default budget allows, by tier; ends with a newline."""
+    """What the default budget allows, by tier."""
     settings = Settings()
-    lines = [
-        "| Tier | Requests/minute allowed | Left for sessions | Full rhythm up to | Limit |",
-        "|---|---|---|---|---|",
-    ]
+    heads = ("Tier", "Requests/minute allowed", "Left for sessions", "Full rhythm up to", "Limit")
+    rows = []
     for tier in TIERS:
         capacity = cost.capacity(settings, tier)
         allowed = cost.allowed_per_hour(settings, tier)
         left = cost.left_per_hour(settings, tier) / 60
-        lines.append(
-            f"| {tier} | {allowed / 60:,.0f} | {left:,.1f} "
-            f"| {capacity.rhythm:,.2f} sessions/s | {capacity.limit:,.1f} sessions/s |"
-        )
-    return "\n".join(lines) + "\n"
+        rhythm, limit = f"{capacity.rhythm:,.2f} sessions/s", f"{capacity.limit:,.1f} sessions/s"
+        rows.append((tier, f"{allowed / 60:,.0f}", f"{left:,.1f}", rhythm, limit))
+    return _table(heads, rows)
 
 
 def commands_table() -> str:
-    """Every command with its one line of help; ends with a newline."""
-    lines = ["| Command | Meaning |", "|---|---|", "| `isnotai-exporter` | run the daemon |"]
-    lines += [f"| `isnotai-exporter {name}` | {it.summary} |" for name, it in COMMANDS.items()]
-    return "\n".join(lines) + "\n"
+    """Every command with its one line of help."""
+    rows = [(f"`isnotai-exporter {name}`", it.summary) for name, it in COMMANDS.items()]
+    return _table(("Command", "Meaning"), [("`isnotai-exporter`", "run the daemon"), *rows])
 
 
 def alerts_table() -> str:
-    """Every alert with its severity and the runbook's part on it; ends with a newline."""
-    lines = ["| Alert | Severity | For | Fires after | Means |", "|---|---|---|---|---|"]
+    """Every alert with its severity and the runbook's part on it."""
+    rows = []
     for alert in alerts():
         runbook = f"../runbooks/alerts.md#{alert.name.lower()}"
         hold = "at once" if alert.hold == "0s" else alert.hold
         means = re.sub(r"\{\{.*?\}\}|\[\[.*?\]\]", "…", alert.summary).replace("|", r"\|")
-        lines.append(
-            f"| [`{alert.name}`]({runbook}) | {alert.severity} | {alert.audience} | {hold} "
-            f"| {means} |"
-        )
-    return "\n".join(lines) + "\n"
+        name = f"[`{alert.name}`]({runbook})"
+        rows.append((name, alert.severity, alert.audience, hold, means))
+    return _table(("Alert", "Severity", "For", "Fires after", "Means"), rows)
 
 
 def exit_codes() -> dict[int, str]:
@@ -186,10 +181,10 @@ def exit_codes() -> dict[int, str]:
 
 
 def exit_codes_table() -> str:
-    """The same as a table; ends with a newline."""
-    lines = ["| Code | Meaning |", "|---|---|"]
-    lines += [f"| {code} | {meaning} |" for code, meaning in exit_codes().items()]
-    return "\n".join(lines) + "\n"
+    """The same as a table."""
+    return _table(
+        ("Code", "Meaning"), [(str(code), meaning) for code, meaning in exit_codes().items()]
+    )
 
 
 #: Which made tables each document holds, by the name in their markers.
