@@ -2,7 +2,7 @@
 
 import os
 import sqlite3
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 
 import pytest
@@ -117,7 +117,7 @@ def test_damage_while_a_sweep_is_stuck_loses_nothing_and_counts_nothing_twice(
         answer: Answer = await ask(path, params, resource=resource)
         return answer
 
-    bench.listing.get = poisoned  # type: ignore[method-assign]
+    bench.listing.get = poisoned  # type: ignore[method-assign]  # it fails where it is to
     for number in range(25):
         add(bench, f"tail{number}")
         bench.clock.advance(60)
@@ -136,7 +136,7 @@ def test_damage_while_a_sweep_is_stuck_loses_nothing_and_counts_nothing_twice(
         with suppress(StatusError):
             bench.poll()
         assert bench.counts() == before
-    bench.listing.get = ask  # type: ignore[method-assign]
+    bench.listing.get = ask  # type: ignore[method-assign]  # and does no more
     polls(bench, 20)
 
     assert bench.counts()["sessions"] == 35
@@ -190,7 +190,7 @@ def is_scored(it: Fake) -> bool:
     return it.score is not None
 
 
-def number(sessions: list[Fake], counted) -> int:  # type: ignore[no-untyped-def]
+def number(sessions: list[Fake], counted: Callable[[Fake], bool]) -> int:
     return sum(map(counted, sessions))
 
 

@@ -4,6 +4,7 @@ import contextlib
 import json
 import os
 import sqlite3
+from random import Random
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -28,7 +29,7 @@ def waiting(bench: Bench, table: str) -> set[str]:
     column = {"detail": "session", "finding": "body ->> '$.session'"}[table]
     assert bench.store is not None
     rows = bench.run(
-        bench.store.run(lambda db: db.execute(f"SELECT {column} FROM {table}").fetchall())  # noqa: S608
+        bench.store.run(lambda db: db.execute(f"SELECT {column} FROM {table}").fetchall())  # noqa: S608 - our own names
     )
     assert isinstance(rows, list)
     assert len(rows) == len(set(rows))
@@ -107,9 +108,7 @@ class Counting(LedgerMachine):
         pause=st.sampled_from([0, 0, 10, 30]),
         pick=st.randoms(use_true_random=False),
     )
-    def poll_amid(  # type: ignore[no-untyped-def]
-        self, what: str, every: int, times: int, pause: int, pick
-    ) -> None:
+    def poll_amid(self, what: str, every: int, times: int, pause: int, pick: Random) -> None:
         """The world goes on between the pages of a walk.
 
         Where the list is ordered by the last change, no session changes meanwhile: that can hide

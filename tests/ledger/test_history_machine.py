@@ -128,7 +128,7 @@ class HistoryEdge(RuleBasedStateMachine):
                 self.tried.append(GivenUp(frontier, history_start, promised))
             return await clamp(history_start, history)
 
-        ledger.clamp = noted  # type: ignore[method-assign]
+        ledger.clamp = noted  # type: ignore[method-assign]  # it is watched
 
     def add(self, created: int, score: float | None, status: str) -> None:
         self.number += 1

@@ -5,6 +5,7 @@ Times are seconds, but for those of sessions, which are microseconds.
 
 import tempfile
 from pathlib import Path
+from random import Random
 
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
@@ -203,7 +204,7 @@ class LedgerMachine(RuleBasedStateMachine):
         score=st.floats(0, 1),
         flag=st.sampled_from(FLAGS),
     )
-    def change(self, pick, many: int, score: float, flag: str) -> None:  # type: ignore[no-untyped-def]
+    def change(self, pick: Random, many: int, score: float, flag: str) -> None:
         """Sessions change: their score rises, a flag is added.
 
         They are active, or their last change is not yet an overlap ago by any clock so far.
@@ -227,7 +228,7 @@ class LedgerMachine(RuleBasedStateMachine):
         many=st.integers(1, 20),
         status=st.sampled_from(["closed", None]),
     )
-    def close(self, pick, many: int, status: str | None) -> None:  # type: ignore[no-untyped-def]
+    def close(self, pick: Random, many: int, status: str | None) -> None:
         """Sessions end."""
         active = [it for it in self.listing.sessions.values() if it.status == "active"]
         for it in pick.sample(active, min(many, len(active))):

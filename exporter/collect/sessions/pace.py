@@ -16,7 +16,7 @@ RATE_SECONDS = 600
 """The recent rate of sessions is measured over so many seconds."""
 
 SWEEP_SECONDS = 300.0
-"""Sweeps are at most so far apart."""
+"""Sweeps are so far apart, where polls and settling do not ask for another rhythm."""
 
 
 def pages(sessions: float, page_size: int) -> int:
