@@ -79,6 +79,8 @@ class SliceTooLongError(CursorRefusedError):
     As where a cursor is refused, half of the slice is tried; but nothing is wrong.
     """
 
+    kind = "slice"
+
 
 class EndlessListError(ApiError):
     """The pages of a list did not come to an end, though each said that more follow."""
