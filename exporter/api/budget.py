@@ -7,8 +7,10 @@ promise holds at the API, which does the counting, however slow the network is.
 When there is little room, the session walk goes first. A request of another resource that has
 waited a minute takes turns with it. So neither a long catch-up nor a small budget starves anybody.
 
-Some stand behind all others: what is only good to have. They wait while sessions are walked, and
-get what is left over, never more than half of the budget: a poll of sessions finds room at once.
+Some stand behind all others: what is only good to have. They leave while no session is walked and
+half of the budget is free, so that a poll of sessions finds room at once. Where that never comes,
+since sessions are walked without a break or in large bursts, they get a third of what is left on
+average, and one request in fifty where nothing is.
 """
 
 from collections import deque
@@ -18,6 +20,7 @@ from dataclasses import dataclass
 
 from exporter.api import tiers
 from exporter.api.errors import ThrottledError
+from exporter.api.leftover import Leftover, longest
 from exporter.api.pauses import KEY, Pauses
 from exporter.clock import Clock
 
@@ -35,7 +38,7 @@ LONGEST_WAIT_SECONDS = 120.0
 """A request that finds no room for this long gives up; its poll fails as throttled."""
 
 LONGEST_WAIT_BEHIND_SECONDS = 900.0
-"""The same for those who stand behind the others: a catch-up may take as long."""
+"""The same for those who stand behind the others; longer where the budget is small."""
 
 QUIET_SECONDS = 0.5
 """Sessions are walked until no request of theirs has come for so long."""
@@ -74,6 +77,7 @@ class Budget:
         self._waiting: list[_Waiting] = []
         self._overtaken = False
         self._turns: dict[str, int] = {}
+        self._leftover = Leftover(clock.monotonic())
         self.tier: str | None = None
 
     @property
@@ -92,7 +96,11 @@ class Budget:
         """Seconds after which a request of that resource that found no room gives up."""
         size, window = self._size()
         usual = LONGEST_WAIT_SECONDS if size > 1 else 3 * window
-        return max(usual, LONGEST_WAIT_BEHIND_SECONDS) if resource in self._behind else usual
+        if resource not in self._behind:
+            return usual
+        # So many resources take turns.
+        turns = len(self._behind) * longest(size / window)
+        return max(usual, LONGEST_WAIT_BEHIND_SECONDS, turns)
 
     def resize(self, share: float, replicas: int) -> None:
         """Allow another part of the tier's limit; what was spent and learnt stays."""
@@ -112,7 +120,7 @@ class Budget:
 
     def wait(self) -> float:
         """Seconds until a request of the one that goes first may leave; 0 for now."""
-        pause = self._pause(self._clock.monotonic(), behind=False)
+        pause = self._pause(self._clock.monotonic())
         return max(0.0, pause, self.pauses.left((FIRST, KEY)))
 
     @asynccontextmanager
@@ -139,11 +147,13 @@ class Budget:
     async def _wait(self, mine: _Waiting) -> None:
         deadline = mine.since + self.longest_wait(mine.resource)
         behind = mine.resource in self._behind
+        self._pass_time(mine.since)
         self._waiting.append(mine)
         try:
             while True:
                 now = self._clock.monotonic()
-                pause = max(self._pause(now, behind), self.pauses.left(mine.scopes))
+                room = self._pause_behind(now) if behind else self._pause(now)
+                pause = max(room, self.pauses.left(mine.scopes))
                 if pause <= 0 and self._next(now) is mine:
                     break
                 if now + pause > deadline:
@@ -151,7 +161,9 @@ class Budget:
                 # A turn may come at any moment, but for those who wait behind the others.
                 await self._clock.sleep(min(max(pause, 0.1 if behind else 0.01), 1.0))
         finally:
+            self._pass_time(self._clock.monotonic())
             self._waiting.remove(mine)
+        self._leftover.pay(self._size()[0], behind=behind)
         self._overtaken = mine.resource != FIRST and any(
             it.resource == FIRST for it in self._waiting
         )
@@ -163,10 +175,12 @@ class Budget:
         sessions = [it for it in free if it.resource == FIRST]
         others = [it for it in free if it.resource not in (FIRST, *self._behind)]
         long_waiting = [it for it in others if now - it.since >= PATIENCE_SECONDS]
+        last = [it for it in free if it.resource in self._behind]
+        if not long_waiting and self._leftover.overdue(self._per_second()) <= 0:
+            long_waiting = last
         if sessions and (self._overtaken or not long_waiting):
             return sessions[0]
-        if not others:
-            others = [it for it in free if it.resource in self._behind]
+        others = others or last
         # Of those who have waited long, the one whose resource has gone without for longest.
         return min(long_waiting or others, key=lambda it: self._turns.get(it.resource, 0))
 
@@ -177,26 +191,39 @@ class Budget:
             return int(allowed), WINDOW_SECONDS + MARGIN_SECONDS
         return 1, WINDOW_SECONDS / allowed + MARGIN_SECONDS
 
+    def _per_second(self) -> float:
+        size, window = self._size()
+        return size / window
+
     def _forget(self) -> None:
         since = self._clock.monotonic() - self._size()[1]
         while self._ended and self._ended[0] <= since:
             self._ended.popleft()
 
-    def _pause(self, now: float, behind: bool) -> float:
-        """The least seconds until a request may leave; 0 or less for now.
+    def _pause(self, now: float) -> float:
+        """The least seconds until there is room for a request; 0 or less for now."""
+        return self._until_fewer(self._size()[0], now)
 
-        behind: it stands behind the others, and leaves them half of the budget.
-        """
+    def _pause_behind(self, now: float) -> float:
+        """The same for one that stands behind the others."""
+        self._pass_time(now)
+        size = self._size()[0]
+        quiet = QUIET_SECONDS if self._walking else self._walked + QUIET_SECONDS - now
+        aside = max(quiet, self._until_fewer((size + 1) // 2, now))
+        left = max(self._leftover.wait(self._per_second()), self._until_fewer(size, now))
+        return min(aside, left)
+
+    def _until_fewer(self, size: int, now: float) -> float:
+        """The least seconds until fewer than `size` requests take up room; 0 or less for now."""
         self._forget()
-        size, window = self._size()
-        quiet = 0.0
-        if behind:
-            size = (size + 1) // 2
-            quiet = QUIET_SECONDS if self._walking else self._walked + QUIET_SECONDS - now
         over = self._under_way + len(self._ended) - size
-        for_room = 0.0
-        if over >= 0:
-            # Where all the room is under way, the earliest end is yet to come.
-            end = self._ended[over] if over < len(self._ended) else now
-            for_room = end + window - now
-        return max(for_room, quiet)
+        if over < 0:
+            return 0.0
+        # Where all the room is under way, the earliest end is yet to come.
+        end = self._ended[over] if over < len(self._ended) else now
+        return end + self._size()[1] - now
+
+    def _pass_time(self, now: float) -> None:
+        """Note what was left since the last call; to be called before `_waiting` changes."""
+        wanted = any(it.resource == FIRST for it in self._waiting)
+        self._leftover.pass_time(now, self._per_second(), wanted=wanted)

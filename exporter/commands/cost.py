@@ -66,7 +66,7 @@ def requests_per_hour(
 def left_per_hour(settings: Settings, tier: str | None) -> float:
     """Requests an hour that the other resources leave for sessions; below 0: they want more.
 
-    What stands behind sessions takes nothing from them.
+    What stands behind sessions takes next to nothing from them.
     """
     cost = requests_per_hour(settings, tier, 0.0)
     others = (it for name, it in cost.items() if name not in ("sessions", *registry.BEHIND))

@@ -35,6 +35,20 @@ _SESSION: Final[dict[str, Any]] = {
     "detectionFlags": [_TEXT],
     **_fields("pageUrl userAgentSummary userId userName userUrl", _TEXT),
 }
+_DETAILS: Final[dict[str, Any]] = {
+    "sessionId": _TEXT,
+    **_fields("startTime endTime", _TIME),
+    "durationSeconds": _NUMBER,
+    "eventCounts": _fields("total mouse scroll keyboard touch form", _COUNT),
+    "timeline": [
+        {
+            "timestamp": _TIME,
+            "eventCount": _COUNT,
+            **_fields("dominantEventType activityLevel", _TEXT),
+        }
+    ],
+    "pageHistory": [{"timestamp": _TIME, **_fields("url type", _TEXT), "durationMs": _COUNT}],
+}
 _USER: Final[dict[str, Any]] = {
     **_fields("userId userName riskLevel userUrl", _TEXT),
     **_fields("sessionCount botSessionCount mediumSessionCount deviceCount", _COUNT),
@@ -97,7 +111,7 @@ _ANSWERS: Final[dict[str, Any]] = {
     },
     "/v1/sessions": _listed(_SESSION),
     "/v1/sessions/{id}": {"data": _SESSION},
-    "/v1/sessions/{id}/details": {"data": {"sessionId": _TEXT, "durationSeconds": _NUMBER}},
+    "/v1/sessions/{id}/details": {"data": _DETAILS},
     "/v1/sessions/{id}/events": _listed(_fields("eventId messageId eventTypeName", _TEXT)),
     "/v1/users": _listed(_USER),
     "/v1/users/{userId}/sessions": _listed(_SESSION),

@@ -1,18 +1,21 @@
 """With everything on, on the free tier, sessions are counted as if it were not there."""
 
 import asyncio
+import re
 from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import Executor, Future
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import httpx
 
+from exporter.api.contract.reads import READS
 from exporter.commands.one_shot import one_shot_pipeline
 from exporter.metrics import catalogue
-from exporter.metrics.model import Histogram
+from exporter.metrics.model import Histogram, Metric
 from exporter.pipeline import Pipeline
 from exporter.settings.load import load
 from exporter.simulator.app import create_app
@@ -32,7 +35,19 @@ ALLOWED = 15
 EVERYTHING = {
     "ISNOTAI_POLL_USERS_INTERVAL": "20m",
     "ISNOTAI_POLL_COURSES_INTERVAL": "30m",
+    "ISNOTAI_POLL_OPENAPI_INTERVAL": "10m",
+    "ISNOTAI_SESSIONS_DETAILS": "true",
+    "ISNOTAI_OTLP_FINDINGS": "true",
+    "OTEL_EXPORTER_OTLP_ENDPOINT": "http://localhost:4318",
 }
+PLACES = r"""
+sessions:
+  places:
+    - {name: course, pattern: '/courses/(\d+)'}
+  places_min_users: 2
+"""
+DETAILS = "/v1/sessions/{id}/details"
+OPTIONAL = ("users", "courses", "openapi", "details")
 
 
 class InPlace(Executor):
@@ -51,6 +66,7 @@ class InPlace(Executor):
 class Run:
     """lags: of the frontier in seconds, each minute. most: requests within a minute.
 
+    requests: by path, as the exporter says what it reads. values: of each metric, all series of it.
     seconds: that polls of sessions took once the backlog was read.
     """
 
@@ -58,15 +74,18 @@ class Run:
     requests: Counter[str]
     codes: set[int]
     most: int
-    users: float
+    values: dict[Metric, float]
     polls: float
     failed: float
     seconds: float
 
 
-def value(pipeline: Pipeline, metric: object) -> float:
-    found = [it.value for it in pipeline.samples() if it.metric is metric]
-    return float(found[0]) if found and isinstance(found[0], float) else 0.0
+def values(pipeline: Pipeline) -> dict[Metric, float]:
+    found: dict[Metric, float] = {}
+    for it in pipeline.samples():
+        if isinstance(it.value, float):
+            found[it.metric] = found.get(it.metric, 0.0) + it.value
+    return found
 
 
 def polling(pipeline: Pipeline) -> float:
@@ -98,36 +117,73 @@ async def run(more: dict[str, str], rate: float) -> Run:
                 await clock.sleep(60)
                 if minute == SETTLING:
                     early = polling(pipeline)
-                lags.append(clock.now() - value(pipeline, catalogue.SESSION_FRONTIER))
+                frontier = values(pipeline).get(catalogue.SESSION_FRONTIER, 0.0)
+                lags.append(clock.now() - frontier)
             polls = pipeline.telemetry.polls
             done = polls.value("sessions", "success")
-            failed = sum(polls.value(name, "failure") for name in ("sessions", "users", "courses"))
-            users = value(pipeline, catalogue.USERS)
+            failed = sum(polls.value(name, "failure") for name in ("sessions", *OPTIONAL))
+            told = values(pipeline)
             seconds = polling(pipeline) - early
             pipeline.cancel()
-        return Run(lags, *seen(app.service), users, done, failed, seconds)
+        return Run(lags, *seen(app.service), told, done, failed, seconds)
 
 
 def seen(service: Service) -> tuple[Counter[str], set[int], int]:
     """Requests by path, the statuses of answers, and the most requests of any minute."""
-    times = [it.at for it in service.requests.arrivals if it.path.startswith("/v1")]
+    times = [it.at for it in service.requests.arrivals]
     most = max(sum(at <= time < at + 60 for time in times) for at in times)
-    return service.requests.counts, {code for _, code in service.requests.answers}, most
+    requests = Counter[str]()
+    for path, count in service.requests.counts.items():
+        requests[re.sub("^/v1/sessions/[^/]+/", "/v1/sessions/{id}/", path)] += count
+    return requests, {code for _, code in service.requests.answers}, most
 
 
-def test_sessions_are_unharmed_on_the_free_tier_with_everything_on() -> None:
+def everything(folder: Path) -> dict[str, str]:
+    """The variables that switch on all that is off by default."""
+    config = folder / "config.yml"
+    config.write_text(PLACES)
+    return {**EVERYTHING, "ISNOTAI_CONFIG_FILE": str(config)}
+
+
+def test_sessions_are_unharmed_on_the_free_tier_with_everything_on(tmp_path: Path) -> None:
     alone = virtual_time.run(run({}, 0.3))
-    beside = virtual_time.run(run(EVERYTHING, 0.3))
+    beside = virtual_time.run(run(everything(tmp_path), 0.3))
 
-    assert alone.requests["/v1/users"] == 0
+    assert alone.requests["/v1/users"] == alone.requests[DETAILS] == 0
     assert beside.requests["/v1/users"] > 50
     assert beside.requests["/v1/courses"] >= 4
-    assert beside.users > 800
+    assert beside.requests[DETAILS] > 100
+    assert beside.requests["/openapi/v3.json"] >= 6
+    assert beside.values[catalogue.USERS] > 800
+    assert beside.values[catalogue.BOT_DETAILS] == beside.requests[DETAILS]
+    assert beside.values[catalogue.PLACE_BOT_SESSIONS] == beside.values[catalogue.BOT_SESSIONS]
+    assert beside.values[catalogue.FINDINGS_WAITING] >= beside.requests[DETAILS]
     for one in (alone, beside):
         assert one.codes == {200}
         assert one.most <= ALLOWED
         assert one.failed == 0
-    assert beside.seconds <= alone.seconds + 10
-    assert beside.polls >= alone.polls - 1
+        assert one.requests.keys() <= {it.path for it in READS} | {"/openapi/v3.json"}
+    unharmed(beside, alone)
+    # Half a second for each poll.
+    assert beside.seconds <= alone.seconds + (MINUTES - SETTLING) / 2
+
+
+def test_walks_end_where_sessions_leave_no_pause_and_never_half_of_the_budget() -> None:
+    often = {"ISNOTAI_POLL_SESSIONS_INTERVAL": "6s"}
+    walks = {"ISNOTAI_POLL_USERS_INTERVAL": "20m", "ISNOTAI_POLL_COURSES_INTERVAL": "30m"}
+    alone = virtual_time.run(run(often, 0.1))
+    beside = virtual_time.run(run({**often, **walks}, 0.1))
+
+    assert alone.requests["/v1/sessions"] > 10 * MINUTES
+    assert beside.values.get(catalogue.USERS, 0.0) > 400
+    assert beside.values.get(catalogue.COURSES, 0.0) > 10
+    assert beside.failed == 0
+    assert beside.most <= ALLOWED
+    unharmed(beside, alone)
+
+
+def unharmed(beside: Run, alone: Run) -> None:
+    """Sessions were polled as often, and their frontier was at most a minute later."""
+    assert beside.polls >= 0.97 * alone.polls
     assert max(beside.lags[SETTLING:]) <= max(alone.lags[SETTLING:]) + 60
     assert beside.lags[-1] <= alone.lags[-1] + 60

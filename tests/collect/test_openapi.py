@@ -18,6 +18,7 @@ from exporter.api.schema import session
 from exporter.api.schema.session import decode_session
 from exporter.collect.openapi import OpenApi, guesses
 from exporter.metrics import catalogue
+from exporter.places import Place, Places
 from exporter.settings.model import Settings
 from exporter.simulator.odd import ODD, encoded, places, put
 from exporter.simulator.openapi import STYLES, document
@@ -48,6 +49,27 @@ def test_the_simulators_own_document_has_no_change_in_any_style(style: str) -> N
             "remove /v1/analytics data.topOrigins[].botPercentage",
             "removed",
             "GET /v1/analytics: data.topOrigins[].botPercentage",
+        ),
+        (
+            "remove /v1/sessions/{id}/details",
+            "removed",
+            "GET /v1/sessions/{id}/details",
+        ),
+        (
+            "remove /v1/sessions/{id}/details data.eventCounts.touch",
+            "removed",
+            "GET /v1/sessions/{id}/details: data.eventCounts.touch",
+        ),
+        (
+            "set /v1/sessions/{id}/details data.durationSeconds string",
+            "changed",
+            "GET /v1/sessions/{id}/details: data.durationSeconds is string, read as number",
+        ),
+        ("remove /v1/sessions data[].pageUrl", "removed", "GET /v1/sessions: data[].pageUrl"),
+        (
+            "set /v1/sessions data[].userId integer",
+            "changed",
+            "GET /v1/sessions: data[].userId is number, read as string",
         ),
         ("remove /v1/sessions pagination", "removed", "GET /v1/sessions: pagination"),
         ("remove /v1/sessions ?cursor", "removed", "GET /v1/sessions: parameter cursor"),
@@ -154,6 +176,11 @@ def test_the_session_decoder_reads_what_it_says() -> None:
     decode_session(item)
 
     assert item.asked == set(session.FIELDS)
+
+    places = Places((Place("course", r"/courses/(\d+)"),))
+    assert decode_session(item, places=places).places  # type: ignore[union-attr]  # it decodes
+
+    assert item.asked == {*session.FIELDS, *session.PLACE_FIELDS}
 
 
 # -- what it tells

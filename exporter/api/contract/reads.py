@@ -1,5 +1,9 @@
 """What is read of the API, endpoint by endpoint; the fields are those of the decoders themselves.
 
+It is all that the exporter can read, also what a setting has to switch on first (users, courses,
+places, details). So a change of the API is told before anybody switches on what it breaks, and two
+exporters with different settings tell the same of one API.
+
 Beside them stand the names that the vendor documents (version 1.0.17.0) and nobody reads, so that
 they are not taken for additions.
 """
@@ -8,7 +12,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from exporter.api.contract.locations import ARRAY, OBJECT, Locations, of_fields, of_shape
-from exporter.api.schema import analytics, session, users
+from exporter.api.schema import analytics, details, session, users
 from exporter.api.schema.health import HealthReport
 from exporter.api.schema.usage import Body as UsageBody
 from exporter.api.walk import PAGINATION
@@ -65,10 +69,16 @@ READS = (
     Endpoint(
         "/v1/sessions",
         sent={**PAGED, "startDate": _ANY, "endDate": _ANY},
-        answer=_listed(of_fields(session.FIELDS, "data[]")),
-        unread=_below("data[].", "pageUrl userAgentSummary userId userName userUrl"),
+        answer=_listed(of_fields({**session.FIELDS, **session.PLACE_FIELDS}, "data[]")),
+        unread=_below("data[].", "userAgentSummary userName userUrl"),
         unsent=frozenset({"status", "botOnly"}),
         needs={"data[].status": session.is_under_way},
+    ),
+    Endpoint(
+        "/v1/sessions/{id}/details",
+        answer={"data": OBJECT, **of_shape(details.Body, "data")},
+        unread=_below("data.", "sessionId startTime endTime timeline pageHistory")
+        | _below("data.eventCounts.", "total"),
     ),
     Endpoint(
         "/v1/users",
@@ -85,7 +95,6 @@ DOCUMENTED = (
     "/openapi/v3.json",
     "/swagger",
     "/v1/sessions/{id}",
-    "/v1/sessions/{id}/details",
     "/v1/sessions/{id}/events",
     "/v1/users/{userId}/sessions",
 )

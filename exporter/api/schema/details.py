@@ -21,7 +21,9 @@ class _EventCounts(Shape):
     form: Count | None = None
 
 
-class _Details(Shape):
+class Body(Shape):
+    """What is read of an answer's `data`."""
+
     duration_seconds: (
         Annotated[float, Field(strict=True, allow_inf_nan=False, ge=0, le=LARGEST)] | None
     ) = None
@@ -38,7 +40,7 @@ class Details:
 
 def read_details(body: object) -> Details:
     """Raises InvalidResponseError."""
-    shape = decoded(_Details, enveloped_object(body, "details"), "details")
+    shape = decoded(Body, enveloped_object(body, "details"), "details")
     counts = shape.event_counts or _EventCounts()
     events = {name: getattr(counts, name) or 0 for name in EVENT_TYPES}
     return Details(events, shape.duration_seconds)

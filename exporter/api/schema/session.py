@@ -36,7 +36,10 @@ FIELDS = MappingProxyType(
         "detectionFlags": "array",
     }
 )
-"""All that is read of a session, and of which kind it has to be."""
+"""What is read of every session, and of which kind it has to be."""
+
+PLACE_FIELDS = MappingProxyType({"pageUrl": "string", "userId": "string"})
+"""What is read besides where places are set."""
 
 
 @dataclass(frozen=True, slots=True)
