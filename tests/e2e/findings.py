@@ -1,4 +1,4 @@
-"""A receiver of OTLP log records, as a Collector is one, for whole runs."""
+"""A receiver of OTLP log records and metrics, as a Collector is one, for whole runs."""
 
 import threading
 from collections.abc import Iterator
@@ -10,11 +10,15 @@ from opentelemetry.proto.collector.logs.v1 import logs_service_pb2
 
 
 class LogReceiver:
-    """What arrived: the attributes of each record. refuse: whether it answers 503."""
+    """What arrived: the attributes of each record, and the bodies; those of metrics joined.
+
+    refuse: whether it answers 503 to log records.
+    """
 
     def __init__(self) -> None:
         self.records: list[dict[str, Any]] = []
         self.bodies: list[bytes] = []
+        self.metrics = b""
         self.refuse = False
 
     def take(self, body: bytes) -> None:
@@ -41,9 +45,12 @@ def log_receiver() -> Iterator[tuple[LogReceiver, str]]:
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers["content-length"]))
-            if not receiver.refuse:
+            refused = False
+            if self.path.endswith("/metrics"):
+                receiver.metrics += body
+            elif not (refused := receiver.refuse):
                 receiver.take(body)
-            self.send_response(503 if receiver.refuse else 200)
+            self.send_response(503 if refused else 200)
             self.send_header("Content-Type", "application/x-protobuf")
             self.send_header("Content-Length", "0")
             self.end_headers()

@@ -1,10 +1,11 @@
-"""Places, details and findings, all on: true after faults and kills, and nothing personal in it."""
+"""All that is off by default, on: true after faults and kills, and nothing personal in it."""
 
 import json
 from pathlib import Path
 from typing import Any
 
 from exporter.simulator.truth import Truth
+from tests.e2e import test_people
 from tests.e2e.findings import LogReceiver, log_receiver
 from tests.e2e.running import Scrape, client_of, process
 from tests.e2e.simulation import Simulation, simulated
@@ -19,7 +20,15 @@ sessions:
 otlp: {findings: true}
 """
 OTHERS = ("STATS", "ANALYTICS", "USAGE", "INTEGRATION", "HEALTH")
-PAGES = ("/", "/metrics")
+PAGES = (
+    "/",
+    "/metrics",
+    "/metrics?integration=default",
+    "/api/status",
+    "/sd",
+    "/-/healthy",
+    "/-/ready",
+)
 TROUBLE: dict[str, Any] = {
     "status_5xx": 0.1,
     "retry_after": "none",
@@ -29,8 +38,9 @@ TROUBLE: dict[str, Any] = {
 }
 
 
-def agrees(scrape: Scrape, truth: Truth) -> bool:
-    """Whether places and details are as they should be."""
+def agrees(scrape: Scrape, api: Simulation) -> bool:
+    """Whether users, courses, places, details, findings and the contract are as they should be."""
+    truth = api.truth()
 
     def value(name: str, **labels: str) -> float:
         return scrape.value(name, **labels) or 0.0
@@ -48,6 +58,8 @@ def agrees(scrape: Scrape, truth: Truth) -> bool:
         and abs(value("isnotai_bot_session_duration_seconds_sum") - truth.bot_seconds) < 1e-3
         and value("isnotai_findings_total", outcome="sent") == truth.bot_sessions
         and value("isnotai_findings_waiting") == 0
+        and value("isnotai_api_schema_known") == 1
+        and test_people.agrees(scrape, test_people.truth(api), test_people.FLAT)
     )
 
 
@@ -85,11 +97,15 @@ async def test_all_of_it_is_true_after_faults_and_kills_and_names_nobody(tmp_pat
                 **api.variables,
                 # What is not looked at here would only take turns with details.
                 **{f"ISNOTAI_POLL_{name}_INTERVAL": "1h" for name in OTHERS},
+                **test_people.ON,
+                "ISNOTAI_POLL_OPENAPI_INTERVAL": "1s",
                 "ISNOTAI_CONFIG_FILE": str(config),
                 "ISNOTAI_STATE_PATH": str(state),
                 "ISNOTAI_LOG_LEVEL": "debug",
                 "OTEL_EXPORTER_OTLP_LOGS_ENDPOINT": f"{endpoint}/v1/logs",
                 "OTEL_BLRP_SCHEDULE_DELAY": "200",
+                "OTEL_EXPORTER_OTLP_METRICS_ENDPOINT": f"{endpoint}/v1/metrics",
+                "OTEL_METRIC_EXPORT_INTERVAL": "500",
             }
             api.fail(**TROUBLE)
             for refuse in (True, False):
@@ -108,7 +124,7 @@ async def test_all_of_it_is_true_after_faults_and_kills_and_names_nobody(tmp_pat
                 api.fail(hide_details=TROUBLE["hide_details"])
                 api.pause()
                 await exporter.until_counted(api.truth)
-                scrape = await exporter.until(lambda scrape: agrees(scrape, api.truth()), 240)
+                scrape = await exporter.until(lambda scrape: agrees(scrape, api), 240)
                 async with client_of(daemon) as another:
                     for page in PAGES:
                         written[page] = (await another.get(page)).text
@@ -123,6 +139,8 @@ async def test_all_of_it_is_true_after_faults_and_kills_and_names_nobody(tmp_pat
 
     assert truth.bot_sessions > 10
     assert len(secrets) > 300
+    assert b"isnotai.users" in receiver.metrics
+    assert not [secret for secret in secrets if secret.encode() in receiver.metrics]
     for place, text in written.items():
         assert not [secret for secret in secrets if secret in text], place
     held = b"".join(it.read_bytes() for it in state.parent.iterdir())
