@@ -67,9 +67,9 @@ def test_the_simulators_own_document_has_no_change_in_any_style(style: str) -> N
         ),
         ("remove /v1/sessions data[].pageUrl", "removed", "GET /v1/sessions: data[].pageUrl"),
         (
-            "set /v1/sessions data[].userId integer",
+            "set /v1/sessions data[].userId boolean",
             "changed",
-            "GET /v1/sessions: data[].userId is number, read as string",
+            "GET /v1/sessions: data[].userId is boolean, read as string",
         ),
         ("remove /v1/sessions pagination", "removed", "GET /v1/sessions: pagination"),
         ("remove /v1/sessions ?cursor", "removed", "GET /v1/sessions: parameter cursor"),
