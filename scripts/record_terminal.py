@@ -112,7 +112,8 @@ def draw(name: str, arguments: tuple[str, ...], printed: str) -> str:
     """The SVG of one recording."""
     console = Console(record=True, width=WIDTH, file=StringIO(), force_terminal=True)
     console.print(Text(f"$ isnotai-exporter {' '.join(arguments)}", style="bold"))
-    console.print(Text.from_ansi(printed))
+    # The last line of a picture lacks its lower edge, so nothing stands there.
+    console.print(Text.from_ansi(printed + "\n"))
     # Without the fonts that rich would load from elsewhere.
     form = re.sub(r"@font-face \{\{.*?\}\}\s*", "", CONSOLE_SVG_FORMAT, flags=re.DOTALL)
     return console.export_svg(

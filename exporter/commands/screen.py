@@ -7,6 +7,7 @@ width that lines are cut to. NO_COLOR and FORCE_COLOR are obeyed.
 
 import sys
 from io import StringIO
+from textwrap import wrap
 from typing import Final
 
 from rich.console import Console
@@ -39,6 +40,21 @@ def styled(*parts: tuple[str, str]) -> str:
     painter = Console(file=file, width=_ENDLESS, force_terminal=True, highlight=False)
     painter.print(Text.assemble(*parts), end="", soft_wrap=True)
     return file.getvalue()
+
+
+def wrapped(text: str, begun: int, hanging: int) -> str:
+    """`text` over as many lines as the terminal's width asks for; elsewhere as it is.
+
+    begun: columns that stand before it already. hanging: columns before all further lines.
+    """
+    columns = width()
+    if columns is None or columns < 2 * hanging:
+        return text
+    lines = wrap(
+        text, columns, initial_indent=" " * begun, subsequent_indent=" " * hanging,
+        break_long_words=False, break_on_hyphens=False,
+    )  # fmt: skip
+    return "\n".join(lines)[begun:]
 
 
 def mark(level: str) -> str:

@@ -315,4 +315,4 @@ async def test_walks_and_the_live_contract_are_told(capsys: pytest.CaptureFixtur
     assert "bot_percentage_scale is 100, but the API's document says 1 → set analytics" in shown
     assert "the answer of /v1/stats is described, with 7 fields" in shown
     assert pages >= 2
-    assert f"users {pages}, courses 0, openapi 0)" in shown
+    assert f"users {pages}, courses below 1, openapi below 1)" in shown

@@ -5,7 +5,8 @@ import sys
 
 import pytest
 
-from exporter.commands.screen import BAD, GOOD, mark, styled
+from exporter.commands import screen
+from exporter.commands.screen import BAD, GOOD, mark, styled, wrapped
 
 
 def test_the_daemon_never_imports_rich() -> None:
@@ -32,3 +33,20 @@ def test_colours_can_be_forced_and_forbidden(monkeypatch: pytest.MonkeyPatch) ->
     assert "[red]" in coloured
     monkeypatch.setenv("NO_COLOR", "1")
     assert "\x1b[31" not in styled(("x", "red"))
+
+
+def test_a_long_line_hangs_below_its_text_on_a_terminal_only(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    text = "stats.include nope_* matches nothing → there are bots_high, bots_total"
+    assert wrapped(text, 15, 15) == text
+
+    monkeypatch.setattr(screen, "width", lambda: 50)
+
+    assert wrapped(text, 15, 15).splitlines() == [
+        "stats.include nope_* matches",
+        " " * 15 + "nothing → there are bots_high,",
+        " " * 15 + "bots_total",
+    ]
+    monkeypatch.setattr(screen, "width", lambda: 20)
+    assert wrapped(text, 15, 15) == text

@@ -222,7 +222,7 @@ async def test_a_page_that_gets_no_answer_says_so() -> None:
 
 
 async def test_of_fifty_one_can_be_found() -> None:
-    """What is not asked of the others: that none of their polls fails, on a machine that is busy."""
+    """Of the others it is not asked that none of their polls fails: the machine may be busy."""
     shown = (
         '[...document.querySelectorAll("#integrations > details")]'
         ".filter((it) => !it.hidden).map((it) => [it.dataset.name, it.open])"

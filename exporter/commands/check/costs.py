@@ -18,7 +18,7 @@ def costs(
     requests = cost.requests_per_hour(settings, tier, rate or 0.0, walked)
     allowed = cost.allowed_per_hour(settings, tier)
     total = sum(requests.values())
-    parts = ", ".join(f"{resource} {number:.0f}" for resource, number in requests.items())
+    parts = ", ".join(f"{resource} {_rounded(number)}" for resource, number in requests.items())
     yield Finding(GOOD, "requests", f"about {total:.0f} an hour ({parts})")
     share = f"{settings.budget.share:g}"
     if settings.budget.replicas > 1:
@@ -41,6 +41,10 @@ def costs(
     )
     for text, remedy in warnings(capacity, rate):
         yield Finding(WARN, "capacity", text, remedy)
+
+
+def _rounded(number: float) -> str:
+    return "below 1" if 0 < number < 0.5 else f"{number:.0f}"
 
 
 def warnings(capacity: cost.Capacity, rate: float | None) -> Iterator[tuple[str, str]]:

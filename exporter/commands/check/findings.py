@@ -3,11 +3,12 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
-from exporter.commands.screen import BAD, GOOD, WARN, mark
+from exporter.commands.screen import BAD, GOOD, WARN, mark, wrapped
 from exporter.redaction import redact
 from exporter.terminal import say
 
 LEVELS = (GOOD, WARN, BAD)
+NAME_COLUMNS = 12
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,10 +24,13 @@ class Finding:
         shown = {"level": self.level, "name": self.name, "text": self.text, "remedy": self.remedy}
         return {name: redact.text(text) for name, text in shown.items()}
 
-    def line(self) -> str:
-        """`✗ key  refused → what to do`."""
+    def line(self, indent: str = "") -> str:
+        """`✗ key  refused → what to do`; on a terminal its further lines stand below the text."""
         remedy = f" → {self.remedy}" if self.remedy else ""
-        return f"{mark(self.level)} {redact.text(f'{self.name:12} {self.text}{remedy}')}"
+        text = redact.text(f"{self.text}{remedy}")
+        before = len(indent) + len("✗ ") + NAME_COLUMNS + 1
+        laid = wrapped(text, before, before)
+        return f"{indent}{mark(self.level)} {self.name:{NAME_COLUMNS}} {laid}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +69,7 @@ class Report:
             indent = "  "
         for finding in self.findings:
             if all_of_it or finding.level != GOOD:
-                say(indent + finding.line())
+                say(finding.line(indent))
         for name, count in self.series if series else ():
             say(f"    {count:5} {name}")
 
