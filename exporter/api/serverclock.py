@@ -82,7 +82,8 @@ class ServerClock:
 
     **First Dates that are minutes off our clock.** If they are behind it, the second that agrees
     is believed. While they are ahead, our own clock stands in for the API's (`by_ours`), or the
-    newest createdAt where that is later: the API's clock has shown it.
+    newest createdAt where that is later: the API's clock has shown it. Our clock may be ahead of
+    the API's, so meanwhile an answer's own time is that of the newest createdAt at most.
 
     **Dates off by more than `FAR_SECONDS`.** One server may be wrong for long, so it does not count
     how many agree. They are compared with what else tells the time (`witness`): when the
@@ -109,11 +110,11 @@ class ServerClock:
         """Learn from an answer's Date; `sent` and `received` are on the monotonic clock.
 
         Gives a time, by the API's clock, that is not later than when that request left: the earlier
-        of what its Date says and what the clock shows. Without a Date, what the clock shows.
+        of what its Date says and what the clock surely shows. Without a Date, the latter.
         """
         server = parse_http_date(date) if date else None
         if server is None:
-            return self.at(sent)
+            return self._surely(sent)
         trip = received - sent
         # On average a Date was written half-way, and cut by half a second.
         seen = _Anchor(server - round(trip * MICROSECONDS), sent, trip / 2 + 0.5)
@@ -121,7 +122,7 @@ class ServerClock:
             self._begin(seen, trip)
         else:
             self._follow(self._anchor, seen)
-        shown = self.at(sent)
+        shown = self._surely(sent)
         return None if shown is None else min(shown, seen.server)
 
     def witness(self, time: int, monotonic: float, *, created: bool = False) -> None:
@@ -134,6 +135,17 @@ class ServerClock:
             self._witness = told
         if created and (self._created is None or time > self._created.server):
             self._created = told
+
+    def _surely(self, monotonic: float) -> int | None:
+        """What the API's clock has surely reached; None before the first usable Date.
+
+        Our own clock, while it stands in, may be ahead of it. The newest createdAt is not.
+        """
+        shown = self.at(monotonic)
+        if shown is None or not self.by_ours:
+            return shown
+        created = self._created.at(monotonic) if self._created else None
+        return created if created is not None and created <= shown else shown - _FAR
 
     def _begin(self, seen: _Anchor, trip: float) -> None:
         wall = None if self._now is None else round((self._now() - trip) * MICROSECONDS)

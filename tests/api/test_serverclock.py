@@ -165,7 +165,9 @@ def test_first_dates_that_are_minutes_ahead_of_our_clock_have_to_agree_for_a_whi
         sent = 10.0 + passed
         at = clock.observe(date(NOW + off + passed), sent, sent)
         assert clock.by_ours == (passed < 120)
-        assert at == (NOW + passed + (off if passed == 120 else 0)) * 1e6
+        # Ours may be ahead of the API's by minutes, though these Dates say that it is behind.
+        assert at == (NOW + passed + (off if passed == 120 else -2400)) * 1e6
+        assert clock.at(sent) == (NOW + passed + (off if passed == 120 else 0)) * 1e6
         assert clock.likely(sent) == (NOW + off + passed) * 1e6
 
 
@@ -192,6 +194,25 @@ def test_while_first_dates_are_ahead_the_newest_session_tells_the_time(off: floa
     assert clock.by_ours
     assert clock.observe(date(NOW + off - 600 + 40), 40.0, 40.0) == (NOW + off - 600 + 40) * 1e6
     assert not clock.by_ours
+
+
+@given(
+    st.floats(-2300, 2300),
+    st.lists(st.tuples(st.floats(0, 30), st.sampled_from([0, 0, -600, 600, 3600]), st.booleans())),
+)
+def test_while_our_own_clock_stands_in_no_reading_is_later_than_it_was(
+    ahead: float, answers: list[tuple[float, int, bool]]
+) -> None:
+    """Else sessions that are still open would be settled by a clock of ours that is ahead."""
+    passed = 0.0
+    clock = ServerClock(lambda: NOW + ahead + passed)
+
+    for pause, wrong, lists in answers:
+        passed += pause
+        at = clock.observe(date(NOW + passed + wrong), passed, passed)
+        assert at is None or not clock.by_ours or at <= (NOW + passed) * 1e6
+        if lists:
+            clock.witness(round((NOW + passed - 5) * 1e6), passed, created=True)
 
 
 def test_what_health_says_does_not_stand_in_for_the_clock() -> None:

@@ -33,6 +33,7 @@ class Habits:
     seconds: how long the trouble lasts. longest: seconds that one life of the exporter may serve.
     longest_session: seconds. In a list by the last change a session that changes may hide from
     a walk; so there it has closed before it is as old as the overlap.
+    hours_off: of the API's clock from ours, beside the minutes by which it is off in any case.
     """
 
     seed: int
@@ -43,6 +44,7 @@ class Habits:
     date_filter: str = "exact"
     tier: str = "enterprise"
     longest_session: float = 8.0
+    hours_off: float = 0.0
     more: Mapping[str, Any] = field(default_factory=dict)
     variables: Mapping[str, str] = field(default_factory=dict)
 
@@ -52,10 +54,9 @@ class Habits:
         return {**names, **self.more}
 
 
-def around_midnight(seconds: float) -> datetime:
-    """A start near to our own time from which so many seconds pass before the next UTC midnight."""
-    now = datetime.now(UTC) + timedelta(hours=12)
-    return now.replace(hour=0, minute=0, second=0, microsecond=0) - seconds * SECOND
+def hours_into_day(moment: datetime) -> float:
+    """So many hours after UTC midnight."""
+    return (moment - moment.replace(hour=0, minute=0, second=0, microsecond=0)) / timedelta(hours=1)
 
 
 async def suffer(habits: Habits, folder: Path) -> tuple[Watch, float]:
@@ -67,15 +68,15 @@ async def suffer(habits: Habits, folder: Path) -> tuple[Watch, float]:
     state.parent.mkdir()
     chance, watch = random.Random(habits.seed), Watch()  # noqa: S311 - reproducible weather
     skew = chance.choice([-137.0, 211.0])
+    start = datetime.now(UTC) + timedelta(hours=habits.hours_off)
     # Days matter to filters that know only these: one begins in the midst of the trouble.
-    daily = habits.date_filter != "exact"
-    start = around_midnight(habits.seconds / 3 + skew) if daily else None
+    begins = hours_into_day(start + (skew + habits.seconds / 3) * SECOND)
     async with simulated(
         seed=habits.seed,
         skew=skew,
         start=start,
         tier=habits.tier,
-        lists=habits.lists,
+        lists={"day_begins": begins, **habits.lists},
         rate=20.0,
         lifetime=(SECOND, habits.longest_session * SECOND),
         late_share=0.2,
@@ -165,9 +166,18 @@ STRICT = {"strict_cursors": True, "cursor_seconds": 5.0, "last_cursor": "null"}
 
 LONG = [
     Habits(140, LONG_SECONDS, 40.0, "newest", "offset"),
-    Habits(232, PHASE_SECONDS, 40.0, "oldest", "keyset", "day", more=STRICT),
+    Habits(232, PHASE_SECONDS, 40.0, "oldest", "keyset", "day", hours_off=-7, more=STRICT),
     Habits(162, PHASE_SECONDS, 40.0, "updated", "keyset", longest_session=5.0),
-    Habits(238, PHASE_SECONDS, 40.0, "random", "offset", "midnight", more={"last_cursor": "empty"}),
+    Habits(
+        238,
+        PHASE_SECONDS,
+        40.0,
+        "random",
+        "offset",
+        "midnight",
+        hours_off=7,
+        more={"last_cursor": "empty"},
+    ),
     Habits(193, PHASE_SECONDS, 40.0, "by_id", "keyset", tier="pro", variables=SLOW),
     Habits(111, PHASE_SECONDS, 40.0, "updated", "offset", "midnight", longest_session=5.0),
 ]
