@@ -13,8 +13,10 @@ from exporter import cli
 from exporter.collect import registry
 from exporter.commands.check import local
 from exporter.commands.check.costs import warnings
+from exporter.commands.check.remote import ask_again
 from exporter.commands.cost import Capacity
 from exporter.redaction import redact
+from exporter.settings.load import load
 from exporter.settings.model import BASE_URLS, Settings
 from exporter.simulator.service import DEFAULT_KEY
 from tests.e2e.simulation import Simulation, simulated
@@ -83,6 +85,10 @@ async def test_a_refused_key_is_told_without_the_key(capsys: pytest.CaptureFixtu
         assert code == 1
         assert lines["key"].startswith("✗ refused")
         assert lines["health"].startswith("✓ answered")
+        assert lines["endpoints"].startswith(
+            "✗ the API refused the key (integration, stats, analytics, usage, sessions) → "
+        )
+        assert lines["verdict:"] == "✗ 2 failed: key (default), endpoints (default)"
         assert key not in str(lines)
 
 
@@ -316,3 +322,16 @@ async def test_walks_and_the_live_contract_are_told(capsys: pytest.CaptureFixtur
     assert "the answer of /v1/stats is described, with 7 fields" in shown
     assert pages >= 2
     assert f"users {pages}, courses below 1, openapi below 1)" in shown
+
+
+@pytest.mark.parametrize("name", registry.NAMES)
+def test_the_setting_that_leaves_an_endpoint_out_is_one(name: str) -> None:
+    _, _, said = ask_again(name).partition("; ")
+    setting, _, value = said.removesuffix(" leaves it out").partition(": ")
+    section, _, field = setting.partition(".")
+
+    variable = f"ISNOTAI_{section}_{field}".upper()
+    settings = load([], {"ISNOTAI_API_KEY": DEFAULT_KEY, variable: value}).settings
+
+    assert not getattr(getattr(settings, section), field)
+    assert name not in registry.polled_names(settings)

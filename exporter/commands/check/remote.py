@@ -129,6 +129,11 @@ def _account(pipeline: Pipeline) -> Iterator[Finding]:
 
 
 def _endpoints(pipeline: Pipeline, took: Mapping[str, float]) -> Iterator[Finding]:
+    """A line for each; those that fail with the same words share one."""
+    failed: dict[str, list[str]] = {}
+    for poller in pipeline.pollers:
+        if poller.resource in took and poller.state.error is not None:
+            failed.setdefault(str(poller.state.error), []).append(poller.resource)
     for poller in pipeline.pollers:
         name, state = poller.resource, poller.state
         pages = pipeline.telemetry.requests.value(name, "200")
@@ -136,9 +141,14 @@ def _endpoints(pipeline: Pipeline, took: Mapping[str, float]) -> Iterator[Findin
             text = f"answered; the {pages:.0f} pages that were read are not all of them"
             yield Finding(GOOD, name, text)
         elif name not in took:
-            yield Finding(BAD, name, f"no answer within {LONGEST_SECONDS:g} s", _ask_again(name))
+            yield Finding(BAD, name, f"no answer within {LONGEST_SECONDS:g} s", ask_again(name))
         elif state.error is not None:
-            yield Finding(BAD, name, str(state.error), _ask_again(name))
+            alike = failed[str(state.error)]
+            if len(alike) == 1:
+                yield Finding(BAD, name, str(state.error), ask_again(name))
+            elif name == alike[0]:
+                text = f"{state.error} ({', '.join(alike)})"
+                yield Finding(BAD, "endpoints", text, "the daemon tries again by itself")
         elif state.idle:
             yield Finding(GOOD, name, "nothing to ask for yet")
         else:
@@ -151,8 +161,11 @@ def _endpoints(pipeline: Pipeline, took: Mapping[str, float]) -> Iterator[Findin
         )
 
 
-def _ask_again(resource: str) -> str:
-    return f"the daemon tries again by itself; poll.{resource}_interval: 0 leaves it out"
+def ask_again(resource: str) -> str:
+    """The remedy where one endpoint fails: it names the setting that switches it off."""
+    switch = next(it.switch for it in registry.RESOURCES if it.name == resource)
+    off = "0" if switch.endswith("_interval") else "false"
+    return f"the daemon tries again by itself; {switch}: {off} leaves it out"
 
 
 def _tier(settings: Settings, tier: str | None) -> Iterator[Finding]:
