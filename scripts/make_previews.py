@@ -105,8 +105,9 @@ def main() -> int:
         return 2
     formats = format_code()
     with tempfile.TemporaryDirectory() as folder:
-        data = Path(folder) / "data"
-        files = [list(lines) for lines in term.simulate(term.Day(quota=term.QUOTA))]
+        data, config = Path(folder) / "data", Path(folder) / "config.yml"
+        config.write_text(term.EVERYTHING)
+        files = [list(lines) for lines in term.simulate(term.Day(config=config))]
         since = term.END - term.DAY_SECONDS
         made = ruled.lines(term.scraped(files), since, TOOLS / "rule-engine")
         for lines in (*files, made):

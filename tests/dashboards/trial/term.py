@@ -21,6 +21,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from itertools import count
+from pathlib import Path
 from random import Random
 
 import httpx
@@ -64,7 +65,16 @@ WEEK_STEP_SECONDS = 300
 JOB, NAMESPACE = "isnotai-exporter", "notai"
 PODS = ("6f7c", "9d21")
 LATENCY_SECONDS = (0.04, 0.4)
-QUOTA = "api_calls=600000,sessions=300000,storage_bytes=200000000000"
+EVERYTHING = r"""
+quota:
+  limits: {api_calls: 600000, sessions: 300000, storage_bytes: 200000000000}
+poll: {users_interval: 2h, courses_interval: 6h}
+sessions:
+  places:
+    - {name: course, pattern: '/courses/(\d+)'}
+  details: true
+"""
+"""Settings by which the rows that are empty by default have numbers."""
 
 _Key = tuple[str, tuple[tuple[str, str], ...]]
 Column = tuple["array[float]", "array[float]"]
@@ -94,13 +104,16 @@ SITES = (
 
 @dataclass(frozen=True, slots=True)
 class Day:
-    """When what happens, in seconds before the end. seconds: how long the day is."""
+    """When what happens, in seconds before the end. seconds: how long the day is.
+
+    config: a file with settings besides the defaults.
+    """
 
     seconds: float = DAY_SECONDS
     wave: tuple[float, float] = (5400.0, 900.0)
     outage: tuple[float, float] = (39_600.0, 38_400.0)
     move: float = 54_000.0
-    quota: str = ""
+    config: Path | None = None
     week: bool = True
 
 
@@ -193,7 +206,9 @@ class _Transport(httpx.AsyncBaseTransport):
 class _Exporter:
     """One life of an exporter: its pipeline, without a server."""
 
-    def __init__(self, api: _Api, store: Store, clock: FakeClock, pod: str, quota: str) -> None:
+    def __init__(
+        self, api: _Api, store: Store, clock: FakeClock, pod: str, config: Path | None
+    ) -> None:
         self._clock = clock
         self._started = (clock.now(), clock.monotonic())
         self._store = store
@@ -207,7 +222,7 @@ class _Exporter:
         environment = {
             "ISNOTAI_API_KEY": DEFAULT_KEY,
             "ISNOTAI_INTEGRATION": api.site.name,
-            **({"ISNOTAI_QUOTA_LIMITS": quota} if quota else {}),
+            **({"ISNOTAI_CONFIG_FILE": str(config)} if config else {}),
         }
         settings = load([], environment).settings
         (account,) = settings.accounts()
@@ -284,7 +299,7 @@ class _Story:
         self._api = api
         self._clock = clock
         self._store = Store(None, clock.now)
-        self._life = _Exporter(api, self._store, clock, PODS[0], day.quota)
+        self._life = _Exporter(api, self._store, clock, PODS[0], day.config)
         self._order = count()
         self._due: list[tuple[float, int, Callable[[], Awaitable[None]]]] = []
 
@@ -329,7 +344,7 @@ class _Story:
         """The pod moves: another instance goes on with the same state."""
         await self._life.pipeline.close()
         self._clock.advance(40)
-        self._life = _Exporter(self._api, self._store, self._clock, PODS[1], self._day.quota)
+        self._life = _Exporter(self._api, self._store, self._clock, PODS[1], self._day.config)
         self._start_polls()
 
 
