@@ -61,6 +61,7 @@ class ResourceStatus:
     up: whether the last attempt gave a decoded 2xx; None before the first.
     last_success, next_poll: None where there was none, or none is planned.
     last_error: the kind of the last failure and a few words; None after a success.
+    idle: it was polled, and there was nothing to ask for yet.
     """
 
     resource: str
@@ -70,6 +71,7 @@ class ResourceStatus:
     last_error: str | None
     interval: float
     next_poll: float | None
+    idle: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -110,7 +110,7 @@ def _bar(ratio: float, label: str) -> str:
 
 def _row(resource: ResourceStatus, now: float) -> str:
     if resource.up is None:
-        state = mark("not tried yet")
+        state = mark("nothing to ask for yet" if resource.idle else "not tried yet")
     else:
         state = mark("up", "good") if resource.up else mark("down", "bad")
     cells = (

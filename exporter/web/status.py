@@ -148,4 +148,5 @@ def _resource_status(poller: Poller) -> ResourceStatus:
         last_error=state.error,
         interval=poller.interval,
         next_poll=poller.next_poll,
+        idle=state.idle,
     )

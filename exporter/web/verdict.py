@@ -26,7 +26,9 @@ def findings(
     """All that is to be said, worst first; one finding of level good where nothing is wrong."""
     found = list(_of_exporter(health, reload))
     found += _grouped(one for it in integrations for one in _of_integration(it))
-    if not ready.ok:
+    if ready.ok:
+        found += _grouped(one for it in integrations for one in _of_first_polls(it))
+    else:
         waiting = "; ".join(ready.problems)
         found.append(Finding("unknown", "exporter", "starting", f"It is starting: {waiting}."))
     if not found:
@@ -35,7 +37,7 @@ def findings(
 
 
 def _all_is_well(integrations: Sequence[IntegrationStatus]) -> Finding:
-    resources = sum(len(one.resources) for one in integrations)
+    resources = sum(bool(it.up) for one in integrations for it in one.resources)
     word = "integration" if len(integrations) == 1 else "integrations"
     words = f"{resources} resources of {len(integrations)} {word} are read."
     return Finding("good", "exporter", "all is well", words)
@@ -110,6 +112,7 @@ def _of_resources(one: IntegrationStatus) -> Iterator[Finding]:
         it for it in one.resources if it.up is not None and it.resource not in registry.KEYLESS
     ]
     down = bool(asked) and not any(it.up for it in asked)
+    others = "; the others are not concerned" if one.answered else ""
     if down:
         error = next((it.last_error for it in failing if it.resource not in registry.KEYLESS), None)
         yield Finding(
@@ -127,7 +130,7 @@ def _of_resources(one: IntegrationStatus) -> Iterator[Finding]:
             "API",
             f"{it.resource} not read",
             f"{it.resource} is not read: {it.last_error or 'the last attempt failed'}.",
-            "It is tried again by itself; the others are not concerned.",
+            f"It is tried again by itself{others}.",
             mine,
         )
     for it in one.resources:
@@ -140,6 +143,22 @@ def _of_resources(one: IntegrationStatus) -> Iterator[Finding]:
                 "Check the disk of state.path. What was not committed is read again.",
                 mine,
             )
+
+
+def _of_first_polls(one: IntegrationStatus) -> Iterator[Finding]:
+    """What was never read though the start is over; walks behind the others may take an hour."""
+    waiting = [
+        it.resource for it in one.resources if it.up is None and it.resource not in registry.BEHIND
+    ]
+    if waiting and one.key_state in ("unknown", "valid"):
+        yield Finding(
+            "unknown",
+            "API",
+            "not all was read yet",
+            f"The first poll has not ended: {', '.join(waiting)}.",
+            "Requests that fail are tried again, and wait for the request budget.",
+            (one.name,),
+        )
 
 
 def _grouped(found: Iterable[Finding]) -> Iterator[Finding]:

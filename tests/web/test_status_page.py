@@ -310,3 +310,11 @@ def test_the_tables_are_legible_to_a_screen_reader() -> None:
     assert scopes == ["col"] * 7 + ["row"] + ["col"] * 3
     assert {"caption", "main", "header", "nav", "h1", "h2"} <= page.tags
     assert ("html", {"lang": "en"}) in page.seen
+
+
+def test_what_had_nothing_to_ask_for_is_told_from_what_was_not_tried() -> None:
+    idle = resource(resource="details", up=None, idle=True)
+    page = outline(integration(idle, resource(resource="users", up=None))).text
+
+    assert "details nothing to ask for yet" in page
+    assert "users not tried yet" in page

@@ -108,6 +108,33 @@ def test_the_same_finding_of_fifty_integrations_is_told_once() -> None:
     assert found.integrations == tuple(names)
 
 
+def test_nothing_is_well_while_a_first_poll_goes_on_after_the_start() -> None:
+    waiting = (resource(resource="stats", up=None), resource(resource="usage", up=None))
+    for one in (integration(*waiting, key_state="unknown"), integration(resource(), *waiting)):
+        (found,) = verdict(one)
+
+        assert (found.level, found.headline) == ("unknown", "not all was read yet")
+        assert "stats, usage" in found.words
+        assert found.integrations == ("campus",)
+
+
+def test_a_walk_behind_the_others_may_take_long() -> None:
+    idle = resource(resource="details", up=None, idle=True)
+    (found,) = verdict(integration(resource(), resource(resource="users", up=None), idle))
+
+    assert (found.level, found.headline) == ("good", "all is well")
+    assert found.words == "1 resources of 1 integration are read."
+
+
+def test_the_others_are_of_no_concern_only_where_they_are_read() -> None:
+    openapi = resource(resource="openapi", up=False, last_error="connection refused")
+    read, unread = integration(openapi, resource()), integration(openapi, resource(up=None))
+
+    assert "the others are not concerned" in verdict(read)[0].next_step
+    assert "others" not in verdict(unread)[0].next_step
+    assert [it.headline for it in verdict(unread)] == ["openapi not read", "not all was read yet"]
+
+
 def test_nothing_tried_yet_is_neither_good_nor_bad() -> None:
     ready = Health(False, ("campus: sessions was not tried yet",))
     (found,) = verdict(integration(resource(up=None), key_state="unknown"), ready=ready)
