@@ -4,18 +4,15 @@ A bot is put down when it is settled, in that transaction; it is taken off in th
 what came of it. So neither a restart nor `kill -9` counts one twice or loses one.
 """
 
-import sqlite3
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import partial
 
 from exporter.api.schema.details import Details
-from exporter.ledger import outboxes, records
+from exporter.ledger import outboxes
 from exporter.ledger import state as states
-from exporter.ledger.effects import Effects
 from exporter.ledger.ledger import Ledger
-from exporter.ledger.state import LedgerState
 from exporter.ledger.store import Store
+from exporter.ledger.transaction import Transaction
 from exporter.metrics import catalogue
 from exporter.metrics.model import bucket
 
@@ -46,7 +43,7 @@ class PendingDetails:
         row = (await self._ledger.prepare()).row
         since = self._ledger.now() - LONGEST_SECONDS
         if await self._store.run(lambda state: outboxes.waits_since(state, row, since)):
-            await self._ledger.commit(partial(self._skip, since))
+            await self._ledger.commit(lambda tx: _skip(tx, since))
         rows = await self._store.run(lambda state: outboxes.newest_details(state, row, most))
         return [Pending(key, session) for key, session in rows]
 
@@ -67,19 +64,13 @@ class PendingDetails:
             added[states.DURATION, str(place)] = 1
             added[states.DURATION_SUM] = details.duration
 
-        def work(
-            connection: sqlite3.Connection, state: LedgerState, effects: Effects
-        ) -> LedgerState:
-            if not outboxes.remove_detail(connection, state.row, it.key):
-                return state  # another has done it
-            return records.raise_counts(connection, state, added, self._ledger.now())
+        def work(tx: Transaction) -> None:
+            if outboxes.remove_detail(tx.connection, tx.state.row, it.key):
+                tx.add(added)  # else another has done it
 
         await self._ledger.commit(work)
 
-    def _skip(
-        self, since: float, connection: sqlite3.Connection, state: LedgerState, effects: Effects
-    ) -> LedgerState:
-        skipped = outboxes.remove_details_before(connection, state.row, since)
-        return records.raise_counts(
-            connection, state, {(states.DETAIL, "skipped"): skipped}, self._ledger.now()
-        )
+
+def _skip(tx: Transaction, since: float) -> None:
+    skipped = outboxes.remove_details_before(tx.connection, tx.state.row, since)
+    tx.add({(states.DETAIL, "skipped"): skipped})

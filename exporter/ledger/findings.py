@@ -1,15 +1,13 @@
 """The outbox of findings of one integration: it is emptied only after the Collector took them."""
 
-import sqlite3
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
-from exporter.ledger import outboxes, records
-from exporter.ledger import state as states
-from exporter.ledger.effects import Effects
+from exporter.ledger import outboxes
 from exporter.ledger.ledger import Ledger
-from exporter.ledger.state import LedgerState
+from exporter.ledger.state import FINDING
 from exporter.ledger.store import StateError, Store
+from exporter.ledger.transaction import Transaction
 from exporter.publish.findings import Finding, OutboxError
 
 
@@ -37,17 +35,12 @@ class StoredOutbox:
         """Take off what the Collector took, less what it says it rejected. Raises OutboxError."""
         uids = [it.uid for it in findings]
 
-        def work(
-            connection: sqlite3.Connection, state: LedgerState, effects: Effects
-        ) -> LedgerState:
-            gone = outboxes.remove_findings(connection, state.row, uids)
+        def work(tx: Transaction) -> None:
+            gone = outboxes.remove_findings(tx.connection, tx.state.row, uids)
             refused = min(rejected, gone)
-            added = {
-                (states.FINDING, "sent"): gone - refused,
-                (states.FINDING, "rejected"): refused,
-            }
-            after = records.raise_counts(connection, state, added, self._ledger.now())
-            return replace(after, findings=outboxes.waiting_findings(connection, state.row))
+            tx.add({(FINDING, "sent"): gone - refused, (FINDING, "rejected"): refused})
+            waiting = outboxes.waiting_findings(tx.connection, tx.state.row)
+            tx.write(replace(tx.state, findings=waiting))
 
         try:
             await self._ledger.commit(work)

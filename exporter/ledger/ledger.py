@@ -18,6 +18,7 @@ from exporter.ledger.readings import Pages
 from exporter.ledger.rules import Coverage, RecentPasses, Rules, Slice, Tally
 from exporter.ledger.state import LedgerState
 from exporter.ledger.store import StateError, Store
+from exporter.ledger.transaction import Transaction
 from exporter.ledger.walked import Walked
 from exporter.metrics.model import Sample
 from exporter.metrics.telemetry import Telemetry
@@ -120,15 +121,7 @@ class Ledger:
             self._started = (wall, self._clock.monotonic())
             self._resting = False
         first_start = wall - (self._clock.monotonic() - self._started[1])
-
-        def work(
-            connection: sqlite3.Connection, state: LedgerState, effects: Effects
-        ) -> LedgerState:
-            after = replace(state, first_start=first_start)
-            records.write_row(connection, after)
-            return after
-
-        await self.commit(work)
+        await self.commit(lambda tx: tx.write(replace(tx.state, first_start=first_start)))
 
     async def begin(self, now: int) -> None:
         """Set the origin, once, by the API's clock, which shows `now`. Raises StateError.
@@ -142,12 +135,8 @@ class Ledger:
         # After a rest: what lies before the horizon may be forgotten.
         origin = wished if state.horizon is None else max(wished, state.horizon)
 
-        def work(
-            connection: sqlite3.Connection, state: LedgerState, effects: Effects
-        ) -> LedgerState:
-            after = replace(state, origin=origin, horizon=origin, frontier=origin)
-            records.write_row(connection, after)
-            return after
+        def work(tx: Transaction) -> None:
+            tx.write(replace(tx.state, origin=origin, horizon=origin, frontier=origin))
 
         await self.commit(work)
 
@@ -169,15 +158,10 @@ class Ledger:
         if state.first_start < NO_CLOCK_BEFORE and state.origin is None:
             return
 
-        def work(
-            connection: sqlite3.Connection, state: LedgerState, effects: Effects
-        ) -> LedgerState:
-            window = (0, FOREVER)
-            while (after := self._settle(connection, state, window, effects)).oldest is not None:
-                state = after
-            after = replace(after, first_start=0.0, origin=None, frontier=None)
-            records.write_row(connection, after)
-            return after
+        def work(tx: Transaction) -> None:
+            while tx.state.oldest is not None:
+                self._settle(tx, (0, FOREVER))
+            tx.write(replace(tx.state, first_start=0.0, origin=None, frontier=None))
 
         await self.commit(work)
 
@@ -204,16 +188,10 @@ class Ledger:
         back = min(newest, horizon)
         gap = max(0, back - now) / MICROSECONDS
 
-        def work(
-            connection: sqlite3.Connection, state: LedgerState, effects: Effects
-        ) -> LedgerState:
-            origin = min(state.origin or back, back)
-            wall = self._clock.now()
-            after = replace(state, origin=origin, horizon=back, frontier=back)
-            after = records.raise_count(connection, after, states.GAP, gap, wall)
-            after = records.raise_count(connection, after, states.STEP_BACKS, 1, wall)
-            records.write_row(connection, after)
-            return after
+        def work(tx: Transaction) -> None:
+            origin = min(tx.state.origin or back, back)
+            tx.write(replace(tx.state, origin=origin, horizon=back, frontier=back))
+            tx.add({states.GAP: gap, states.STEP_BACKS: 1})
 
         await self.commit(work)
         self._walked = Walked()
@@ -238,14 +216,10 @@ class Ledger:
             promised = max(frontier, first_start - history + FIRST_GRACE)
         gap = max(0, history_start - promised) / MICROSECONDS
 
-        def work(
-            connection: sqlite3.Connection, state: LedgerState, effects: Effects
-        ) -> LedgerState:
-            after = self._settle(connection, state, (0, history_start), effects)
-            after = records.raise_count(connection, after, states.GAP, gap, self._clock.now())
-            frontier = max(after.bounds.frontier, history_start)
-            after = replace(after, frontier=frontier)
-            return self._forget(connection, after)
+        def work(tx: Transaction) -> None:
+            self._settle(tx, (0, history_start))
+            tx.add({states.GAP: gap})
+            _move_frontier(tx, max(tx.state.bounds.frontier, history_start))
 
         await self.commit(work)
         return gap
@@ -253,11 +227,8 @@ class Ledger:
     async def count_pages(self, pages: Pages) -> None:
         """Count what these pages show. Raises StateError: then nothing of them was counted."""
 
-        def work(
-            connection: sqlite3.Connection, state: LedgerState, effects: Effects
-        ) -> LedgerState:
-            tally = readings.count(connection, state, pages, self.rules, self._salt, effects)
-            return self._count(connection, state, tally, effects)
+        def work(tx: Transaction) -> None:
+            self._count(tx, readings.count(tx, pages, self.rules, self._salt))
 
         await self.commit(work)
 
@@ -268,19 +239,10 @@ class Ledger:
         Moves the frontier, and forgets what no walk will reach any more. Raises StateError.
         """
 
-        def work(
-            connection: sqlite3.Connection, state: LedgerState, effects: Effects
-        ) -> LedgerState:
-            frontier = coverage.frontier(state.bounds.frontier)
-            after = self._forget(connection, replace(state, frontier=frontier))
-            records.prune(
-                connection,
-                after.row,
-                after.bounds.horizon,
-                at - INVALID_SECONDS * MICROSECONDS,
-                AT_ONCE,
-            )
-            return after
+        def work(tx: Transaction) -> None:
+            _move_frontier(tx, coverage.frontier(tx.state.bounds.frontier))
+            horizon, invalid = tx.state.bounds.horizon, at - INVALID_SECONDS * MICROSECONDS
+            records.prune(tx.connection, tx.state.row, horizon, invalid, AT_ONCE)
 
         frontier = (await self.prepare()).bounds.frontier
         await self.commit(work)
@@ -296,13 +258,7 @@ class Ledger:
         state = await self.prepare()
         if window is None or state.oldest is None or state.oldest >= window[1]:
             return
-
-        def work(
-            connection: sqlite3.Connection, state: LedgerState, effects: Effects
-        ) -> LedgerState:
-            return self._settle(connection, state, window, effects)
-
-        await self.commit(work)
+        await self.commit(lambda tx: self._settle(tx, window))
 
     def now(self) -> float:
         """Unix seconds of our clock."""
@@ -347,69 +303,55 @@ class Ledger:
             forgotten=self._walked.beyond,
         )
 
-    def _settle(
-        self,
-        connection: sqlite3.Connection,
-        state: LedgerState,
-        window: tuple[int, int],
-        effects: Effects,
-    ) -> LedgerState:
+    def _settle(self, tx: Transaction, window: tuple[int, int]) -> None:
         """Settle, with what was last read, the oldest unsettled sessions created in `window`."""
-        tally = Tally()
-        oldest = records.unsettled(connection, state.row, *window, AT_ONCE)
-        settled = {key: rules.settle(known, None, tally) for key, known in oldest}
-        records.save(connection, state.row, settled)
-        return self._count(connection, state, tally, effects)
+        tally, row = Tally(), tx.state.row
+        oldest = records.unsettled(tx.connection, row, *window, AT_ONCE)
+        done = {key: rules.settle(known, None, tally) for key, known in oldest}
+        records.save(tx.connection, row, done)
+        self._count(tx, tally)
 
-    def _count(
-        self, connection: sqlite3.Connection, state: LedgerState, tally: Tally, effects: Effects
-    ) -> LedgerState:
-        """Add a tally to the state, in memory and in the open transaction."""
-        wall = self._clock.now()
-        after, changes, folded = states.counted(state, tally, wall, self._max_flags)
-        effects.folded.update(folded)
-        effects.scores = tally.scores
-        records.write_counts(connection, after, changes)
-        records.write_minutes(connection, after, tally.minutes)
+    def _count(self, tx: Transaction, tally: Tally) -> None:
+        """Add a tally to the state."""
+        after, changes, folded = states.counted(tx.state, tally, tx.wall, self._max_flags)
+        tx.effects.folded.update(folded)
+        tx.effects.scores = tally.scores
+        records.write_counts(tx.connection, after, changes)
+        records.write_minutes(tx.connection, after, tally.minutes)
+        tx.write(replace(after, oldest=records.oldest_unsettled(tx.connection, after.row)))
         if tally.settled_bots:
-            after = settled.put_down(
-                connection, after, tally.settled_bots, self._name, self._salt, wall, self.rules
-            )
-        after = replace(after, oldest=records.oldest_unsettled(connection, after.row))
-        records.write_row(connection, after)
-        return after
+            settled.put_down(tx, tally.settled_bots, self._name, self._salt, self.rules)
 
-    def _forget(self, connection: sqlite3.Connection, state: LedgerState) -> LedgerState:
-        """Move the horizon up to where walks reach, and drop minutes that nobody asks for."""
-        bounds = state.bounds
-        last = bounds.frontier // MINUTE
-        reach = state.reach // MINUTE
-        # The newest stays, also where a wrong clock has put the frontier far past it.
-        first = min(last - REMEMBERED_MINUTES, max(reach, last - MOST_MINUTES))
-        first = min(first, max(state.minutes, default=first))
-        after = replace(
-            state,
-            horizon=max(bounds.horizon, state.reach),
-            minutes={minute: n for minute, n in state.minutes.items() if minute >= first},
-        )
-        records.write_row(connection, after)
-        records.prune_minutes(connection, after.row, first)
-        return after
+    async def commit(self, work: Callable[[Transaction], None]) -> None:
+        """Do `work` in one transaction, and publish its state once that is committed.
 
-    async def commit(
-        self, work: Callable[[sqlite3.Connection, LedgerState, Effects], LedgerState]
-    ) -> None:
-        """Do `work` in one transaction, and publish its state once that is committed."""
+        Raises StateError.
+        """
         effects = Effects()
 
-        def checked(connection: sqlite3.Connection) -> LedgerState:
+        def changed(connection: sqlite3.Connection) -> LedgerState:
             if self.state is None or self._generation != self._store.generation:
                 raise StateError("the state was replaced meanwhile")
-            return work(connection, self.state, effects)
+            tx = Transaction(connection, self.state, effects, self._clock.now())
+            work(tx)
+            return tx.state
 
         def publish(state: LedgerState) -> LedgerState:
             self.state = state
             self._teller.tell(effects, self._clock.now(), exemplars=self._keep_exemplars)
             return state
 
-        await self._store.run_then(checked, publish)
+        await self._store.run_then(changed, publish)
+
+
+def _move_frontier(tx: Transaction, frontier: int) -> None:
+    """Move the frontier, and the horizon up to where walks reach; drop minutes nobody asks for."""
+    state = replace(tx.state, frontier=frontier)
+    last, reach = frontier // MINUTE, state.reach // MINUTE
+    # The newest stays, also where a wrong clock has put the frontier far past it.
+    first = min(last - REMEMBERED_MINUTES, max(reach, last - MOST_MINUTES))
+    first = min(first, max(state.minutes, default=first))
+    horizon = max(state.bounds.horizon, state.reach)
+    minutes = {minute: n for minute, n in state.minutes.items() if minute >= first}
+    tx.write(replace(state, horizon=horizon, minutes=minutes))
+    records.prune_minutes(tx.connection, state.row, first)

@@ -11,26 +11,19 @@ from functools import partial
 from exporter.api.schema.flags import is_label
 from exporter.api.schema.session import InvalidSession, Session
 from exporter.ledger import placerecords, records, rules
-from exporter.ledger.effects import Effects
 from exporter.ledger.places import Book
 from exporter.ledger.rules import Known, Rules, Tally
-from exporter.ledger.state import LedgerState
+from exporter.ledger.transaction import Transaction
 from exporter.metrics import catalogue
 
 Pages = Sequence[tuple[Sequence[Session | InvalidSession], int]]
 """The items of each page, and the API's time of its reading."""
 
 
-def count(
-    connection: sqlite3.Connection,
-    state: LedgerState,
-    pages: Pages,
-    counting: Rules,
-    salt: bytes,
-    effects: Effects,
-) -> Tally:
+def count(tx: Transaction, pages: Pages, counting: Rules, salt: bytes) -> Tally:
     """What these pages add to the counters; it is not added to them yet."""
-    tally, bounds = Tally(), state.bounds
+    connection, row, effects = tx.connection, tx.state.row, tx.effects
+    tally, bounds = Tally(), tx.state.bounds
     invalid: list[bytes] = []
     shown: list[tuple[bytes, Session, int]] = []
     for items, at in pages:
@@ -41,20 +34,20 @@ def count(
                 effects.odd.update(item.odd)
             elif item.created is None or item.created >= bounds.horizon:
                 invalid.append(records.hash_id(item.key, salt))
-    known = records.load(connection, state.row, {key for key, _, _ in shown})
-    book = _book(connection, state.row, [session for _, session, _ in shown], counting, salt)
+    known = records.load(connection, row, {key for key, _, _ in shown})
+    book = _book(connection, row, [session for _, session, _ in shown], counting, salt)
     changed: dict[bytes, Known] = {}
     for key, session, at in shown:
         before = known.get(key)
         after = rules.read(before, session, at, bounds, counting, tally, book)
         if after is not None and after is not before:
             known[key] = changed[key] = after
-    records.save(connection, state.row, changed)
+    records.save(connection, row, changed)
     if book is not None:
-        placerecords.save(connection, state.row, book)
+        placerecords.save(connection, row, book)
         effects.folded[catalogue.PLACE_SESSIONS.name] += book.folded.total()
     if invalid:
-        effects.invalid = records.remember_invalid(connection, state.row, invalid, pages[-1][1])
+        effects.invalid = records.remember_invalid(connection, row, invalid, pages[-1][1])
     return tally
 
 

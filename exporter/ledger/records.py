@@ -236,30 +236,6 @@ def write_counts(
     )
 
 
-def raise_count(
-    connection: sqlite3.Connection,
-    state: LedgerState,
-    key: tuple[str, str],
-    amount: float,
-    wall: float,
-) -> LedgerState:
-    """The state with one count raised, here and in memory."""
-    return raise_counts(connection, state, {key: amount}, wall)
-
-
-def raise_counts(
-    connection: sqlite3.Connection,
-    state: LedgerState,
-    added: Mapping[tuple[str, str], float],
-    wall: float,
-) -> LedgerState:
-    """The state with these amounts added, here and in memory. wall: Unix seconds."""
-    changes = {key: state.value(key) + amount for key, amount in added.items() if amount}
-    after = state.with_counts(changes, wall)
-    write_counts(connection, after, changes)
-    return after
-
-
 def write_minutes(
     connection: sqlite3.Connection, state: LedgerState, minutes: Iterable[int]
 ) -> None:

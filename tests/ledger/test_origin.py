@@ -1,6 +1,8 @@
 """Where counting begins: what nobody meant to read is neither a backlog nor a gap."""
 
 import asyncio
+from collections.abc import Callable
+from typing import TypeVar
 
 import pytest
 
@@ -8,6 +10,8 @@ from exporter.api.times import MICROSECONDS
 from exporter.ledger.rules import Rules
 from tests.clocks import FakeClock
 from tests.ledger.bench import Bench, Make, add, polls
+
+T = TypeVar("T")
 
 
 def test_sessions_switched_off_for_weeks_are_no_backlog_and_no_gap_afterwards(make: Make) -> None:
@@ -90,18 +94,29 @@ def test_our_clock_that_is_set_back_while_it_runs_moves_no_origin(make: Make) ->
     assert bench.counts()["sessions"] == 1
 
 
-def test_two_who_prepare_at_once_never_undo_what_a_third_has_committed(make: Make) -> None:
+def test_a_prepare_that_is_late_never_undoes_what_another_has_committed(make: Make) -> None:
+    """Two collectors call it at once; one has its answer when the other has begun to count."""
     bench = make()
-    now = bench.listing.now()
-    ledger = bench.ledger
+    ledger, store, now = bench.ledger, bench.store, bench.listing.now()
     ledger.state, ledger._generation = None, -1
+    run_then = store.run_then
 
     async def at_once() -> None:
-        async def begin() -> None:
-            await ledger.prepare()
-            await ledger.begin(now)
+        loaded, begun = asyncio.Event(), asyncio.Event()
 
-        await asyncio.gather(begin(), *(ledger.prepare() for _ in range(20)))
+        async def late(work: Callable[..., T], then: Callable[[T], T]) -> T:
+            store.run_then = run_then  # type: ignore[method-assign]  # the next is not late
+            result = await run_then(work, then)
+            loaded.set()
+            await begun.wait()
+            return result
+
+        store.run_then = late  # type: ignore[assignment, method-assign]
+        waiting = asyncio.create_task(ledger.prepare())
+        await loaded.wait()
+        await ledger.begin(now)
+        begun.set()
+        await waiting
 
     bench.run(at_once())
 
