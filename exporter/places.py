@@ -17,7 +17,7 @@ LONGEST_URL = 8192
 """Characters; a longer address has no place."""
 
 LONGEST_VALUE = 64
-"""Characters; a longer value is no label."""
+"""Characters; a longer value is not a label."""
 
 PATTERN_BYTES = 1 << 20
 """What RE2 may spend on one pattern."""
@@ -97,7 +97,7 @@ class Places:
                 yield name, value if is_value(value) else ""
 
 
-NOWHERE = Places(())
+NO_PLACES = Places(())
 
 
 def address(url: str) -> str:

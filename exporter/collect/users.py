@@ -78,7 +78,7 @@ class _Tally:
     """Sums over the users of one walk, each counted as it was first read.
 
     known: how many users have a field. scores: not cumulated, by the levels of the catalogue.
-    invalid, odd: items that are no users, and scores out of range.
+    invalid, odd: items that are not users, and scores out of range.
     """
 
     def __init__(self, scale: float) -> None:

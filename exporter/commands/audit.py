@@ -20,7 +20,7 @@ from exporter.api.errors import ApiError
 from exporter.api.schema.session import Session
 from exporter.api.times import MICROSECONDS, MINUTE, format_time
 from exporter.clock import Clock, SystemClock
-from exporter.collect.sessions.history import History
+from exporter.collect.sessions.past import Past
 from exporter.collect.sessions.served import Served
 from exporter.commands.accounts import chosen
 from exporter.commands.command import Line, make_command
@@ -123,10 +123,10 @@ async def _audit(settings: Settings, account: Account, begin: int, clock: Clock)
     async with one_shot_pipeline(settings, account, clock) as pipeline:
         served = await meet(pipeline, clock)
         start, end = _window(first, begin)
-        start = await served.readable(start, end, await served.now())
+        start = await served.readable_from(start, end, await served.probe.now())
         start += -start % MINUTE
         expected = sum(n for minute, n in first.minutes.items() if _within(minute, start, end))
-        cost = estimate(float(expected), end - start, pipeline.budget, served.dates)
+        cost = estimate(float(expected), end - start, pipeline.budget, served.probe.dates)
         note(f"{account.integration}: {_time(start)} to {_time(end)}, {cost}")
         return await _compare(settings, pipeline, served, ledger, (start, end), clock)
 
@@ -143,9 +143,9 @@ async def _compare(
     found, counting = Comparison(), counting_rules(settings)
     before = ledger.state()
     async with metered(pipeline.name, pipeline.budget) as meter:
-        history = History(
+        past = Past(
             pipeline.api,
-            served,
+            served.probe,
             pipeline.budget,
             clock,
             start=start,
@@ -153,7 +153,7 @@ async def _compare(
             score_scale=counting.score_scale,
             on_page=meter.page,
         )
-        async for part in history.parts():
+        async for part in past.parts():
             state, known = ledger.known(part.sessions)
             found.add(part.sessions, known, state.bounds.horizon, counting)
             meter.read((part.end - start) / (end - start))

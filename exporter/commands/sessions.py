@@ -21,8 +21,8 @@ from exporter.api.schema.session import Session
 from exporter.api.times import MICROSECONDS
 from exporter.api.walk import Page
 from exporter.clock import Clock, SystemClock
+from exporter.collect.sessions.newest_first import Found, NewestFirst
 from exporter.collect.sessions.pace import target_pages
-from exporter.collect.sessions.recent import Found, Recent
 from exporter.collect.sessions.served import Served
 from exporter.commands.accounts import chosen
 from exporter.commands.command import Line, make_command
@@ -177,7 +177,7 @@ async def _list(
             async with (
                 metered(name, pipeline.budget) as meter,
                 aclosing(
-                    _recent(settings, pipeline, served, wanted, window, meter.page).parts()
+                    _newest_first(settings, pipeline, served, wanted, window, meter.page).parts()
                 ) as parts,
             ):
                 async for part in parts:
@@ -213,9 +213,9 @@ async def _begin(
     """
     name = pipeline.name
     served = await meet(pipeline, clock)
-    now = await served.now()
+    now = await served.probe.now()
     asked = round(moment("--since", wanted.since, now / MICROSECONDS) * MICROSECONDS)
-    start = await served.readable(asked, now, now)
+    start = await served.readable_from(asked, now, now)
     if start > asked:
         tier = pipeline.budget.tier or "unknown"
         since = shown(start // MICROSECONDS)
@@ -224,24 +224,24 @@ async def _begin(
     expected = await expected_sessions(pipeline.api, start, now, now, bucket)
     if expected is not None and not (wanted.flags or wanted.least is not None):
         expected = min(expected, float(wanted.limit))
-    note(f"{name}: {estimate(expected, now - start, pipeline.budget, served.dates)}")
+    note(f"{name}: {estimate(expected, now - start, pipeline.budget, served.probe.dates)}")
     return served, start, now
 
 
-def _recent(
+def _newest_first(
     settings: Settings,
     pipeline: Pipeline,
     served: Served,
     wanted: Wanted,
     window: tuple[int, int],
     on_page: Callable[[Page], None] = lambda page: None,
-) -> Recent:
+) -> NewestFirst:
     size = tiers.limits(pipeline.budget.tier).page_size
     scale = settings.sessions.bot_score_scale
     pages = min(target_pages(pipeline.budget), ceil(wanted.limit / size))
-    return Recent(
+    return NewestFirst(
         pipeline.api,
-        served.dates,
+        served.probe.dates,
         start=window[0],
         now=window[1],
         pages=pages,
@@ -287,7 +287,7 @@ async def _follow(
                 if served is None:
                     served, start, now = await _begin(settings, pipeline, wanted, clock)
                 else:
-                    now = await served.now()
+                    now = await served.probe.now()
                 rows = await _unseen(settings, pipeline, served, wanted, (start, now), seen)
                 for row in reversed(rows[: wanted.limit]):
                     table.add(row)
@@ -311,7 +311,7 @@ async def _unseen(
 ) -> list[Row]:
     """The rows of a window that were not given before, newest first. Raises ApiError."""
     rows: list[Row] = []
-    async with aclosing(_recent(settings, pipeline, served, wanted, window).parts()) as parts:
+    async with aclosing(_newest_first(settings, pipeline, served, wanted, window).parts()) as parts:
         async for part in parts:
             for found in part.found:
                 row = _row(pipeline.name, found, wanted)

@@ -15,7 +15,7 @@ from prometheus_client.openmetrics.parser import text_string_to_metric_families
 
 from exporter import cli
 from exporter.api.errors import KeyRefusedError
-from exporter.collect.sessions.history import History, Part
+from exporter.collect.sessions.past import Part, Past
 from exporter.commands.backfill.counter import WRITTEN
 from exporter.commands.backfill.span import Options, Range, read_range
 from exporter.settings.errors import SettingsError
@@ -314,12 +314,12 @@ async def test_a_dry_run_tells_sessions_requests_and_time_and_writes_nothing(
 async def test_an_interrupted_backfill_goes_on_and_writes_what_it_would_have_written(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    whole_parts = History.parts
+    whole_parts = Past.parts
     broken = True
 
-    async def parts(history: History) -> AsyncIterator[Part]:
+    async def parts(past: Past) -> AsyncIterator[Part]:
         count = 0
-        async for part in whole_parts(history):
+        async for part in whole_parts(past):
             if broken and count == 2:
                 raise KeyRefusedError("the API refused the key")
             count += 1
@@ -331,7 +331,7 @@ async def test_an_interrupted_backfill_goes_on_and_writes_what_it_would_have_wri
         (tmp_path / "a").mkdir()
         _, expected = await written(api, tmp_path / "a", *arguments)
 
-        monkeypatch.setattr(History, "parts", parts)
+        monkeypatch.setattr(Past, "parts", parts)
         assert await written(api, tmp_path, *arguments) == (1, "")
         kept = tmp_path / "history.om.checkpoint"
         before = api.asked("/v1/sessions")

@@ -14,7 +14,7 @@ from typing import cast
 
 from exporter.api.schema.decode import number_or_none
 from exporter.api.times import parse_time
-from exporter.places import NOWHERE, Places
+from exporter.places import NO_PLACES, Places
 
 MOST_FLAGS = 100
 """So many distinct flags of one session are read."""
@@ -87,7 +87,7 @@ def is_under_way(status: str) -> bool:
 
 
 def decode_session(
-    item: object, scale: float = 1.0, places: Places = NOWHERE
+    item: object, scale: float = 1.0, places: Places = NO_PLACES
 ) -> Session | InvalidSession:
     """`item` as a session. Every field but id and createdAt may be null or absent.
 

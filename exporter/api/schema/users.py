@@ -10,9 +10,9 @@ from pydantic import Field
 
 from exporter.api.schema.decode import Count, Number, Shape, decoded_or_none
 from exporter.api.schema.names import snake_case
+from exporter.api.schema.session import LONGEST_ID
 from exporter.metrics.model import OTHER
 
-LONGEST_ID = 4096
 UNKNOWN = "unknown"
 """The risk level of users of whom the API gives none."""
 
@@ -37,7 +37,7 @@ def read_user(item: object) -> User | None:
 def risk_label(level: str | None) -> str:
     """`High` and `HIGH` give `high`, `Very High` gives `very_high`.
 
-    What is no such word is `other`, and nothing is `unknown`.
+    Any other word is `other`, and nothing is `unknown`.
     """
     if not level:
         return UNKNOWN

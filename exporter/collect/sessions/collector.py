@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from exporter.api.budget import Budget
 from exporter.api.errors import ApiError, CursorRefusedError, SliceTooLongError
 from exporter.api.serverclock import ServerClock
-from exporter.api.times import DAY, MICROSECONDS, MINUTE
+from exporter.api.times import MICROSECONDS, MINUTE
 from exporter.api.walk import Page
 from exporter.clock import Clock
 from exporter.collect.resource import Context, Resource
@@ -20,6 +20,7 @@ from exporter.collect.sessions.dates import RESOURCE as NAME
 from exporter.collect.sessions.dates import Dates
 from exporter.collect.sessions.pace import Pace, sweep_period
 from exporter.collect.sessions.plan import SlicePlanner
+from exporter.collect.sessions.probe import SPARSE_WIDTH, Probe
 from exporter.collect.sessions.served import MARGIN, Served
 from exporter.collect.sessions.walk import Walk, Walker
 from exporter.ledger.ledger import Ledger
@@ -42,10 +43,7 @@ its end and the next tick."""
 REFUSALS_A_POLL = 12
 """After each cursor that is refused the slice is halved; a poll with more of them fails."""
 
-SPARSE_WIDTH = 2 * DAY
-"""Where sessions are few, a window so wide may hold enough of them to see what dates mean."""
-
-RECENT_INTERVALS = 3
+TAIL_INTERVALS = 3
 """A tail reaches back over at most so many intervals; what is older is left to a sweep."""
 
 STUCK_POLLS = 3
@@ -64,8 +62,7 @@ class _Pass:
 
     Times: microseconds, by the API's clock.
     began: when it began. earliest: the time of the earliest reading in it.
-    unproven: from here on no answer has proved yet that the API still serves sessions; None: all is
-    proven.
+    unproven: as in `Judged`; while it is set, the frontier does not move.
     failures: polls in a row that could not read on.
     """
 
@@ -98,12 +95,11 @@ class Sessions:
         dates: Dates | None = None,
     ) -> None:
         dates = dates or Dates()
-        self._served = Served(
-            api, dates=dates, budget=budget, server_clock=server_clock, clock=clock
-        )
+        self._probe = Probe(api, dates=dates, server_clock=server_clock, clock=clock)
+        self._served = Served(api, self._probe, budget)
         self._walker = Walker(
             api,
-            self._served,
+            self._probe,
             budget,
             self._on_page,
             score_scale=ledger.rules.score_scale,
@@ -116,6 +112,7 @@ class Sessions:
         # A poll that comes a moment early must not put the sweep off by a whole interval.
         seconds = sweep_period(interval, ledger.rules.settle_after / MICROSECONDS) - interval / 10
         self._sweep_period = round(seconds * MICROSECONDS)
+        self._longest_tail = round(TAIL_INTERVALS * interval * MICROSECONDS)
         self._dates = dates
         self._publish: Publish = lambda part, samples: None
         self._tip: int | None = None
@@ -136,8 +133,8 @@ class Sessions:
         """One poll. Raises ApiError or StateError; what was read before it is committed."""
         self._publish, self._gave_up = publish, False
         await self._ledger.start()
-        now = await self._served.now()
-        await self._ledger.begin(self._served.likely(now))
+        now = await self._probe.now()
+        await self._ledger.begin(self._probe.likely_now(now))
         await self._follow_step_back(now)
         await self._learn_dates(now)
         self._choose(now)
@@ -155,15 +152,15 @@ class Sessions:
 
         Where that stays unknown, walks are wider than they might be; it is not a failure.
         """
-        oldest = max(self._state().reach, self._served.edge(now) + 2 * MARGIN)
-        places = ((None, None), (oldest, None), (oldest, SPARSE_WIDTH))
-        for place, width in () if self._recent(now) else places:
-            if self._dates.exact is None and not await self._served.learn_dates():
+        oldest = max(self._state().reach, self._served.documented_edge(now) + 2 * MARGIN)
+        windows = ((None, None), (oldest, None), (oldest, SPARSE_WIDTH))
+        for start, width in () if self._is_up_to_date(now) else windows:
+            if self._dates.exact is None and not await self._probe.learn_dates():
                 try:
-                    await self._served.probe(place, width)
+                    await self._probe.ask(start, width)
                 except ApiError as error:
                     _log.info("dates_unknown", error=str(error))
-        await self._served.learn_dates()
+        await self._probe.learn_dates()
 
     async def _work(self, now: int) -> None:
         """Walk slice after slice until all is read, or for as long as a poll may last."""
@@ -173,19 +170,20 @@ class Sessions:
         while (current := self._tail or self._sweep) is not None:
             try:
                 await self._step(current)
-                current.failures = 0
-                finished += 1
             except ApiError as error:
                 refusals += not isinstance(error, SliceTooLongError)
                 late = self._clock.monotonic() >= deadline
                 self._fruitless += late and not finished
-                stuck = late and self._fruitless >= STUCK_POLLS
-                given_up = refusals > REFUSALS_A_POLL or stuck
+                given_up = refusals > REFUSALS_A_POLL or (late and self._fruitless >= STUCK_POLLS)
+                # Else the slice is narrower the next time.
                 if not isinstance(error, CursorRefusedError) or given_up:
                     current.failures += 1
                     raise
-            if current.done:
-                self._finished(current)
+            else:
+                current.failures = 0
+                finished += 1
+                if current.done:
+                    self._finished(current)
             if self._clock.monotonic() >= deadline:
                 break
         if finished:
@@ -193,7 +191,7 @@ class Sessions:
 
     async def _follow_step_back(self, now: int) -> None:
         """Start anew where the API's clock was set back: what lies ahead of it was not read."""
-        gap = None if self._served.unsure else await self._ledger.step_back(now)
+        gap = None if self._probe.by_our_clock else await self._ledger.step_back(now)
         if gap is not None:
             _log.warning("frontier_stepped_back", gap_seconds=round(gap))
             self._tail = self._sweep = self._tip = None
@@ -203,18 +201,17 @@ class Sessions:
 
     def _choose(self, now: int) -> None:
         """Begin a tail or a sweep, if one is due and the last ones are done."""
-        state = self._state()
-        recent = self._recent(now)
-        if not recent:
+        state, up_to_date = self._state(), self._is_up_to_date(now)
+        if not up_to_date:
             self._tail = None  # what it left unread is a sweep's work by now
         if self._sweep is None and self._sweep_is_due(state, now):
             self._sweep = self._new_pass(state.reach, now)
             self._tail = None
-        elif self._tail is None and recent and self._tip is not None and not self._behind(now):
+        elif self._tail is None and up_to_date and self._tip is not None and not self._behind(now):
             self._tail = self._new_pass(self._tip, now)
         elif self._tail is None and self._is_stuck():
             self._skipped = True
-            self._tail = self._new_pass(now - self._recent_micros(), now)
+            self._tail = self._new_pass(now - self._longest_tail, now)
 
     def _behind(self, now: int) -> bool:
         """Whether the sweep lasts so long that tails must leave it the whole budget.
@@ -237,7 +234,7 @@ class Sessions:
 
     def _sweep_is_due(self, state: LedgerState, now: int) -> bool:
         """Whether it is time, or a sweep costs no more than the tail that it would replace."""
-        if now >= self._next_sweep or not self._recent(now) or self._tip is None:
+        if now >= self._next_sweep or not self._is_up_to_date(now) or self._tip is None:
             return True
         return self._estimate(state.reach, now) <= self._estimate(self._tip, now)
 
@@ -252,30 +249,30 @@ class Sessions:
 
     async def _step(self, current: _Pass) -> None:
         """Walk one slice of the pass, and commit what it shows."""
-        now = await self._served.now()
+        now = await self._probe.now()
         piece = self._next_slice(current.planner, now)
         walk = await self._walker.walk(current.planner, piece, self._ledger.count_pages)
         current.earliest = min(current.earliest, walk.earliest or now)
-        if await self._served.learn_dates():
+        if await self._probe.learn_dates():
             # By other filters less has to be read; what was read is counted already.
             self._tail = self._sweep = None
             self._choose(now)
             return
-        doubted = current.unproven
-        lost = await self._lost_before(current, walk)
-        if lost is not None:
-            await self._give_up(lost)
-        elif doubted is not None and await self._has_grown(current, walk, doubted):
+        judged = await self._served.judge(walk, current.unproven)
+        current.unproven = judged.unproven
+        if judged.lost is not None:
+            await self._give_up(judged.lost)
+        elif judged.grown:
             self._read_again(current)
         else:
             await self._cover(current, walk, walk.began or now)
 
     def _next_slice(self, planner: SlicePlanner, now: int) -> Slice:
         """The slice to walk now: all that is left, if that is known to be little."""
-        known = self._recent(now) and not self._skipped
-        small = self._estimate(planner.position, now) <= 2 * planner.target
-        piece = planner.next(now, coarse=self._dates.coarse, whole=known and small)
-        return self._served.within(piece, now)
+        known = self._is_up_to_date(now) and not self._skipped
+        little = known and self._estimate(planner.position, now) <= 2 * planner.target
+        piece = planner.next(now, coarse=self._dates.coarse, whole=little)
+        return self._served.cut(piece, now)
 
     async def _cover(self, current: _Pass, walk: Walk, began: int) -> None:
         """Note what a whole walk adds to the pass, and commit the frontier that follows."""
@@ -288,37 +285,6 @@ class Sessions:
             self._note_future(walk.future)
             current.done = True
             self._tip = max(self._tip or began, began)
-
-    async def _lost_before(self, current: _Pass, walk: Walk) -> int | None:
-        """The time before which nothing is served any more, if the walk began before it; or None.
-
-        A startDate before the history gives empty pages. So if the walk's start is old, the API has
-        to show something from there on, after the walk. A slice that shows nothing is judged by the
-        next one that does.
-        """
-        now = await self._served.now()
-        if current.unproven is None:
-            if self._served.surely(walk.piece.start, now):
-                return None
-            current.unproven = walk.piece.start
-        if walk.first is None and walk.piece.end is not None:
-            return None
-        if walk.first is None or not await self._served.shows(current.unproven, walk.first):
-            lost = await self._served.first(current.unproven, walk.first, now)
-            if lost is not None:
-                if walk.first is not None:
-                    self._served.took(now - (walk.began or now))
-                return lost
-        current.unproven = None
-        return None
-
-    async def _has_grown(self, current: _Pass, walk: Walk, doubted: int) -> bool:
-        """Whether slices from `doubted` on that showed nothing, and are now served, show something.
-
-        The history was shorter then: the tier is a better one since.
-        """
-        judged = current.unproven is None and doubted < walk.piece.start
-        return judged and await self._served.shows_within(doubted, walk.piece.start)
 
     def _read_again(self, current: _Pass) -> None:
         """Begin the pass anew."""
@@ -333,11 +299,12 @@ class Sessions:
         gap = await self._ledger.clamp(lost, self._served.history)
         if gap >= 1:
             _log.warning("sessions_gap", seconds=round(gap))
-        self._tail = None
-        # At once, before the edge moves on; the next polls settle what was left behind it.
-        state, now = self._state(), await self._served.now()
-        again, self._gave_up = self._gave_up, True
-        self._sweep = None if again else self._new_pass(max(state.reach, lost), now)
+        self._tail = self._sweep = None
+        if not self._gave_up:
+            # At once, before the edge moves on; the next polls settle what was left behind it.
+            self._gave_up = True
+            start = max(self._state().reach, lost)
+            self._sweep = self._new_pass(start, await self._probe.now())
 
     def _note_future(self, count: int) -> None:
         """Show how many listed sessions are to be created later; say so when there are some."""
@@ -360,12 +327,9 @@ class Sessions:
             raise ValueError("the ledger was not prepared")
         return state
 
-    def _recent(self, now: int) -> bool:
+    def _is_up_to_date(self, now: int) -> bool:
         """Whether the last whole pass is so recent that little is new since."""
-        return self._tip is not None and now - self._tip <= self._recent_micros()
-
-    def _recent_micros(self) -> int:
-        return round(RECENT_INTERVALS * self._interval * MICROSECONDS)
+        return self._tip is not None and now - self._tip <= self._longest_tail
 
     def _estimate(self, start: int, now: int) -> int:
         """Pages that a walk from `start` to now will take."""

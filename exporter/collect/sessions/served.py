@@ -6,149 +6,101 @@ startDate is older than the shortest history. Then the API is asked what it stil
 """
 
 from contextlib import aclosing
+from dataclasses import dataclass
 
 from exporter.api import tiers
 from exporter.api.answer import Api
 from exporter.api.budget import Budget
-from exporter.api.errors import InvalidResponseError, RequestTimeoutError, StatusError
-from exporter.api.schema.session import InvalidSession, Session, decode_session
-from exporter.api.serverclock import ServerClock
-from exporter.api.times import DAY, HOUR, MICROSECONDS, MINUTE, format_time
+from exporter.api.schema.session import decode_session
+from exporter.api.times import DAY, HOUR, MICROSECONDS, MINUTE
 from exporter.api.walk import walk
-from exporter.clock import Clock
-from exporter.collect.sessions.dates import PATH, RESOURCE, Dates
-from exporter.collect.sessions.plan import FAILED_NARROWEST, FIRST_WIDTH
+from exporter.collect.sessions.dates import PATH, RESOURCE
+from exporter.collect.sessions.probe import Probe
+from exporter.collect.sessions.walk import Walk
 from exporter.ledger.rules import Slice
-
-PROBES = 3
-"""Requests made, at most, to learn the API's time."""
 
 MARGIN = MINUTE
 LONGEST_MARGIN = HOUR
 """How far inside the edge of the history a walk begins: a minute, and more if walks are slow."""
 
-FUTURE = DAY
-"""A session created so far ahead of the API's clock is not counted yet. If it is less, a time zone
-that was left out may be the reason, or a clock that is a little off."""
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """What a whole walk, and those before it that showed nothing, tell of the edge.
+
+    unproven: from this createdAt on nothing was shown yet, so that it may not be served at all;
+    None: all that was walked is served.
+    lost: what was created before it is not served any more; None: nothing is lost.
+    grown: what showed nothing is served by now, as the tier is a better one since.
+    """
+
+    unproven: int | None = None
+    lost: int | None = None
+    grown: bool = False
 
 
 class Served:
-    """What one key may read of the session list, and what is known of its date filters."""
+    """From when on one key may read the session list."""
 
-    def __init__(
-        self, api: Api, *, dates: Dates, budget: Budget, server_clock: ServerClock, clock: Clock
-    ) -> None:
-        self.dates = dates
+    def __init__(self, api: Api, probe: Probe, budget: Budget) -> None:
+        self.probe = probe
+        self._dates = probe.dates
         self._api = api
         self._budget = budget
-        self._server_clock = server_clock
-        self._clock = clock
         self._margin = MARGIN
-        self._probe_width = FIRST_WIDTH
-
-    async def now(self) -> int:
-        """The API's time, Unix microseconds. Probes for it if no answer has told it yet.
-
-        Raises ApiError.
-        """
-        for _ in range(PROBES):
-            now = self._server_clock.at(self._clock.monotonic())
-            if now is not None:
-                return now
-            try:
-                await self.probe()
-            except StatusError:
-                # An error has a Date too, which may have set the clock.
-                if self._server_clock.at(self._clock.monotonic()) is None:
-                    raise
-        raise InvalidResponseError(f"{RESOURCE}: no answer has carried a Date to be believed")
-
-    def likely(self, now: int) -> int:
-        """The likeliest time of the API; `now`, which it has surely reached, where none is."""
-        return self._server_clock.likely(self._clock.monotonic()) or now
-
-    @property
-    def unsure(self) -> bool:
-        """Whether the API's time is taken from our own clock, as no Date is believed yet."""
-        return self._server_clock.by_ours
-
-    async def probe(self, start: int | None = None, width: int | None = None) -> None:
-        """Ask for a page of a narrow window; learn the API's time and a few sessions from it.
-
-        start: where the window begins; None: it ends now.
-        width: in microseconds; None: FIRST_WIDTH, halved each time that the server fails on it.
-        Raises ApiError.
-        """
-        now = self._server_clock.at(self._clock.monotonic())
-        now = round(self._clock.now() * MICROSECONDS) if now is None else now
-        wide = width or self._probe_width
-        filters = {"startDate": format_time(now - wide if start is None else start)}
-        if start is not None:
-            filters["endDate"] = format_time(start + wide)
-        try:
-            async with aclosing(walk(self._api, PATH, filters, resource=RESOURCE)) as pages:
-                page = await anext(pages)
-        except (StatusError, RequestTimeoutError):
-            # Even this window may be too wide for the server.
-            if width is None:
-                self._probe_width = max(FAILED_NARROWEST, self._probe_width // 2)
-            raise
-        items = [decode_session(item) for item in page.items]
-        self.dates.note(items)
-        at = self._server_clock.at(self._clock.monotonic())
-        present = [it for it in items if at is None or not self.is_future(it, at)]
-        self.saw(max((it.created for it in present if isinstance(it, Session)), default=0))
-
-    async def learn_dates(self) -> bool:
-        """Find out whether date filters are exact, unless that is known.
-
-        True only if this call found that they are.
-        """
-        if self.dates.exact is not None:
-            return False
-        await self.dates.ask(self._api)
-        return not self.dates.coarse
-
-    def is_future(self, item: Session | InvalidSession, at: int) -> bool:
-        """Whether a session read at the API's time `at` is not created yet, by that time.
-
-        Our own clock in the API's place may be wrong by years, so then none is.
-        """
-        return isinstance(item, Session) and not self.unsure and item.created > at + FUTURE
-
-    def saw(self, created: int) -> None:
-        """Tell the clock that a session created then was listed: the API's clock has shown it."""
-        self._server_clock.witness(created, self._clock.monotonic(), created=True)
 
     @property
     def history(self) -> int:
         """How long the tier's history is, in microseconds; an unknown tier counts as free."""
         return tiers.limits(self._budget.tier).history_days * DAY
 
-    def edge(self, now: int) -> int:
-        """From when on the tier's history holds sessions."""
+    def documented_edge(self, now: int) -> int:
+        """From when on the tier's history holds sessions, as it is documented."""
         return now - self.history
 
-    def surely(self, start: int, now: int) -> bool:
-        """Whether all from `start` on is surely served, as the shortest history holds it."""
+    def always_serves(self, start: int, now: int) -> bool:
+        """Whether all from `start` on is served whatever the tier: the shortest holds it."""
         shortest = now - tiers.FREE.history_days * DAY
-        return self.dates.earliest(start) - MICROSECONDS >= shortest
+        return self._dates.earliest(start) - MICROSECONDS >= shortest
 
-    def within(self, piece: Slice, now: int) -> Slice:
-        """The slice, cut where what is surely served begins, if it has no end of its own.
+    def cut(self, piece: Slice, now: int) -> Slice:
+        """The slice, cut where the shortest history begins, if it has no end of its own.
 
-        So the last slice of a pass holds only what is surely served.
+        So the last slice of a pass holds only what is served whatever the tier.
         """
-        sure = now - tiers.FREE.history_days * DAY + self.dates.slack + 2 * MICROSECONDS
+        sure = now - tiers.FREE.history_days * DAY + self._dates.slack + 2 * MICROSECONDS
         sure += -sure % MICROSECONDS
         return Slice(piece.start, sure) if piece.start < sure and piece.end is None else piece
+
+    async def judge(self, walk: Walk, unproven: int | None) -> Judged:
+        """What a whole walk tells of the edge, after slices from `unproven` on showed nothing.
+
+        Where its start is old, the API has to show something from there on, after the walk. A slice
+        that shows nothing is judged by the next one that does. Raises ApiError.
+        """
+        now = await self.probe.now()
+        start = walk.piece.start if unproven is None else unproven
+        if unproven is None and self.always_serves(start, now):
+            return Judged()
+        if walk.oldest is None and walk.piece.end is not None:
+            return Judged(unproven=start)
+        if walk.oldest is None or not await self.shows(start, walk.oldest):
+            lost = await self.find_edge(start, walk.oldest, now)
+            if lost is not None:
+                if walk.oldest is not None:
+                    # The edge overtook the walk: begin further inside it from now on.
+                    lasted = now - (walk.began or now)
+                    self._margin = min(LONGEST_MARGIN, max(self._margin, 2 * lasted))
+                return Judged(lost=lost)
+        before = walk.piece.start
+        return Judged(grown=start < before and await self.shows_within(start, before))
 
     async def shows(self, start: int, until: int) -> bool:
         """Whether a walk from `start` shows anything, given a session created at `until`.
 
         Raises ApiError.
         """
-        filters = self.dates.filters(Slice(start, max(start, until) + 1))
+        filters = self._dates.filters(Slice(start, max(start, until) + 1))
         async with aclosing(walk(self._api, PATH, filters, resource=RESOURCE)) as pages:
             async for page in pages:
                 if page.items:
@@ -160,7 +112,7 @@ class Served:
 
         Raises ApiError.
         """
-        filters = self.dates.filters(Slice(start, end))
+        filters = self._dates.filters(Slice(start, end))
         async with aclosing(walk(self._api, PATH, filters, resource=RESOURCE)) as pages:
             async for page in pages:
                 created = (decode_session(item).created for item in page.items)
@@ -168,32 +120,32 @@ class Served:
                     return True
         return False
 
-    async def readable(self, start: int, end: int, now: int) -> int:
+    async def readable_from(self, start: int, end: int, now: int) -> int:
         """From when on sessions of [start, end) are served: `start`, or the edge of the history.
 
         Raises ApiError.
         """
-        if self.surely(start, now) or await self.shows(start, end):
+        if self.always_serves(start, now) or await self.shows(start, end):
             return start
-        within = self.edge(now) + 2 * MARGIN
+        within = self.documented_edge(now) + 2 * MARGIN
         shown = await self.shows(max(start, within), end)
         if shown and within - 10 * MARGIN <= start < within:
             # So near to the documented edge that it is not worth the requests to find the real one.
             return within
-        return max(start, await self.first(start, end if shown else None, now) or start)
+        return max(start, await self.find_edge(start, end if shown else None, now) or start)
 
-    async def first(self, start: int, until: int | None, now: int) -> int | None:
+    async def find_edge(self, start: int, until: int | None, now: int) -> int | None:
         """The edge: the time from which on sessions are served, if those from `start` on are not.
 
         until: createdAt of a session that is served; None: none is shown, so the tier's documented
         history counts. Gives None if nothing is lost. Raises ApiError.
         """
         if until is None:
-            edge = self.edge(now)
-            lost = edge + self.dates.slack + self._margin
-            return lost if self.dates.earliest(start) < edge else None
+            edge = self.documented_edge(now)
+            lost = edge + self._dates.slack + self._margin
+            return lost if self._dates.earliest(start) < edge else None
         shortest = now - tiers.FREE.history_days * DAY + 2 * MICROSECONDS
-        low, high = start, max(start, min(until, shortest) + self.dates.slack)
+        low, high = start, max(start, min(until, shortest) + self._dates.slack)
         for days in (tiers.limits(self._budget.tier), tiers.PRO, tiers.FREE):
             edge = now - days.history_days * DAY
             for guess in (edge + MARGIN, edge - MARGIN):
@@ -205,7 +157,3 @@ class Served:
 
     async def _halved(self, low: int, high: int, middle: int, until: int) -> tuple[int, int]:
         return (low, middle) if await self.shows(middle, until) else (middle, high)
-
-    def took(self, micros: int) -> None:
-        """The edge overtook a walk that lasted `micros`: begin further inside it from now on."""
-        self._margin = min(LONGEST_MARGIN, max(self._margin, 2 * micros))

@@ -22,9 +22,9 @@ from exporter.api.walk import Page
 from exporter.api.walk import walk as walk_list
 from exporter.collect.sessions.dates import PATH, RESOURCE
 from exporter.collect.sessions.plan import SlicePlanner
-from exporter.collect.sessions.served import Served
+from exporter.collect.sessions.probe import Probe
 from exporter.ledger.rules import Slice
-from exporter.places import NOWHERE, Places
+from exporter.places import NO_PLACES, Places
 
 BATCH_ITEMS = 500
 """Items handed over at once; fewer when a walk ends, or when the budget makes it wait."""
@@ -45,7 +45,7 @@ class Walk:
 
     began: when its first request left; None before the first page.
     earliest: the earliest time of a reading; it may lie before `began`, as each answer has its own.
-    first: createdAt of the oldest session shown; None: none was.
+    oldest: createdAt of the oldest session shown; None: none was.
     newest: createdAt of the newest session shown; 0: none was.
     future: sessions shown with a createdAt in the future; they are not counted yet.
     """
@@ -53,7 +53,7 @@ class Walk:
     piece: Slice
     began: int | None = None
     earliest: int | None = None
-    first: int | None = None
+    oldest: int | None = None
     pages: int = 0
     newest: int = 0
     future: int = 0
@@ -64,7 +64,7 @@ class Walk:
         at: int,
         is_future: Callable[[Session | InvalidSession, int], bool],
     ) -> list[Session | InvalidSession]:
-        """Take note of one page, read at the API's time `at`; gives what of it is to be counted."""
+        """Note one page, read at the API's time `at`; gives what of it is to be counted."""
         began = self.began = at if self.began is None else self.began
         self.earliest = at if self.earliest is None else min(self.earliest, at)
         self.pages += 1
@@ -73,7 +73,7 @@ class Walk:
         self.future += len(items) - len(present)
         created = [it.created for it in items if isinstance(it, Session)]
         if created:
-            self.first = min(created) if self.first is None else min(self.first, *created)
+            self.oldest = min(created) if self.oldest is None else min(self.oldest, *created)
         newest = (it.created for it in present if isinstance(it, Session))
         self.newest = max(self.newest, max(newest, default=0))
         return present
@@ -89,15 +89,15 @@ class Walker:
     def __init__(
         self,
         api: Api,
-        served: Served,
+        probe: Probe,
         budget: Budget,
         on_page: Callable[[Page], None],
         *,
         score_scale: float,
-        places: Places = NOWHERE,
+        places: Places = NO_PLACES,
     ) -> None:
         self._api = api
-        self._served = served
+        self._probe = probe
         self._budget = budget
         self._on_page = on_page
         self._scale = score_scale
@@ -107,19 +107,19 @@ class Walker:
         self,
         planner: SlicePlanner,
         piece: Slice,
-        take: Callable[[Batch], Awaitable[None]],
+        accept: Callable[[Batch], Awaitable[None]],
     ) -> Walk:
-        """Read a slice to its last page, and hand what was read to `take`, batch by batch.
+        """Read a slice to its last page, and hand what was read to `accept`, batch by batch.
 
-        Raises ApiError, once what was read before it was handed over; and what `take` raises.
+        Raises ApiError, once what was read before it was handed over; and what `accept` raises.
         """
         walk = Walk(piece)
         batch: Batch = []
-        now = await self._served.now()
-        dates = self._served.dates
+        now = await self._probe.now()
+        dates = self._probe.dates
 
         async def hand_over() -> None:
-            await take(batch)
+            await accept(batch)
             batch.clear()
 
         try:
@@ -135,7 +135,7 @@ class Walker:
                     raise InvalidResponseError("sessions: no answer has carried a Date")
                 # Decoded at once: what waits to be committed is small, whatever the page held.
                 items = [decode_session(it, self._scale, self._places) for it in page.items]
-                items = walk.page(items, page.server_time, self._served.is_future)
+                items = walk.page(items, page.server_time, self._probe.is_future)
                 dates.note(items)
                 self._on_page(page)
                 batch.append((items, page.server_time))
@@ -149,7 +149,7 @@ class Walker:
             await self._narrow(planner, walk, now, error)
             raise
         await hand_over()
-        self._served.saw(walk.newest)
+        self._probe.note_created(walk.newest)
         return walk
 
     async def _narrow(self, planner: SlicePlanner, walk: Walk, now: int, error: ApiError) -> None:
@@ -157,7 +157,7 @@ class Walker:
         if isinstance(error, CursorRefusedError) or walk.pages:
             planner.refused(walk.piece, now)
         elif _may_be_too_wide(error) and planner.failed():
-            await self._served.probe()  # raises if the API is down, so width was not to blame
+            await self._probe.ask()  # raises if the API is down, so width was not to blame
             planner.too_wide(walk.piece, now)
 
 

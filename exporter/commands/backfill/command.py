@@ -17,7 +17,7 @@ import click
 from exporter.api.errors import ApiError
 from exporter.api.times import MICROSECONDS
 from exporter.clock import Clock, SystemClock
-from exporter.collect.sessions.history import History
+from exporter.collect.sessions.past import Past
 from exporter.collect.sessions.served import Served
 from exporter.commands.accounts import chosen
 from exporter.commands.backfill.checkpoint import Checkpoint, Reading
@@ -158,7 +158,7 @@ async def _tell_costs(
         try:
             async with one_shot_pipeline(settings, account, clock) as pipeline:
                 served = await meet(pipeline, clock)
-                part = await _readable(served, wanted, await served.now())
+                part = await _readable(served, wanted, await served.probe.now())
                 say(f"{account.integration}: {part}")
                 say(f"{account.integration}: {await _cost(settings, pipeline, served, part)}")
         except ApiError as error:
@@ -207,7 +207,7 @@ async def _read(
     """Read the range of one integration into the checkpoint. Raises ApiError, SettingsError."""
     name = pipeline.account.integration
     served = await meet(pipeline, clock)
-    now = await served.now()
+    now = await served.probe.now()
     reading = checkpoint.readings.get(name)
     if reading is None:
         reading = checkpoint.begin(name, await _readable(served, checkpoint.wanted, now))
@@ -223,9 +223,9 @@ async def _read(
     note(f"{name}: {await _cost(settings, pipeline, served, left)}")
     sessions = settings.sessions
     async with metered(name, pipeline.budget) as meter:
-        history = History(
+        past = Past(
             pipeline.api,
-            served,
+            served.probe,
             pipeline.budget,
             clock,
             start=position,
@@ -234,7 +234,7 @@ async def _read(
             on_page=meter.page,
         )
         counting = counting_rules(sessions)
-        async for part in history.parts():
+        async for part in past.parts():
             added = tuple(additions(part.sessions, wanted, now, counting))
             checkpoint.add(name, part.end, part.invalid, added)
             meter.read((part.end - begin) / (end - begin))
@@ -244,14 +244,14 @@ async def _cost(settings: Settings, pipeline: Pipeline, served: Served, wanted: 
     """What reading the range will take, in words."""
     start, end = wanted.micros
     bucket = settings.analytics.bucket_timestamp
-    sessions = await expected_sessions(pipeline.api, start, end, await served.now(), bucket)
-    return str(estimate(sessions, end - start, pipeline.budget, served.dates))
+    sessions = await expected_sessions(pipeline.api, start, end, await served.probe.now(), bucket)
+    return str(estimate(sessions, end - start, pipeline.budget, served.probe.dates))
 
 
 async def _readable(served: Served, wanted: Range, now: int) -> Range:
     """The part of the range that the API still serves; its loss is said. Raises ApiError."""
     start, end = wanted.micros
-    served_from = await served.readable(start, end, now)
+    served_from = await served.readable_from(start, end, now)
     if served_from == start:
         return wanted
     first = ceil(served_from / MICROSECONDS / wanted.step) * wanted.step
@@ -266,7 +266,7 @@ async def _still_served(served: Served, reading: Reading, now: int) -> bool:
     _, end = reading.wanted.micros
     if reading.position >= end:
         return True
-    return await served.readable(reading.position, end, now) == reading.position
+    return await served.readable_from(reading.position, end, now) == reading.position
 
 
 command = make_command("backfill", run, __doc__, OPTIONS)

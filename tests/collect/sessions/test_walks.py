@@ -98,11 +98,11 @@ def test_a_first_date_that_is_wrong_does_not_fix_where_counting_begins(make: Mak
     add(bench, "before", ago=60)
     bench.listing.skew = -7200.0
 
-    def mend() -> None:
+    def set_right() -> None:
         if bench.listing.requests == 2:
             bench.listing.skew = 0.0
 
-    bench.listing.on_request = mend
+    bench.listing.on_request = set_right
     with suppress(InvalidResponseError):
         bench.poll()
     add(bench, "after")

@@ -18,14 +18,12 @@ from exporter.api.times import DAY, MICROSECONDS, MINUTE
 from exporter.api.walk import Page, walk
 from exporter.collect.sessions.dates import PATH, RESOURCE, Dates
 from exporter.collect.sessions.plan import NARROWEST
+from exporter.collect.sessions.walk import TOO_LONG
 from exporter.ledger.rules import Slice
 
 FIRST_WIDTH = MINUTE
 GROWTH = 64
 """A slice is at most so many times as wide as the one before."""
-
-TOO_LONG = 4
-"""A slice of so many times the pages that it should have is halved."""
 
 REFUSALS = 12
 """More slices in a row than this that broke off end the reading."""
@@ -40,7 +38,7 @@ class Found:
 
 
 @dataclass(frozen=True, slots=True)
-class RecentPart:
+class NewestPart:
     """All sessions created in [start, end), newest first, each once. Times: microseconds."""
 
     start: int
@@ -48,7 +46,7 @@ class RecentPart:
     found: tuple[Found, ...]
 
 
-class Recent:
+class NewestFirst:
     """Reads the sessions created since `start`, microseconds by the API's clock, backwards.
 
     filters: what the API is asked to leave out, such as botOnly. pages, items: what a slice should
@@ -80,7 +78,7 @@ class Recent:
         self._on_page = on_page
         self._width = DAY if dates.coarse else FIRST_WIDTH
 
-    async def parts(self) -> AsyncGenerator[RecentPart, None]:
+    async def parts(self) -> AsyncGenerator[NewestPart, None]:
         """The range, part by part, without a hole. Raises ApiError."""
         end: int | None = None
         refusals = 0
@@ -97,7 +95,7 @@ class Recent:
                 continue
             refusals = 0
             self._width = self._next_width(until - begin, len(found))
-            yield RecentPart(begin, until, found)
+            yield NewestPart(begin, until, found)
             end = begin
 
     def _next_width(self, width: int, found: int) -> int:

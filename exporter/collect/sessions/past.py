@@ -1,4 +1,4 @@
-"""The past: every session of a finished range, once each, for whoever writes history.
+"""The past: every session of a finished range, once each, for backfill and audit.
 
 It uses the session collector's walker, but keeps no state. A slice is handed over once it was read
 to its last page, and holds each id once. So memory is bounded by a slice, never by the range.
@@ -23,12 +23,12 @@ from exporter.clock import Clock
 from exporter.collect.sessions.dates import PATH, RESOURCE
 from exporter.collect.sessions.pace import target_pages
 from exporter.collect.sessions.plan import SlicePlanner
-from exporter.collect.sessions.served import Served
+from exporter.collect.sessions.probe import Probe
 from exporter.collect.sessions.walk import Batch, Walker
 from exporter.ledger.rules import Slice
 from exporter.polling.collector import Api
 
-__all__ = ["PATH", "RESOURCE", "History", "Part"]
+__all__ = ["PATH", "RESOURCE", "Part", "Past"]
 
 REFUSALS = 30
 """More walks in a row than this that broke off end the reading; after each the slice is halved."""
@@ -52,7 +52,7 @@ class Part:
     invalid: int
 
 
-class History:
+class Past:
     """Reads the sessions created in [start, end), both microseconds by the API's clock.
 
     on_page: called after each page, for whoever shows how far it has come.
@@ -61,7 +61,7 @@ class History:
     def __init__(
         self,
         api: Api,
-        served: Served,
+        probe: Probe,
         budget: Budget,
         clock: Clock,
         *,
@@ -70,8 +70,8 @@ class History:
         score_scale: float = 1.0,
         on_page: Callable[[Page], None] = lambda page: None,
     ) -> None:
-        self._served = served
-        self._walker = Walker(api, served, budget, on_page, score_scale=score_scale)
+        self._probe = probe
+        self._walker = Walker(api, probe, budget, on_page, score_scale=score_scale)
         self._clock = clock
         self._end = end
         self._planner = SlicePlanner(start, target_pages(budget))
@@ -102,13 +102,13 @@ class History:
         """The next slice. Raises ApiError."""
         found: dict[str, Session] = {}
         invalid: set[str | None] = set()
-        coarse = self._served.dates.coarse
-        piece = self._planner.next(await self._served.now(), coarse=coarse)
+        coarse = self._probe.dates.coarse
+        piece = self._planner.next(await self._probe.now(), coarse=coarse)
         if not coarse and (piece.end is None or piece.end > self._end):
             piece = Slice(piece.start, self._end)
         limit = self._end if piece.end is None else min(piece.end, self._end)
 
-        async def take(batch: Batch) -> None:
+        async def accept(batch: Batch) -> None:
             for items, _ in batch:
                 for session in items:
                     if session.created is None or not piece.start <= session.created < limit:
@@ -118,7 +118,7 @@ class History:
                     else:
                         invalid.add(session.id)
 
-        walk = await self._walker.walk(self._planner, piece, take)
+        walk = await self._walker.walk(self._planner, piece, accept)
         self._planner.walked(piece, walk.pages)
         sessions = tuple(sorted(found.values(), key=lambda session: session.created))
         return Part(piece.start, limit, sessions, len(invalid))
