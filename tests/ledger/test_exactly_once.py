@@ -11,10 +11,8 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import rule, run_state_machine_as_test
 
-from exporter.api.errors import ApiError, SliceTooLongError
-from exporter.ledger.store import StateError
 from tests.ledger.bench import Bench, KilledError
-from tests.ledger.world import FLAGS, OFF, SETTLE, LedgerMachine
+from tests.ledger.world import FLAGS, OFF, LedgerMachine
 
 TROUBLES = ["database or disk is full", "database is locked", "disk I/O error"]
 
@@ -43,25 +41,7 @@ class Counting(LedgerMachine):
         if off:
             self.poll_with_wrong_dates(0, off, False)
 
-    def teardown(self) -> None:
-        if hasattr(self, "bench"):
-            try:
-                self.settle_down()
-            finally:
-                self.bench.close()
-                self.folder.cleanup()
-
     # -- what the exporter does, and what befalls it
-
-    @rule()
-    def poll(self) -> None:
-        self.attempt()
-
-    @rule(every=st.integers(1, 4), kind=st.sampled_from(["refuse", "fail"]))
-    def poll_with_faults(self, every: int, kind: str) -> None:
-        setattr(self.listing, kind, lambda number: number % every == 0)
-        self.attempt()
-        setattr(self.listing, kind, lambda _: False)
 
     @rule(depth=st.integers(2, 30))
     def poll_with_cursors_that_do_not_last(self, depth: int) -> None:
@@ -85,21 +65,11 @@ class Counting(LedgerMachine):
 
     @rule(at=st.integers(0, 5), off=st.sampled_from(OFF), restarted=st.booleans())
     def poll_with_wrong_dates(self, at: int, off: int, restarted: bool) -> None:
-        """From its answer number `at` on, but never two within three: two that agree count."""
+        """From its answer number `at` on."""
         if restarted:
             self.bench.restart()
         first = self.listing.requests + 1
-
-        def date(number: int, right: int) -> int:
-            if number - first >= at and self.rightly >= 2:
-                self.rightly = 0
-                return right + off
-            self.rightly += 1
-            return right
-
-        self.listing.date = date
-        self.attempt()
-        self.listing.date = lambda _, right: right
+        self.attempt_with_wrong_dates(off, lambda number: number - first >= at)
 
     @rule(
         what=st.sampled_from(["insert", "burst", "change", "close"]),
@@ -154,14 +124,6 @@ class Counting(LedgerMachine):
         self.listing.on_request = lambda: None
         self.bench.restart()
 
-    @rule(when=st.sampled_from(["before", "after"]), spared=st.integers(0, 6))
-    def poll_killed_at_commit(self, when: str, spared: int) -> None:
-        assert self.bench.store is not None
-        self.bench.store.kill, self.bench.store.spared = when, spared
-        with contextlib.suppress(KilledError):
-            self.attempt()
-        self.bench.restart()
-
     @rule(trouble=st.sampled_from(TROUBLES), spared=st.integers(0, 6))
     def poll_without_commits(self, trouble: str, spared: int) -> None:
         """From one of its commits on the state cannot be written; what is published stays."""
@@ -171,15 +133,6 @@ class Counting(LedgerMachine):
         self.attempt()
         store.fail, store.spared = None, 0
         assert spared or self.bench.counts() == before
-
-    @rule()
-    def restart(self) -> None:
-        self.bench.restart()
-
-    def attempt(self) -> None:
-        with contextlib.suppress(ApiError, StateError):
-            self.bench.poll()
-        self.watch()
 
     def watch(self) -> None:
         """No counter ever falls, and neither does the frontier, but where the API's clock did.
@@ -203,12 +156,7 @@ class Counting(LedgerMachine):
         self.listing.latency, self.bench.budgeted = 0.05, False
         # The first one may still lack a second Date that agrees with the first.
         self.attempt()
-        for _ in range(8):
-            self.bench.clock.advance(SETTLE)
-            # It says so where several polls in a row have only halved a slice.
-            with contextlib.suppress(SliceTooLongError):
-                self.bench.poll()
-            self.watch()
+        self.polls_apart(8)
         self.check()
 
     def check(self) -> None:

@@ -2,31 +2,26 @@
 
 import contextlib
 import os
-import tempfile
 from dataclasses import dataclass
-from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
-    RuleBasedStateMachine,
     initialize,
     rule,
     run_state_machine_as_test,
 )
 
 from exporter.api import tiers
-from exporter.api.errors import ApiError, SliceTooLongError
+from exporter.api.errors import ApiError
 from exporter.api.times import DAY, MICROSECONDS
 from exporter.collect.sessions.served import LONGEST_MARGIN, MARGIN
 from exporter.ledger.ledger import FIRST_GRACE
-from exporter.ledger.store import StateError
-from tests.ledger.bench import Bench, KilledError
+from tests.ledger.bench import Bench
 from tests.ledger.listing import Fake
+from tests.ledger.machine import OVERLAP, SETTLE, PollingMachine
 
-OVERLAP = 20
-SETTLE = 120
 HOUR = 3600
 FREE = tiers.FREE.history_days * 24 * HOUR
 """Seconds of history of the smallest tier."""
@@ -48,7 +43,7 @@ class GivenUp:
         return max(0, self.end - max(self.start, self.promised))
 
 
-class HistoryEdge(RuleBasedStateMachine):
+class HistoryEdge(PollingMachine):
     """Long outages, tiers that change, walks that are slower than the edge of the history.
 
     Sessions do not change here, so one that was counted was counted with all that it has.
@@ -73,39 +68,23 @@ class HistoryEdge(RuleBasedStateMachine):
         tier: str,
         lookback: float,
     ) -> None:
-        self.folder = tempfile.TemporaryDirectory()
-        self.bench = Bench(
-            Path(self.folder.name) / "state.db",
+        self.make_bench(
+            offsets=offsets,
             overlap=OVERLAP,
-            settle_after=SETTLE,
             lookback=lookback,
-            tier=None,
             order=order,
-            paging="offset" if offsets else "keyset",
             date_filter=dates,
             page_size=page_size,
             latency=latency,
         )
-        self.listing = self.bench.listing
         self.quick = latency < 1
-        self.number = 0
-        self.rightly = 2
         self.given_up = list[GivenUp]()
         self.tried = list[GivenUp]()
-        self.high = dict[str, float]()
         self.change_tier(tier)
         self.observe()
         born = self.listing.now() - round(lookback * MICROSECONDS) + 2 * MICROSECONDS
         for place in range(20):
             self.add(born + (self.listing.now() - born) * place // 20, place / 20, "closed")
-
-    def teardown(self) -> None:
-        if hasattr(self, "bench"):
-            try:
-                self.settle_down()
-            finally:
-                self.bench.close()
-                self.folder.cleanup()
 
     def observe(self) -> None:
         """Note what the ledger of this process tries to give up."""
@@ -131,8 +110,7 @@ class HistoryEdge(RuleBasedStateMachine):
         ledger.clamp = noted  # type: ignore[method-assign]  # it is watched
 
     def add(self, created: int, score: float | None, status: str) -> None:
-        self.number += 1
-        identity = f"s{self.number * 7919 % 10007}-{self.number}"
+        identity = self.next_name()
         self.listing.sessions[identity] = Fake(
             identity, created, created, created, status, score, ["webdriver"]
         )
@@ -191,30 +169,9 @@ class HistoryEdge(RuleBasedStateMachine):
 
     # -- what the exporter does, and what befalls it
 
-    @rule()
-    def poll(self) -> None:
-        self.attempt()
-
-    @rule(every=st.integers(1, 4), kind=st.sampled_from(["refuse", "fail"]))
-    def poll_with_faults(self, every: int, kind: str) -> None:
-        setattr(self.listing, kind, lambda number: number % every == 0)
-        self.attempt()
-        setattr(self.listing, kind, lambda _: False)
-
     @rule(every=st.integers(2, 5), off=st.sampled_from([900, 7200, -900, -7200]))
     def poll_with_wrong_dates(self, every: int, off: int) -> None:
-        """Never two within three answers: two that agree are believed."""
-
-        def date(number: int, right: int) -> int:
-            if number % every == 0 and self.rightly >= 2:
-                self.rightly = 0
-                return right + off
-            self.rightly += 1
-            return right
-
-        self.listing.date = date
-        self.attempt()
-        self.listing.date = lambda _, right: right
+        self.attempt_with_wrong_dates(off, lambda number: number % every == 0)
 
     @rule(seconds=st.sampled_from([20, 50, 100]), times=st.integers(1, 4))
     def poll_slowly(self, seconds: int, times: int) -> None:
@@ -231,23 +188,8 @@ class HistoryEdge(RuleBasedStateMachine):
         self.attempt()
         self.listing.on_request = lambda: None
 
-    @rule(when=st.sampled_from(["before", "after"]), spared=st.integers(0, 6))
-    def poll_killed_at_commit(self, when: str, spared: int) -> None:
-        assert self.bench.store is not None
-        self.bench.store.kill, self.bench.store.spared = when, spared
-        with contextlib.suppress(KilledError):
-            self.attempt()
-        self.restart()
-
-    @rule()
-    def restart(self) -> None:
-        self.bench.restart()
+    def restarted(self) -> None:
         self.observe()
-        self.watch()
-
-    def attempt(self) -> None:
-        with contextlib.suppress(ApiError, StateError):
-            self.bench.poll()
         self.watch()
 
     def watch(self) -> None:
@@ -271,12 +213,7 @@ class HistoryEdge(RuleBasedStateMachine):
     def settle_down(self) -> None:
         self.listing.latency = 0.05
         self.attempt()
-        for _ in range(12):
-            self.bench.clock.advance(SETTLE)
-            # It says so where several polls in a row have only halved a slice.
-            with contextlib.suppress(SliceTooLongError):
-                self.bench.poll()
-            self.watch()
+        self.polls_apart(12)
         every = list(self.listing.sessions.values())
         kept = [it for it in every if not any(g.start <= it.created < g.end for g in self.given_up)]
         counts, (scored, total) = self.bench.counts(), self.bench.scores()

@@ -3,21 +3,17 @@
 Times are seconds, but for those of sessions, which are microseconds.
 """
 
-import tempfile
-from pathlib import Path
 from random import Random
 
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
+from hypothesis.stateful import initialize, precondition, rule
 
 from exporter.api.times import MICROSECONDS
 from exporter.places import Place
 from tests.clocks import FakeClock
-from tests.ledger.bench import Bench
 from tests.ledger.listing import Fake
+from tests.ledger.machine import OVERLAP, SETTLE, PollingMachine
 
-OVERLAP = 20
-SETTLE = 120
 MOST = 250
 """So many sessions at most, so that a history is told in a second."""
 
@@ -42,7 +38,7 @@ def page_of(number: int) -> str | None:
     return f"https://lms.example/courses/{course}{quiz}?user={number}#courses/9"
 
 
-class LedgerMachine(RuleBasedStateMachine):
+class LedgerMachine(PollingMachine):
     """Sessions that begin, show up late, change and end, and an API with habits of its own."""
 
     @initialize(
@@ -80,13 +76,10 @@ class LedgerMachine(RuleBasedStateMachine):
         share: float,
         budgeted: bool,
     ) -> None:
-        self.folder = tempfile.TemporaryDirectory()
-        self.bench = Bench(
-            Path(self.folder.name) / "state.db",
+        self.make_bench(
+            offsets=offsets,
             overlap=overlap,
-            settle_after=SETTLE,
             lookback=lookback,
-            tier=None,
             clock=FakeClock(began),
             share=share,
             budgeted=budgeted,
@@ -94,21 +87,17 @@ class LedgerMachine(RuleBasedStateMachine):
             details=True,
             findings=True,
             order=order,
-            paging="offset" if offsets else "keyset",
             date_filter=dates,
             page_size=page_size,
             skew=skew,
             latency=latency,
         )
-        self.listing = self.bench.listing
         self.listing.repeat = repeat
         if short is not None:
             # Fewer items than asked for, or none, though there are more.
             every, items = short
             self.listing.short = lambda number: items if number % every == 0 else None
         self.listing.tier = "free"
-        self.number = 0
-        self.high = dict[str, float]()
         # A walk that takes an hour of the budget fails; with an empty page after each it is longer.
         self.most = 100 if share < 1 and page_size < 4 else MOST
         self.first_start = self.listing.now() - round(lookback * MICROSECONDS)
@@ -119,10 +108,10 @@ class LedgerMachine(RuleBasedStateMachine):
         self.back = 0 if steady else overlap // 2
         self.fastest = skew
         self.set_back = False
-        self.rightly = 2
         for number in range(9):
-            # What is older than the lookback, by more than a Date can be trusted, never counts.
-            created = self.first_start - (90 + 30 * number**2) * MICROSECONDS
+            # What is older than the lookback never counts, if by more than a Date can be trusted,
+            # and by more than the clock is set back, as the first start moves back with it.
+            created = self.first_start - (90 + self.back + 30 * number**2) * MICROSECONDS
             old = Fake(f"old{number}", created, created, created, "closed", 0.9, ["headless"])
             self.listing.sessions[old.id] = old
         self.begin(off)
@@ -141,9 +130,8 @@ class LedgerMachine(RuleBasedStateMachine):
         """One session; `late`: seconds after its createdAt from which the list shows it."""
         if len(self.listing.sessions) >= self.most:
             return
-        self.number += 1
         created = max(created, self.first_start + 2 * MICROSECONDS)
-        identity = f"s{self.number * 7919 % 10007}-{self.number}"
+        identity = self.next_name()
         self.listing.sessions[identity] = Fake(
             identity,
             created,
