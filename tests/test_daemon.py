@@ -28,7 +28,7 @@ from tests.e2e.running import Exporter, Scrape, in_process, process
 from tests.e2e.simulation import simulated
 
 KEY = "aik_v1_" + "x" * 40
-NOWHERE = {
+UNREACHABLE = {
     "ISNOTAI_API_KEY": KEY,
     "ISNOTAI_BASE_URL": "http://127.0.0.1:9",
     "ISNOTAI_WEB_LISTEN_ADDRESS": "127.0.0.1:0",
@@ -137,7 +137,7 @@ async def test_a_reload_changes_what_is_polled_and_keeps_what_wants_a_restart() 
 
 async def test_the_page_tells_the_settings_in_force_and_where_they_come_from() -> None:
     origins = {"poll.stats_interval": "ISNOTAI_POLL_STATS_INTERVAL"}
-    variables = {**NOWHERE, "ISNOTAI_POLL_STATS_INTERVAL": "2m"}
+    variables = {**UNREACHABLE, "ISNOTAI_POLL_STATS_INTERVAL": "2m"}
 
     def reload() -> Settings:
         origins["poll.stats_interval"] = "exporter.yaml:7"
@@ -311,7 +311,7 @@ async def test_the_status_page_shows_integrations_keys_and_errors() -> None:
 
 def ended(capsys: pytest.CaptureFixture[str], **more: str) -> tuple[int, str]:
     """The exit code of the daemon, and the last line on stderr."""
-    code = cli.main([], {**NOWHERE, **more})
+    code = cli.main([], {**UNREACHABLE, **more})
     return code, capsys.readouterr().err.splitlines()[-1]
 
 
@@ -367,7 +367,7 @@ async def test_a_reload_survives_whatever_the_files_hold(tmp_path: Path) -> None
     config.write_text("poll: {stats_interval: 1h}\n")
     web.write_text(GUARDED)
     variables = {
-        **NOWHERE,
+        **UNREACHABLE,
         "ISNOTAI_CONFIG_FILE": str(config),
         "ISNOTAI_WEB_CONFIG_FILE": str(web),
     }
@@ -408,7 +408,7 @@ async def test_a_hangup_that_would_change_tls_leaves_the_daemon_running(tmp_path
     certificate.cert_chain_pems[0].write_to_path(tmp_path / "tls.crt")
     web = tmp_path / "web.yml"
     web.write_text(GUARDED)
-    async with process({**NOWHERE, "ISNOTAI_WEB_CONFIG_FILE": str(web)}) as running:
+    async with process({**UNREACHABLE, "ISNOTAI_WEB_CONFIG_FILE": str(web)}) as running:
         await running.until_logged("serving")
         web.write_text(f"{GUARDED}tls_server_config: {{cert_file: tls.crt, key_file: tls.key}}\n")
         running.process.send_signal(signal.SIGHUP)

@@ -22,12 +22,12 @@ from tests.api.clients import KEY, OTHER_KEY
 from tests.clocks import FakeClock
 
 DAY_SECONDS = 86_400.0
-NOWHERE = "http://127.0.0.1:9"
+UNREACHABLE = "http://127.0.0.1:9"
 
 
 def settings(**variables: str) -> Settings:
     """Settings whose polls reach nothing."""
-    environment = {"ISNOTAI_API_KEY": KEY, "ISNOTAI_BASE_URL": NOWHERE, **variables}
+    environment = {"ISNOTAI_API_KEY": KEY, "ISNOTAI_BASE_URL": UNREACHABLE, **variables}
     return load([], {name: value for name, value in environment.items() if value}).settings
 
 
@@ -165,7 +165,7 @@ async def test_the_ledger_outlives_a_reload_and_counts_by_the_new_rules() -> Non
 def two_integrations(folder: Path, names: str) -> Settings:
     config = folder / "exporter.yml"
     entries = "".join(f"- {{name: {name}, api_key_env: KEY_{name}}}\n" for name in names)
-    config.write_text(f"base_url: {NOWHERE}\nintegrations:\n{entries}")
+    config.write_text(f"base_url: {UNREACHABLE}\nintegrations:\n{entries}")
     keys = {f"KEY_{name}": KEY[:-1] + name for name in names}
     return load(["--config.file", str(config)], keys).settings
 
@@ -223,7 +223,7 @@ def many_integrations(folder: Path, keys: dict[str, str]) -> Settings:
     """Settings with these integrations, by name the key."""
     entries = "".join(f"- {{name: {name}, api_key_env: KEY_{name}}}\n" for name in keys)
     file = folder / "many.yml"
-    file.write_text(f"base_url: {NOWHERE}\nintegrations:\n{entries}")
+    file.write_text(f"base_url: {UNREACHABLE}\nintegrations:\n{entries}")
     return load([f"--config.file={file}"], {f"KEY_{name}": keys[name] for name in keys}).settings
 
 

@@ -94,7 +94,7 @@ ANALYTICS = Row(
         lines(
             "Verdicts",
             "Sessions of the chosen window by the API's verdict, stacked. The window slides, so "
-            "this is no count of new sessions. High confidence means: surely a bot.",
+            "this does not count new sessions. High confidence means: surely a bot.",
             "short",
             *(
                 Query(

@@ -1,7 +1,7 @@
 """The rows about counting: how far it is, whether all is counted, and what came late."""
 
 from dashboards.generate.panels import BLUE, GREEN, ORANGE, VERMILLION, Query, Row, lines
-from dashboards.generate.queries import SESSIONS_UNREAD, account, behind, gained, of, total
+from dashboards.generate.queries import SESSIONS_NOT_READ, account, behind, gained, of, total
 
 _SKEW = f"max by (instance, integration) ({of('isnotai_api_clock_skew_seconds')})"
 
@@ -19,7 +19,7 @@ LEDGER = Row(
                 "{{instance}} {{integration}}",
             ),
             width=8,
-            empty=SESSIONS_UNREAD,
+            empty=SESSIONS_NOT_READ,
         ),
         lines(
             "Coverage by integration",
@@ -42,7 +42,7 @@ LEDGER = Row(
             Query(total(of("isnotai_sessions_active")), "active", GREEN),
             width=8,
             decimals=0,
-            empty=SESSIONS_UNREAD,
+            empty=SESSIONS_NOT_READ,
         ),
     ),
 )
@@ -59,7 +59,7 @@ LATE = Row(
             Query(gained("isnotai_late_sessions_total"), "late", ORANGE),
             width=6,
             decimals=0,
-            empty=SESSIONS_UNREAD,
+            empty=SESSIONS_NOT_READ,
         ),
         lines(
             "Time that was lost",
@@ -71,7 +71,7 @@ LATE = Row(
                 "{{integration}}",
             ),
             width=6,
-            empty=SESSIONS_UNREAD,
+            empty=SESSIONS_NOT_READ,
         ),
         lines(
             "Times ahead of the API's clock",
@@ -83,7 +83,7 @@ LATE = Row(
             Query(total(of("isnotai_future_sessions")), "future sessions", VERMILLION),
             width=6,
             decimals=0,
-            empty=SESSIONS_UNREAD,
+            empty=SESSIONS_NOT_READ,
         ),
         lines(
             "Clock skew",

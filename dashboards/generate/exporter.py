@@ -8,7 +8,7 @@ from dashboards.generate.process import BOUNDS, PROCESS, VERSIONS
 from dashboards.generate.queries import (
     BEHIND_SECONDS,
     NO_EXPORTER,
-    SESSIONS_UNREAD,
+    SESSIONS_NOT_READ,
     account,
     behind,
     hourly,
@@ -60,7 +60,7 @@ NOW = Row(
             f"max ({behind()})",
             steps=((None, BLUE), (BEHIND_SECONDS, ORANGE), (3 * BEHIND_SECONDS, VERMILLION)),
             decimals=0,
-            empty=SESSIONS_UNREAD,
+            empty=SESSIONS_NOT_READ,
         ),
         stat(
             "Coverage",

@@ -16,7 +16,7 @@ BEHIND_SECONDS = 1200
 with the polls and the overlap on top."""
 
 NO_EXPORTER = "no exporter is up"
-SESSIONS_UNREAD = "sessions are switched off, or were not read yet"
+SESSIONS_NOT_READ = "sessions are switched off, or were not read yet"
 """What a panel says where there are no such series."""
 
 

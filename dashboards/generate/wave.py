@@ -21,7 +21,7 @@ from dashboards.generate.queries import (
     BEHIND_SECONDS,
     BOTS,
     SESSIONS,
-    SESSIONS_UNREAD,
+    SESSIONS_NOT_READ,
     TOP_INTEGRATIONS,
     WEEK,
     behind,
@@ -127,7 +127,7 @@ NOW = Row(
             width=3,
             steps=((None, BLUE), (BEHIND_SECONDS, ORANGE), (3 * BEHIND_SECONDS, VERMILLION)),
             decimals=0,
-            empty=SESSIONS_UNREAD,
+            empty=SESSIONS_NOT_READ,
         ),
     ),
 )

@@ -157,5 +157,5 @@ def read_text(written: str) -> str:
     except (ValueError, RecursionError):
         raise DamagedRowError("a text that is not JSON") from None
     if not isinstance(text, str):
-        raise DamagedRowError("a text that is none")
+        raise DamagedRowError("a text that is not one")
     return text

@@ -56,7 +56,7 @@ def _check_integrations(path: Path, entries: object) -> None:
 def _check_entries(
     path: Path, name: str, entries: object, entry_type: type[Section], hidden: str = ""
 ) -> None:
-    """Refuse what is no list of mappings, and keys that an entry does not have."""
+    """Refuse what is not a list of mappings, and keys that an entry does not have."""
     if not isinstance(entries, list):
         raise SettingsError(f"{path}: {name}: must be a list, got {shown(entries)}")
     known = [field for field in entry_type.model_fields if field != hidden]

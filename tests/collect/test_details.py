@@ -26,7 +26,7 @@ COUNTS = {"total": 9, "mouse": 4, "scroll": 3, "keyboard": 2, "touch": 0, "form"
 GOOD: dict[str, Any] = {"data": {"durationSeconds": 12.5, "eventCounts": COUNTS}}
 
 
-class Stage:
+class DetailsBench:
     """A ledger with bots that wait, and an API that answers for each by its id."""
 
     def __init__(self, path: Path) -> None:
@@ -66,14 +66,16 @@ class Stage:
 
 
 @pytest.fixture
-def stage(tmp_path: Path) -> Iterator[Stage]:
+def stage(tmp_path: Path) -> Iterator[DetailsBench]:
     with ExitStack() as stack:
-        made = Stage(tmp_path / "state.db")
+        made = DetailsBench(tmp_path / "state.db")
         stack.callback(made.bench.close)
         yield made
 
 
-def test_each_is_read_once_the_newest_first_and_never_again_after_a_restart(stage: Stage) -> None:
+def test_each_is_read_once_the_newest_first_and_never_again_after_a_restart(
+    stage: DetailsBench,
+) -> None:
     stage.bots(a=GOOD, b=GOOD, c={"data": {}})
     assert stage.poll() is None
     assert stage.api.asked == [f"/v1/sessions/{name}/details" for name in "cba"]
@@ -89,14 +91,14 @@ def test_each_is_read_once_the_newest_first_and_never_again_after_a_restart(stag
 
 
 @pytest.mark.parametrize("status", [400, 404, 410, 414, 422])
-def test_what_the_api_does_not_have_is_missing(stage: Stage, status: int) -> None:
+def test_what_the_api_does_not_have_is_missing(stage: DetailsBench, status: int) -> None:
     stage.bots(a=StatusError(status), b=None, c=GOOD)
 
     assert stage.poll() is None
     assert stage.counted() == {"read": 1, "missing": 2}
 
 
-def test_an_id_that_no_path_can_hold_is_missing_and_never_asked_for(stage: Stage) -> None:
+def test_an_id_that_no_path_can_hold_is_missing_and_never_asked_for(stage: DetailsBench) -> None:
     for name in ("..", "."):
         add(stage.bench, name, score=0.9)
     polls(stage.bench, 1)
@@ -122,7 +124,7 @@ def test_ids_are_percent_encoded(session: str, path: str | None) -> None:
 
 @pytest.mark.parametrize("failure", [StatusError(503), RequestTimeoutError("late"), {"data": 7}])
 def test_one_that_always_fails_holds_up_no_other_and_is_missing_in_the_end(
-    stage: Stage, failure: object
+    stage: DetailsBench, failure: object
 ) -> None:
     stage.bots(bad=failure)
     for number in range(ATTEMPTS):
@@ -138,7 +140,7 @@ def test_one_that_always_fails_holds_up_no_other_and_is_missing_in_the_end(
     assert stage.counted()["read"] == 2 * ATTEMPTS + 1
 
 
-def test_while_the_endpoint_is_down_all_of_them_wait(stage: Stage) -> None:
+def test_while_the_endpoint_is_down_all_of_them_wait(stage: DetailsBench) -> None:
     stage.bots(**{f"b{number}": StatusError(503) for number in range(6)})
     for _ in range(2 * ATTEMPTS):
         error = stage.poll()
@@ -152,7 +154,7 @@ def test_while_the_endpoint_is_down_all_of_them_wait(stage: Stage) -> None:
 
 @pytest.mark.parametrize("error", [StatusError(403), KeyRefusedError("refused"), StatusError(429)])
 def test_what_is_about_the_key_ends_the_poll_and_costs_no_session(
-    stage: Stage, error: ApiError
+    stage: DetailsBench, error: ApiError
 ) -> None:
     stage.bots(a=GOOD, b=error)
 
@@ -160,7 +162,7 @@ def test_what_is_about_the_key_ends_the_poll_and_costs_no_session(
     assert stage.counted() == {}
 
 
-def test_answers_that_do_not_decode_are_counted(stage: Stage) -> None:
+def test_answers_that_do_not_decode_are_counted(stage: DetailsBench) -> None:
     stage.bots(a={"data": {"durationSeconds": -1}}, b=GOOD)
     stage.bots(c={"data": {"eventCounts": {"mouse": "many"}}})
     stage.poll()

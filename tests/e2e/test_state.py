@@ -116,7 +116,7 @@ async def test_a_state_that_may_not_be_written_is_no_reason_to_exit(tmp_path: Pa
 
 # -- two on one file
 
-HASTY = """
+ONE_SECOND_LOCK = """
 import sys
 from exporter.ledger import store
 store.LOCK_SECONDS = 1.0
@@ -125,10 +125,10 @@ sys.exit(main())
 """
 
 
-async def hasty(variables: Mapping[str, str]) -> tuple[int | None, str]:
+async def ended_soon(variables: Mapping[str, str]) -> tuple[int | None, str]:
     """Exit code and stderr of a daemon that waits a second for the lock."""
     started = await asyncio.create_subprocess_exec(
-        sys.executable, "-c", HASTY, env=dict(variables), stderr=asyncio.subprocess.PIPE
+        sys.executable, "-c", ONE_SECOND_LOCK, env=dict(variables), stderr=asyncio.subprocess.PIPE
     )
     try:
         async with asyncio.timeout(30):
@@ -149,7 +149,7 @@ async def test_a_second_daemon_on_the_file_gives_up_with_1_and_the_first_counts_
         async with process(variables) as first, client_of(first) as exporter:
             await exporter.until(more_sessions_than(0))
 
-            code, errors = await hasty(variables)
+            code, errors = await ended_soon(variables)
 
             line = f"isnotai-exporter: state.path: another exporter holds {path}"
             assert (code, errors.splitlines()[-1]) == (1, line)

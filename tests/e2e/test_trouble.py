@@ -37,7 +37,7 @@ def failing(scrape: Scrape) -> bool:
 
 
 @pytest.fixture
-def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
+def quick_timeouts(monkeypatch: pytest.MonkeyPatch) -> None:
     """Requests time out in a fraction of a second."""
     monkeypatch.setattr(client, "PHASES", httpx.Timeout(0.3))
 
@@ -64,7 +64,7 @@ async def test_an_api_that_answers_503_to_everything_is_survived_and_recovered_f
             await exporter.until_counted(api.truth)
 
 
-@pytest.mark.usefixtures("hasty")
+@pytest.mark.usefixtures("quick_timeouts")
 async def test_an_api_that_never_answers_is_survived_and_its_gauges_go_stale() -> None:
     async with simulated() as api:
         variables = {**api.variables, "ISNOTAI_POLL_STALE_AFTER": "2s"}

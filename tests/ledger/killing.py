@@ -30,7 +30,7 @@ from exporter.ledger import schema
 from tests.clocks import FakeClock
 from tests.ledger import bench as benches
 from tests.ledger.bench import Bench, MortalStore
-from tests.ledger.stages import RULES, STAGES, Stage
+from tests.ledger.stages import RULES, STAGES, StartingPoint
 
 Kind = Literal["line", "step"]
 
@@ -176,7 +176,7 @@ class Doomed(Bench):
 
 
 def doomed_polls(
-    stage: Stage, path: Path, kind: Kind, point: int, tell: int
+    stage: StartingPoint, path: Path, kind: Kind, point: int, tell: int
 ) -> tuple[int, list[int]]:
     """Two polls, the first of which finds all that the outage left.
 
@@ -217,7 +217,7 @@ def forked(work: Callable[[int], object]) -> tuple[int, bytes]:
     return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), told
 
 
-def copied(stage: Stage, place: Path) -> Path:
+def copied(stage: StartingPoint, place: Path) -> Path:
     """The stage's state where the next process is to find it, and nothing else beside it."""
     shutil.rmtree(place, ignore_errors=True)
     place.mkdir()
@@ -227,7 +227,7 @@ def copied(stage: Stage, place: Path) -> Path:
     return path
 
 
-def unharmed(stage: Stage, place: Path, kind: Kind) -> tuple[list[str], int, list[int]]:
+def unharmed(stage: StartingPoint, place: Path, kind: Kind) -> tuple[list[str], int, list[int]]:
     """The polls without a kill: the images that they go through, and as `doomed_polls`."""
     images = [image_at(stage.path, place.with_name("seen"))]
 
@@ -275,7 +275,7 @@ class Rest:
     fell: str
 
 
-def aftermath(stage: Stage, path: Path, known: Callable[[str], Rest | None]) -> Rest:
+def aftermath(stage: StartingPoint, path: Path, known: Callable[[str], Rest | None]) -> Rest:
     """Start on what lies there and let it settle; the same image as before ends as before."""
     seen = image_at(path, path.parent.with_name("seen"))
     before = known(seen)
@@ -337,7 +337,7 @@ def compared(words: dict[str, Any], rest: Rest, oracle: Rest, late: float) -> It
         yield "an invalid item was counted twice"
 
 
-def killed(stage: Stage, kind: Kind, place: Path, first: int, stride: int) -> Report:
+def killed(stage: StartingPoint, kind: Kind, place: Path, first: int, stride: int) -> Report:
     """Kill at each `stride`-th point from `first` on, and round each commit; compare the rest.
 
     No point round a commit is left out where a stride would leave it out.

@@ -25,7 +25,7 @@ RULES: dict[str, Any] = {
 
 
 @dataclass
-class Stage:
+class StartingPoint:
     """The list and the clock as they are when the doomed process starts, and the state's file.
 
     refused: the number of the request whose cursor is refused. lookback: seconds.
@@ -53,7 +53,7 @@ def fakes(now: int, name: str, ages: Iterator[float] | range, **more: Any) -> It
         yield it
 
 
-def staged(path: Path, outage: float) -> Stage:
+def staged(path: Path, outage: float) -> StartingPoint:
     """A process that ran and stopped well, and an outage with all that can befall its sessions.
 
     Open sessions change, close, come late or are never listed again; one cannot be read; two flags
@@ -92,10 +92,10 @@ def staged(path: Path, outage: float) -> Stage:
     add(fakes(now, "odd", range(30, 33), score=0.1, flags=["fourth", "no-mouse"]))
     add(fakes(now, "fresh", range(-12, -8), score=0.7, flags=["webdriver"]))
     bench.close()
-    return Stage(path, bench.clock.now(), here)
+    return StartingPoint(path, bench.clock.now(), here)
 
 
-def first_start(path: Path) -> Stage:
+def first_start(path: Path) -> StartingPoint:
     """There is no state yet, and a lookback to read."""
     clock = FakeClock()
     now = round(clock.now() * MICROSECONDS)
@@ -104,10 +104,10 @@ def first_start(path: Path) -> Stage:
         *fakes(now, "open", range(5, 95, 30), score=0.3, flags=["headless"]),
         *fakes(now, "broken", range(100, 101), broken=True),
     ]
-    return Stage(path, clock.now(), {it.id: it for it in found}, lookback=3000.0)
+    return StartingPoint(path, clock.now(), {it.id: it for it in found}, lookback=3000.0)
 
 
-STAGES: dict[str, Callable[[Path], Stage]] = {
+STAGES: dict[str, Callable[[Path], StartingPoint]] = {
     "backlog": lambda path: staged(path, 5400.0),
     "first": first_start,
     "gap": lambda path: staged(path, 7.5 * DAY / MICROSECONDS),

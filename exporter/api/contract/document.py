@@ -51,7 +51,7 @@ class Parameter:
 
 
 class Document:
-    """Raises InvalidResponseError where `body` is no such document, or too tangled to be read."""
+    """Raises InvalidResponseError where `body` is not one, or too tangled to be read."""
 
     def __init__(self, body: object) -> None:
         if not isinstance(body, dict) or not isinstance(body.get("paths"), dict):

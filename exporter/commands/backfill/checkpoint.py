@@ -125,7 +125,7 @@ class Checkpoint:
                 whole += len(text.encode())
         except (ValueError, KeyError, TypeError) as error:
             raise SettingsError(
-                f"--output: {self.path} is no checkpoint of a backfill; --restart replaces it"
+                f"--output: {self.path} is not the checkpoint of a backfill; --restart replaces it"
             ) from error
         file.seek(whole)
         file.truncate()

@@ -75,7 +75,7 @@ class StageError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Stage:
+class Addresses:
     """What runs: the addresses of the simulator and of the daemon."""
 
     simulator: str
@@ -149,7 +149,7 @@ def exporter(
     otlp: str,
     settings: Mapping[str, str] = SETTINGS,
     simulator_options: tuple[str, ...] = SIMULATOR,
-) -> Iterator[Stage]:
+) -> Iterator[Addresses]:
     """A daemon on this port and its simulator, once it has caught up with the lookback.
 
     otlp: the URL that it pushes to. Raises StageError.
@@ -166,7 +166,7 @@ def exporter(
             "ISNOTAI_WEB_LISTEN_ADDRESS": f"127.0.0.1:{port}",
         }
         with running([sys.executable, "-m", "exporter"], environ):
-            stage = Stage(told["url"], f"http://127.0.0.1:{port}")
+            stage = Addresses(told["url"], f"http://127.0.0.1:{port}")
             wait_until("the daemon to catch up", lambda: _caught_up(stage.scrape()))
             yield stage
 
