@@ -241,7 +241,7 @@ def _newest_first(
     pages = min(target_pages(pipeline.budget), ceil(wanted.limit / size))
     return NewestFirst(
         pipeline.api,
-        served.probe.dates,
+        served.probe,
         start=window[0],
         now=window[1],
         pages=pages,

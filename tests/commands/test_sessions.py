@@ -3,6 +3,7 @@
 import asyncio
 import csv
 import json
+import random
 import signal
 import sys
 from dataclasses import replace
@@ -238,6 +239,19 @@ async def test_rows_come_as_they_are_read_and_a_limit_ends_the_reading(
     assert shown == sorted(shown, reverse=True)
     assert asked <= 14
     assert "default: about 20 sessions" in said.err
+
+
+async def test_what_a_weak_server_cannot_read_at_once_is_listed_in_narrower_parts(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It gives up on windows of more than 300 sessions, and a slice is cut for 600."""
+    monkeypatch.setattr(random, "random", lambda: 0.0)  # a retry waits that part of its longest
+    async with simulated(rate=0.5, history=2 * HOUR, flat=True, tier="enterprise") as api:
+        api.freeze()
+        api.fail(most_sessions=300, retry_after="none")
+        assert await listed(api, "--json", "--since", "1h", "--limit", "600") == 0
+
+    assert len({row["id"] for row in rows(capsys)}) == 600
 
 
 async def test_what_the_tier_does_not_serve_is_said_and_the_rest_is_listed(

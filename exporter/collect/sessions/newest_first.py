@@ -2,8 +2,8 @@
 
 Each slice is read to its last page, since the order of the list is unknown, and its sessions are
 then given newest first. The first slice is narrow; the next ones are as wide as what was found
-suggests. A slice that turns out too long, or whose cursor is refused, is halved and read again.
-Nothing is kept but the ids of one slice.
+suggests. A slice that turns out too long, whose cursor is refused, or that the server cannot read,
+though it answers, is halved and read again. Nothing is kept but the ids of one slice.
 """
 
 from collections.abc import AsyncGenerator, Callable, Mapping
@@ -12,13 +12,14 @@ from dataclasses import dataclass
 from typing import cast
 
 from exporter.api.answer import Api
-from exporter.api.errors import CursorRefusedError, SliceTooLongError
+from exporter.api.errors import ApiError, CursorRefusedError, SliceTooLongError
 from exporter.api.schema.session import Session, decode_session
 from exporter.api.times import DAY, MICROSECONDS, MINUTE
 from exporter.api.walk import Page, walk
-from exporter.collect.sessions.dates import PATH, RESOURCE, Dates
-from exporter.collect.sessions.plan import NARROWEST
-from exporter.collect.sessions.walk import TOO_LONG
+from exporter.collect.sessions.dates import PATH, RESOURCE
+from exporter.collect.sessions.plan import FAILED_NARROWEST, NARROWEST, WIDEST
+from exporter.collect.sessions.probe import Probe
+from exporter.collect.sessions.walk import TOO_LONG, may_be_too_wide
 from exporter.ledger.rules import Slice
 
 FIRST_WIDTH = MINUTE
@@ -57,7 +58,7 @@ class NewestFirst:
     def __init__(
         self,
         api: Api,
-        dates: Dates,
+        probe: Probe,
         *,
         start: int,
         now: int,
@@ -68,7 +69,8 @@ class NewestFirst:
         on_page: Callable[[Page], None] = lambda page: None,
     ) -> None:
         self._api = api
-        self._dates = dates
+        self._probe = probe
+        self._dates = probe.dates
         self._start = start
         self._now = now
         self._most = TOO_LONG * pages
@@ -76,7 +78,8 @@ class NewestFirst:
         self._filters = filters
         self._scale = scale
         self._on_page = on_page
-        self._width = DAY if dates.coarse else FIRST_WIDTH
+        self._width = DAY if probe.dates.coarse else FIRST_WIDTH
+        self._widest = WIDEST
 
     async def parts(self) -> AsyncGenerator[NewestPart, None]:
         """The range, part by part, without a hole. Raises ApiError."""
@@ -87,9 +90,9 @@ class NewestFirst:
             begin -= begin % MICROSECONDS if begin > self._start else 0
             try:
                 found = await self._read(Slice(begin, end))
-            except CursorRefusedError:
+            except ApiError as error:
                 refusals += 1
-                if refusals > REFUSALS:
+                if refusals > REFUSALS or not await self._may_be_halved(error, until - begin):
                     raise
                 self._width = max(NARROWEST, (until - begin) // 2)
                 continue
@@ -98,11 +101,22 @@ class NewestFirst:
             yield NewestPart(begin, until, found)
             end = begin
 
+    async def _may_be_halved(self, error: ApiError, width: int) -> bool:
+        """Whether half of a slice that failed so may be read. Raises ApiError if nothing may."""
+        if isinstance(error, CursorRefusedError):
+            return True
+        if self._dates.coarse or width <= FAILED_NARROWEST or not may_be_too_wide(error):
+            return False
+        await self._probe.ask(width=FAILED_NARROWEST)
+        self._widest = width // 2
+        return True
+
     def _next_width(self, width: int, found: int) -> int:
         if self._dates.coarse:
             # Narrower slices would read the same days again.
             return width * 2
-        return max(NARROWEST, round(width * min(GROWTH, self._items / max(1, found))))
+        wanted = round(width * min(GROWTH, self._items / max(1, found)))
+        return max(NARROWEST, min(self._widest, wanted))
 
     async def _read(self, piece: Slice) -> tuple[Found, ...]:
         """The sessions of a slice, newest first. Raises ApiError."""

@@ -156,7 +156,7 @@ class Walker:
         """Have the planner make the next slice narrower, where that may help."""
         if isinstance(error, CursorRefusedError) or walk.pages:
             planner.refused(walk.piece, now)
-        elif _may_be_too_wide(error) and planner.failed():
+        elif may_be_too_wide(error) and planner.failed():
             await self._probe.ask()  # raises if the API is down, so width was not to blame
             planner.too_wide(walk.piece, now)
 
@@ -165,7 +165,7 @@ def _full(batch: Batch) -> bool:
     return sum(len(items) for items, _ in batch) >= BATCH_ITEMS
 
 
-def _may_be_too_wide(error: ApiError) -> bool:
+def may_be_too_wide(error: ApiError) -> bool:
     """Whether the server may have failed because it cannot read so wide a window in time."""
     server_error = isinstance(error, StatusError) and error.status >= 500
     return server_error or isinstance(error, RequestTimeoutError)
