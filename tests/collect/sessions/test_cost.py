@@ -8,6 +8,7 @@ budget, so the rhythm of sweeps is the one that it allows.
 import random
 from collections.abc import Mapping
 from math import ceil
+from pathlib import Path
 
 import pytest
 
@@ -16,6 +17,18 @@ from exporter.api.answer import Answer
 from exporter.api.times import MICROSECONDS, parse_time
 from tests.ledger.bench import Bench
 from tests.ledger.listing import Fake
+
+DOCUMENT = Path(__file__).parents[3] / "docs" / "counting.md"
+ROWS = {
+    "low": "0.01",
+    "middle": "0.3",
+    "page-filling": "one page a poll",
+    "2.5 pages a poll": "two and a half pages a poll",
+    "6.0 pages a poll": "six pages a poll",
+}
+"""How the document names the loads."""
+
+TIERS = ["free", "pro", "enterprise"]
 
 INTERVAL = 60
 OVERLAP = 120
@@ -124,20 +137,29 @@ class Load:
         return max(sum(at - 60 < it <= at for it in self.sent) for at in self.sent)
 
 
-def judge(load: Load, name: str, seconds: int) -> None:
+def documented(name: str, tier: str) -> int:
+    """Requests an hour, as the document's table has them."""
+    lines = DOCUMENT.read_text("utf-8").splitlines()
+    (row,) = (line for line in lines if line.startswith(f"| {ROWS[name]} "))
+    column = 2 + TIERS.index(tier)
+    return int(row.split("|")[column].replace(",", ""))
+
+
+def judge(load: Load, tier: str, name: str, seconds: int) -> None:
     spent, needed, sweeps = load.measure(seconds)
     most = load.most_a_minute()
     print(  # noqa: T201 - figures, for whoever runs it with -s
-        f"{name}: {spent} requests, {needed} needed, {spent / needed:.2f}; {sweeps} sweeps"
+        f"{tier} {name}: {spent} requests, {needed} needed, {spent / needed:.2f}; {sweeps} sweeps"
         f" in {seconds} s, at most {most} a minute, frontier up to {load.lag:.0f} s behind"
     )
     assert spent <= 1.2 * needed, f"{spent} requests where {needed} were needed"
     # A sweep comes at the latest after two periods, and moves the frontier slice by slice.
     assert load.lag < OVERLAP + 2 * SWEEP_PERIOD + 2 * INTERVAL + MOST_A_SWEEP_TAKES
     assert most <= load.bench.budget.per_minute
+    assert documented(name, tier) == pytest.approx(spent * 3600 / seconds, rel=0.02)
 
 
-@pytest.mark.parametrize("tier", ["free", "pro", "enterprise"])
+@pytest.mark.parametrize("tier", TIERS)
 @pytest.mark.parametrize("name", ["low", "middle", "page-filling"])
 def test_steady_state_costs_at_most_a_fifth_more_than_what_is_new_and_open(
     tier: str, name: str
@@ -145,16 +167,16 @@ def test_steady_state_costs_at_most_a_fifth_more_than_what_is_new_and_open(
     size = tiers.limits(tier).page_size
     rate = {"low": 0.01, "middle": 0.3, "page-filling": size / INTERVAL}[name]
 
-    judge(Load(tier, size, rate), f"{tier} {name}", 2400)
+    judge(Load(tier, size, rate), tier, name, 2400)
 
 
-@pytest.mark.parametrize("tier", ["free", "pro", "enterprise"])
+@pytest.mark.parametrize("tier", TIERS)
 @pytest.mark.parametrize("pages", [2.5, 6.0])
 def test_so_it_does_where_each_poll_brings_several_pages(tier: str, pages: float) -> None:
     """Pages of ten, which the API says and the collector goes by, so that it is fast."""
     size = 10
 
-    judge(Load(tier, size, pages * size / INTERVAL), f"{tier} {pages} pages a poll", 1800)
+    judge(Load(tier, size, pages * size / INTERVAL), tier, f"{pages} pages a poll", 1800)
 
 
 def test_sessions_that_stay_open_for_hours_do_not_make_a_sweep_of_each_poll() -> None:
