@@ -92,7 +92,7 @@ FINDINGS = Row(
         ),
         lines(
             "Findings that wait",
-            "Log records that the Collector has not taken yet; beyond 10,000 the oldest go.",
+            "Log records that the Collector has not accepted yet; beyond 10,000 the oldest go.",
             "short",
             Query(total(of("isnotai_findings_waiting")), "waiting", GREY),
             width=12,

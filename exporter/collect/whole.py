@@ -46,13 +46,13 @@ def most_pages(budget: Budget, interval: float) -> int:
 async def read_whole(
     api: Api,
     path: str,
-    take: Callable[[object], None],
+    accept: Callable[[object], None],
     *,
     resource: str,
     most: int,
     unpaged: bool = False,
 ) -> None:
-    """Give every item of the list at `path` to `take`, in the order in which they come.
+    """Give every item of the list at `path` to `accept`, in the order in which they come.
 
     most: pages. unpaged: the list may also come without pagination, and is then whole.
     Raises ApiError where the walk was not whole; the log says how many pages and items were read.
@@ -63,7 +63,7 @@ async def read_whole(
             pages += 1
             items += len(page.items)
             for item in page.items:
-                take(item)
+                accept(item)
     except ApiError as error:
         log.warning("walk_not_whole", resource=resource, pages=pages, items=items, error=str(error))
         raise

@@ -47,7 +47,7 @@ def requests_per_hour(
 ) -> dict[str, float]:
     """Requests an hour of each resource that is on, for `rate` sessions a second.
 
-    walked: pages of the whole walks that were seen; of others one is taken.
+    walked: pages of the whole walks that were seen; of others one is assumed.
     """
     cost: dict[str, float] = {}
     for resource in registry.polled(settings):

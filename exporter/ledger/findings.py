@@ -1,4 +1,4 @@
-"""The outbox of findings of one integration: it is emptied only after the Collector took them."""
+"""The outbox of findings of one integration, emptied only after the Collector accepted them."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
@@ -32,7 +32,7 @@ class StoredOutbox:
             raise OutboxError(str(error)) from error
 
     async def sent(self, findings: Iterable[Finding], rejected: int) -> None:
-        """Take off what the Collector took, less what it says it rejected. Raises OutboxError."""
+        """Remove what was sent; so many of it were rejected. Raises OutboxError."""
         uids = [it.uid for it in findings]
 
         def work(tx: Transaction) -> None:

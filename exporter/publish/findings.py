@@ -68,5 +68,5 @@ class Outbox(Protocol):
         ...
 
     async def sent(self, findings: Iterable[Finding], rejected: int) -> None:
-        """Take off what the Collector took, less what it says it rejected. Raises OutboxError."""
+        """Remove what was sent; so many of it were rejected. Raises OutboxError."""
         ...

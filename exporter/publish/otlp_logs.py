@@ -1,8 +1,8 @@
 """The OTLP push of findings: log records, from the outboxes of all integrations, at least once.
 
-A finding is taken off its outbox only after the Collector has taken it, in a commit. A process that
-dies between the two sends it once more, with the same id. It imports the OpenTelemetry SDK, so it
-may only be imported where findings are on.
+A finding is removed from its outbox only after the Collector has accepted it, in a commit. A
+process that dies between the two sends it once more, with the same id. It imports the OpenTelemetry
+SDK, so it may only be imported where findings are on.
 """
 
 import asyncio
@@ -33,7 +33,7 @@ FLUSH_SECONDS = 1.5
 """The most that the last push may take, of all integrations together."""
 
 LONGEST_PAUSE_SECONDS = 300.0
-"""Between two tries while the Collector takes nothing."""
+"""Between two tries while the Collector accepts nothing."""
 
 EVENT = "isnotai.bot_session"
 
@@ -67,7 +67,7 @@ class FindingsPush:
         self._sender.adjust(settings, connect)
 
     async def run(self) -> None:
-        """Send until cancelled; more rarely while the Collector takes nothing."""
+        """Send until cancelled; more rarely while the Collector accepts nothing."""
         _log.info("otlp_findings_on", endpoint=self._sender.settings.shown)
         failures = 0
         while True:

@@ -104,7 +104,7 @@ FINDINGS = Metric(
 FINDINGS_WAITING = Metric(
     "isnotai_findings_waiting",
     "gauge",
-    "Log records of settled bots that the Collector has not taken yet.",
+    "Log records of settled bots that the Collector has not accepted yet.",
     "isnotai.findings.waiting",
     "{record}",
 )
