@@ -223,3 +223,14 @@ def test_every_page_is_on_the_map_of_the_site() -> None:
 
     assert set(named) == pages, "mkdocs.yml, nav"
     assert len(named) == len(set(named))
+
+
+@pytest.mark.parametrize("path", _named(PAGES).values(), ids=_named(PAGES))
+def test_sentences_have_at_most_twenty_words_on_average(path: Path) -> None:
+    text = re.sub(r"<!--.*?-->|```.*?```", "", path.read_text("utf-8"), flags=re.DOTALL)
+    blocks = re.split(r"\n\s*\n|\n\s*(?:[-*]|\d+\.)\s", text)
+    prose = [block for block in blocks if not block.lstrip().startswith(("|", "#"))]
+    sentences = [it.split() for block in prose for it in re.split(r"(?<=[.!?])\s", block)]
+    lengths = [len(words) for words in sentences if len(words) > 2]
+
+    assert sum(lengths) <= 20 * max(1, len(lengths))
