@@ -108,10 +108,7 @@ def _of_integration(one: IntegrationStatus) -> Iterator[Finding]:
 def _of_resources(one: IntegrationStatus) -> Iterator[Finding]:
     mine = (one.name,)
     failing = [it for it in one.resources if it.up is False]
-    asked = [
-        it for it in one.resources if it.up is not None and it.resource not in registry.KEYLESS
-    ]
-    down = bool(asked) and not any(it.up for it in asked)
+    down = _is_down(one)
     others = "; the others are not concerned" if one.answered else ""
     if down:
         error = next((it.last_error for it in failing if it.resource not in registry.KEYLESS), None)
@@ -145,12 +142,20 @@ def _of_resources(one: IntegrationStatus) -> Iterator[Finding]:
             )
 
 
+def _is_down(one: IntegrationStatus) -> bool:
+    """Whether nothing is read of all that was asked for with the key."""
+    asked = [
+        it for it in one.resources if it.up is not None and it.resource not in registry.KEYLESS
+    ]
+    return bool(asked) and not any(it.up for it in asked)
+
+
 def _of_first_polls(one: IntegrationStatus) -> Iterator[Finding]:
     """What was never read though the start is over; walks behind the others may take an hour."""
     waiting = [
         it.resource for it in one.resources if it.up is None and it.resource not in registry.BEHIND
     ]
-    if waiting and one.key_state in ("unknown", "valid"):
+    if waiting and one.key_state in ("unknown", "valid") and not _is_down(one):
         yield Finding(
             "unknown",
             "API",

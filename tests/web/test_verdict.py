@@ -118,6 +118,12 @@ def test_nothing_is_well_while_a_first_poll_goes_on_after_the_start() -> None:
         assert found.integrations == ("campus",)
 
 
+def test_that_a_first_poll_goes_on_is_no_news_where_nothing_is_read() -> None:
+    one = integration(resource(resource="usage", up=False), resource(up=None), key_state="unknown")
+
+    assert [it.headline for it in verdict(one)] == ["API down"]
+
+
 def test_a_walk_behind_the_others_may_take_long() -> None:
     idle = resource(resource="details", up=None, idle=True)
     (found,) = verdict(integration(resource(), resource(resource="users", up=None), idle))
