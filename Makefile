@@ -38,17 +38,19 @@ demo: $(VENV)/.runtime ## run the exporter against the built-in simulator
 run: $(VENV)/.runtime ## run the exporter; set ISNOTAI_API_KEY first
 	@$(BIN)/isnotai-exporter
 
+# Three at a time on two cores, as many wait. What is compiled is kept, as hundreds of processes import it.
+TEST = PYTHONDONTWRITEBYTECODE= $(PYTEST) -n 3 -m "not tools and not soak" --ignore=tests/tools
 .PHONY: test
 test: $(VENV)/.dev ## the Python tests
-	$(PYTEST) -n 2 -m "not tools and not soak" $(ARGS)
+	$(TEST) $(ARGS)
 
 .PHONY: test-fast
 test-fast: $(VENV)/.dev ## the Python tests without whole runs
-	$(PYTEST) -n 2 -m "not tools and not soak" --ignore=tests/e2e --ignore=tests/soak $(ARGS)
+	$(TEST) --ignore=tests/e2e --ignore=tests/soak $(ARGS)
 
 .PHONY: coverage
 coverage: $(VENV)/.dev ## the Python tests with branch coverage, which takes them half as long again
-	$(PYTEST) -n 2 -m "not tools and not soak" --cov --cov-report=term $(ARGS)
+	$(TEST) --cov --cov-report=term $(ARGS)
 
 # Apart from the tests' packages, which the environment of `make test` is made of.
 $(VENV)/.docs: requirements/docs.txt $(VENV)/.dev

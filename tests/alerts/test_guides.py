@@ -5,12 +5,12 @@ from dataclasses import asdict
 from pathlib import Path
 
 import pytest
-import yaml
 
 from alerts.generate import recording
 from alerts.generate.model import Recording
 from alerts.generate.outputs import alerts
 from alerts.generate.thresholds import Thresholds
+from tests.yaml_files import load_yaml
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -50,8 +50,8 @@ def test_the_runbook_says_what_checks_the_rules_and_what_did_not(said: str) -> N
 
 
 def test_the_compose_files_alertmanager_has_the_inhibition_that_is_shipped() -> None:
-    shipped = yaml.safe_load(text("alerts/alertmanager/inhibition.yaml"))
-    compose = yaml.safe_load(text("deploy/compose/alertmanager/alertmanager.yml"))
+    shipped = load_yaml(text("alerts/alertmanager/inhibition.yaml"))
+    compose = load_yaml(text("deploy/compose/alertmanager/alertmanager.yml"))
 
     assert compose["inhibit_rules"] == shipped["inhibit_rules"]
 
@@ -59,7 +59,7 @@ def test_the_compose_files_alertmanager_has_the_inhibition_that_is_shipped() -> 
 def test_inhibition_names_alerts_that_exist() -> None:
     names = [alert.name for alert in alerts()]
 
-    for rule in yaml.safe_load(text("alerts/alertmanager/inhibition.yaml"))["inhibit_rules"]:
+    for rule in load_yaml(text("alerts/alertmanager/inhibition.yaml"))["inhibit_rules"]:
         for matcher in (*rule["source_matchers"], *rule["target_matchers"]):
             pattern = re.fullmatch(r'alertname =~ "(.+)"', matcher)
             assert pattern is not None

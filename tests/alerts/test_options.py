@@ -5,15 +5,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
 from alerts.generate.__main__ import main
 from alerts.generate.holidays import CalendarError, holidays
 from alerts.generate.thresholds import Thresholds
+from tests.yaml_files import load_yaml
 
 
 def recorded(folder: Path) -> list[dict[str, Any]]:
-    content = yaml.safe_load((folder / "prometheus/recording.yaml").read_text())
+    content = load_yaml((folder / "prometheus/recording.yaml").read_text())
     return [rule for group in content["groups"] for rule in group["rules"]]
 
 

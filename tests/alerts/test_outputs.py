@@ -5,12 +5,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
 from alerts.generate.outputs import alerts, files
 from exporter.metrics import catalogue
 from tests.alerts.grafana import RefusedError, Rule, load, math
 from tests.alerts.stories import STORIES
+from tests.yaml_files import load_yaml
 
 ALERTS = Path(__file__).resolve().parents[2] / "alerts"
 RECORDED = re.compile(r"[a-z_]+:[a-z0-9_]+:[a-z0-9_]+")
@@ -20,7 +20,7 @@ FORBIDDEN = ("session_id", "user_id", "userId", "user_name", "page_url", "pageUr
 
 def read(name: str) -> Any:
     """One output, parsed."""
-    return yaml.safe_load((ALERTS / name).read_text())
+    return load_yaml((ALERTS / name).read_text())
 
 
 def prometheus(name: str) -> list[dict[str, Any]]:

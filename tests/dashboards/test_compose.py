@@ -5,10 +5,10 @@ from pathlib import Path
 from typing import Any
 
 import jsonschema
-import yaml
 
 from alerts.generate.outputs import DATASOURCE_UID
 from dashboards.generate.boards import files
+from tests.yaml_files import load_yaml
 
 ROOT = Path(__file__).resolve().parents[2]
 COMPOSE = ROOT / "deploy" / "compose"
@@ -17,7 +17,7 @@ SCHEMA = Path(__file__).parent / "schema" / "compose-spec.json"
 
 def read(path: str) -> Any:
     """A YAML file of the folder."""
-    return yaml.safe_load((COMPOSE / path).read_text())
+    return load_yaml((COMPOSE / path).read_text())
 
 
 def services() -> dict[str, Any]:

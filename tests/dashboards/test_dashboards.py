@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
 from alerts.generate.model import RUNBOOKS
 from alerts.generate.outputs import alerts
@@ -18,6 +17,7 @@ from dashboards.generate.boards import files, resources
 from dashboards.generate.reading import VENDOR
 from exporter.collect import registry
 from exporter.metrics import catalogue
+from tests.yaml_files import load_yaml
 
 FOLDER = Path(__file__).resolve().parents[2] / "dashboards" / "grafana"
 RECORDING = FOLDER.parents[1] / "alerts" / "prometheus" / "recording.yaml"
@@ -429,7 +429,7 @@ def test_the_clock_skew_keeps_its_sign_among_the_ten_largest_either_way() -> Non
 def test_what_the_rules_record_is_called_as_they_call_it() -> None:
     recorded = {
         rule["record"]
-        for group in yaml.safe_load(RECORDING.read_text())["groups"]
+        for group in load_yaml(RECORDING.read_text())["groups"]
         for rule in group["rules"]
     }
     asked = {

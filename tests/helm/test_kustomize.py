@@ -5,16 +5,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
 from exporter.build import VERSION
 from exporter.settings.load import load
 from tests.tools.chart import Manifest, exporter_in, of_kind, pod_of
 from tests.tools.kubernetes_schemas import check, restricted_faults
+from tests.yaml_files import load_yaml, load_yaml_all
 
 ROOT = Path(__file__).resolve().parents[2]
 KUSTOMIZE = ROOT / "deploy/kustomize"
-VALUES: dict[str, Any] = yaml.safe_load(
+VALUES: dict[str, Any] = load_yaml(
     (ROOT / "deploy/helm/isnotai-exporter/values.yaml").read_text("utf-8")
 )
 BASE = KUSTOMIZE / "base/deployment.yaml"
@@ -25,7 +25,7 @@ each = pytest.mark.parametrize("path", [BASE, SIDECAR], ids=["base", "sidecar"])
 
 
 def manifests(path: Path) -> list[Manifest]:
-    return list(yaml.safe_load_all(path.read_text("utf-8")))
+    return list(load_yaml_all(path.read_text("utf-8")))
 
 
 def exporter_of(path: Path) -> Manifest:
@@ -106,7 +106,7 @@ def test_a_cron_jobs_sidecar_is_the_same() -> None:
 
 
 def test_every_dashboard_is_in_the_component() -> None:
-    component = yaml.safe_load((ROOT / "dashboards/Kustomization").read_text("utf-8"))
+    component = load_yaml((ROOT / "dashboards/Kustomization").read_text("utf-8"))
     named = [file for maker in component["configMapGenerator"] for file in maker["files"]]
 
     there = {f"grafana/{path.name}" for path in (ROOT / "dashboards/grafana").glob("*.json")}
@@ -121,6 +121,6 @@ def test_every_file_that_a_kustomization_names_is_there() -> None:
         yield from (patch["path"] for patch in kustomization.get("patches", []) if "path" in patch)
 
     for path in KUSTOMIZE.rglob("kustomization.yaml"):
-        names = list(named(yaml.safe_load(path.read_text("utf-8"))))
+        names = list(named(load_yaml(path.read_text("utf-8"))))
         assert names
         assert all((path.parent / name).exists() for name in names), path

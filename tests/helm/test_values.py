@@ -5,18 +5,18 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-import yaml
 from jsonschema import Draft202012Validator
 
 from exporter.build import VERSION
 from exporter.settings.describe import all_settings
 from scripts.sync_chart import CHART, MADE, copies, described_values, present
+from tests.yaml_files import load_yaml
 
-VALUES: dict[str, Any] = yaml.safe_load((CHART / "values.yaml").read_text("utf-8"))
+VALUES: dict[str, Any] = load_yaml((CHART / "values.yaml").read_text("utf-8"))
 SCHEMA: dict[str, Any] = json.loads((CHART / "values.schema.json").read_text("utf-8"))
-METADATA: dict[str, Any] = yaml.safe_load((CHART / "Chart.yaml").read_text("utf-8"))
+METADATA: dict[str, Any] = load_yaml((CHART / "Chart.yaml").read_text("utf-8"))
 VALUE_SETS: dict[str, dict[str, Any]] = {
-    path.stem: yaml.safe_load(path.read_text("utf-8")) for path in sorted(CHART.glob("ci/*.yaml"))
+    path.stem: load_yaml(path.read_text("utf-8")) for path in sorted(CHART.glob("ci/*.yaml"))
 }
 
 #: Settings that the chart does not pass on from `config`, and by which value they are set.

@@ -4,13 +4,13 @@ import subprocess
 import sys
 from pathlib import Path
 
-import yaml
+from tests.yaml_files import load_yaml
 
 CHART = Path(__file__).parents[2] / "deploy/helm/isnotai-exporter/values.yaml"
 
 
 def limit_mib() -> float:
-    memory = yaml.safe_load(CHART.read_text("utf-8"))["resources"]["limits"]["memory"]
+    memory = load_yaml(CHART.read_text("utf-8"))["resources"]["limits"]["memory"]
     assert memory.endswith("Mi")
     return float(memory.removesuffix("Mi"))
 

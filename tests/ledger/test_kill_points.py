@@ -100,7 +100,9 @@ def unseen(stage: str, kind: str) -> int:
     return int((stage, kind) in {("first", "step"), ("gap", "step")})
 
 
-@every
+@pytest.mark.parametrize(
+    ("stage", "kind"), [("backlog", "line"), ("first", "line"), ("gap", "step")]
+)
 def test_killed_here_and_there_in_a_poll_it_loses_and_doubles_nothing(
     folder: Path, stage: str, kind: str
 ) -> None:

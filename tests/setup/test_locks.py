@@ -11,7 +11,8 @@ import zipfile
 from pathlib import Path
 
 import pytest
-import yaml
+
+from tests.yaml_files import load_yaml
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -146,7 +147,7 @@ def test_every_locked_requirement_is_pinned_and_hashed() -> None:
 
 def test_the_classifiers_name_the_tested_pythons_and_nothing_else() -> None:
     project = (ROOT / "pyproject.toml").read_text()
-    matrix = yaml.safe_load((ROOT / ".github/workflows/test.yaml").read_text())["jobs"]["test"]
+    matrix = load_yaml((ROOT / ".github/workflows/test.yaml").read_text())["jobs"]["test"]
     tested = matrix["strategy"]["matrix"]["python"]
 
     assert re.findall(r'"Programming Language :: Python :: (3\.\d+)"', project) == tested

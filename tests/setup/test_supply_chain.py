@@ -5,7 +5,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
+
+from tests.yaml_files import load_yaml
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -19,7 +20,7 @@ ECOSYSTEMS = {
 
 
 def read(name: str) -> Any:
-    return yaml.safe_load((ROOT / name).read_text("utf-8"))
+    return load_yaml((ROOT / name).read_text("utf-8"))
 
 
 def pins(name: str) -> dict[str, str]:
