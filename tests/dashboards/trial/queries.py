@@ -14,25 +14,6 @@ from dashboards.generate.variables import ALL
 TIMEOUT_SECONDS = 60.0
 
 
-SWITCHED_OFF = {
-    "Places, last hour": "no places are set",
-    "Bots by place": "no places are set",
-    "Events of bots": "details are switched off",
-    "How long bots stay": "details are switched off",
-    "The sample": "details are switched off",
-    "Users": "users are switched off",
-    "With bot sessions": "users are switched off",
-    "Users over time": "users are switched off",
-    "Users by risk": "users are switched off",
-    "Highest bot score": "users are switched off",
-    "Courses": "courses are switched off",
-    "Numbers of the courses": "courses are switched off",
-    "Findings by outcome": "findings are switched off",
-    "Findings that wait": "findings are switched off",
-}
-"""Panels of what costs and so is off by default; and what they say while it is."""
-
-
 class QueryError(Exception):
     """Prometheus refused a query; the text is its own."""
 
@@ -69,13 +50,14 @@ def queries_of(dashboard: dict[str, Any]) -> Iterator[Asked]:
 SCOPES = ("cluster", "namespace", "job", "instance", "integration")
 
 
-def filled_in(expr: str, rate_interval: str, span: str = "1h") -> str:
-    """The query with All chosen. span: of the dashboard, as a duration.
+def filled_in(expr: str, rate_interval: str, span: str = "1h", integration: str = ALL) -> str:
+    """The query with All chosen, or one integration. span: of the dashboard, as a duration.
 
     Raises ValueError for a variable that is not known here.
     """
     known = {
         **dict.fromkeys(SCOPES, ALL),
+        "integration": integration,
         "window": "24h",
         "__rate_interval": rate_interval,
         "__range": span,

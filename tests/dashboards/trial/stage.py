@@ -17,6 +17,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from prometheus_client.parser import text_string_to_metric_families
 
@@ -60,11 +61,18 @@ SETTINGS = {
     "ISNOTAI_SESSIONS_OVERLAP": "5s",
     "ISNOTAI_SESSIONS_SETTLE_AFTER": "15s",
     "ISNOTAI_SESSIONS_MAX_FLAGS": "3",
+    "ISNOTAI_SESSIONS_DETAILS": "true",
+    "ISNOTAI_OTLP_FINDINGS": "true",
     "ISNOTAI_BUDGET_SHARE": "1",
     "ISNOTAI_QUOTA_LIMITS": (
         "api_calls=100000,sessions=500000,events=90000000,storage_bytes=100000000000"
     ),
 }
+
+PLACES = """\
+sessions: {places: [{name: course, pattern: '/courses/(\\d+)'}]}
+"""
+"""What only a file can say."""
 
 Sample = tuple[str, Mapping[str, str]]
 Scrape = dict[tuple[str, tuple[tuple[str, str], ...]], float]
@@ -155,10 +163,13 @@ def exporter(
     otlp: the URL that it pushes to. Raises StageError.
     """
     simulate = [sys.executable, "-m", "exporter", "simulate", *simulator_options]
-    with running(simulate) as simulator:
+    with TemporaryDirectory() as folder, running(simulate) as simulator:
         told = json.loads(_first_line(simulator))
+        file = Path(folder, "places.yaml")
+        file.write_text(PLACES)
         environ = {
             **settings,
+            "ISNOTAI_CONFIG_FILE": str(file),
             "OTEL_EXPORTER_OTLP_ENDPOINT": otlp,
             "OTEL_METRIC_EXPORT_INTERVAL": "2000",
             "ISNOTAI_BASE_URL": told["url"],

@@ -36,6 +36,7 @@ from exporter.build import VERSION
 from exporter.collect.registry import polled_names
 from exporter.commands.backfill.counter import WRITTEN
 from exporter.ledger import rules, state
+from exporter.ledger.findings import StoredOutbox
 from exporter.ledger.rules import Bounds, Rules, Tally
 from exporter.ledger.state import LedgerState
 from exporter.ledger.store import Store
@@ -72,9 +73,13 @@ poll: {users_interval: 2h, courses_interval: 6h}
 sessions:
   places:
     - {name: course, pattern: '/courses/(\d+)'}
+  places_min_users: 3
   details: true
+otlp: {findings: true}
 """
-"""Settings by which the rows that are empty by default have numbers."""
+"""Settings by which the rows that are empty by default have numbers; of few users, too."""
+COLLECTOR_SECONDS = 15.0
+"""How often a Collector takes the findings that wait."""
 
 _Key = tuple[str, tuple[tuple[str, str], ...]]
 Column = tuple["array[float]", "array[float]"]
@@ -106,7 +111,7 @@ SITES = (
 class Day:
     """When what happens, in seconds before the end. seconds: how long the day is.
 
-    config: a file with settings besides the defaults.
+    config: a file with settings besides the defaults, of the site that is named; of all, if none.
     """
 
     seconds: float = DAY_SECONDS
@@ -114,6 +119,7 @@ class Day:
     outage: tuple[float, float] = (39_600.0, 38_400.0)
     move: float = 54_000.0
     config: Path | None = None
+    named: str = ""
     week: bool = True
 
 
@@ -224,7 +230,7 @@ class _Exporter:
             "ISNOTAI_INTEGRATION": api.site.name,
             **({"ISNOTAI_CONFIG_FILE": str(config)} if config else {}),
         }
-        settings = load([], environment).settings
+        self.settings = settings = load([], environment).settings
         (account,) = settings.accounts()
         retry = RetryPolicy(Random(1).random)  # noqa: S311 - a simulation
         shared = Shared(store, clock, lambda name: None, retry)
@@ -233,6 +239,7 @@ class _Exporter:
         self.pipeline = Pipeline(
             account, settings, shared, api.client(), telemetry=telemetry, ledger=ledger
         )
+        self.outbox = StoredOutbox(store, ledger)
 
     def scrape(self, samples: Samples) -> None:
         """What /metrics would show now."""
@@ -299,7 +306,8 @@ class _Story:
         self._api = api
         self._clock = clock
         self._store = Store(None, clock.now)
-        self._life = _Exporter(api, self._store, clock, PODS[0], day.config)
+        self._config = day.config if day.named in ("", api.site.name) else None
+        self._life = _Exporter(api, self._store, clock, PODS[0], self._config)
         self._order = count()
         self._due: list[tuple[float, int, Callable[[], Awaitable[None]]]] = []
 
@@ -308,6 +316,8 @@ class _Story:
         day, api = self._day, self._api
         self._start_polls()
         self._at(self._clock.now() + SCRAPE_SECONDS / 2, self._scrape)
+        if self._life.settings.otlp.findings:
+            self._at(self._clock.now(), self._collect)
         if api.site.wave is not None:
             self._at(END - day.wave[0], partial(api.change, *api.site.wave))
             self._at(END - day.wave[1], partial(api.change, api.site.rate, api.site.bot_share))
@@ -340,11 +350,17 @@ class _Story:
         self._life.scrape(self.samples)
         self._at(self._clock.now() // SCRAPE_SECONDS * SCRAPE_SECONDS + 90, self._scrape)
 
+    async def _collect(self) -> None:
+        """A Collector takes what waits."""
+        outbox = self._life.outbox
+        await outbox.sent(await outbox.waiting(1000), rejected=0)
+        self._at(self._clock.now() + COLLECTOR_SECONDS, self._collect)
+
     async def _move(self) -> None:
         """The pod moves: another instance goes on with the same state."""
         await self._life.pipeline.close()
         self._clock.advance(40)
-        self._life = _Exporter(self._api, self._store, self._clock, PODS[1], self._day.config)
+        self._life = _Exporter(self._api, self._store, self._clock, PODS[1], self._config)
         self._start_polls()
 
 
