@@ -15,6 +15,7 @@ from alerts.generate.recording import (
     LAG,
     SCORES,
     SESSIONS,
+    SHORTEST,
     SITE,
     USUAL,
     threshold,
@@ -36,20 +37,22 @@ def _raised(window: str, ratio: str, evidence: str) -> str:
     )
 
 
-def _any(tier: str, since: str, fast: str, *windows: str) -> str:
+def _any(tier: str, since: str, fast: tuple[str, ...], *windows: str) -> str:
     """Any of the windows, at a site that is known for so long: before, nothing is usual.
 
-    fast: the condition on the shortest window, which is judged most often and asks for more.
+    fast: the conditions on the shortest windows, which are judged most often and ask for more.
     """
     ratio, evidence = threshold(f"{tier}_ratio"), f"{tier}_evidence"
-    raised = "\nor\n".join((fast, *(_raised(window, ratio, evidence) for window in windows)))
+    raised = "\nor\n".join((*fast, *(_raised(window, ratio, evidence) for window in windows)))
     known = f"({SESSIONS}max2m offset {since} or {SESSIONS}max2m offset 1d)"
     return f"(\n{raised}\n)\nand on ({SITE})\n{known}"
 
 
-FAST_PAGE = _raised("10m", threshold("page_ratio"), "fast_evidence")
-FAST_TICKET = _raised("1h", f"4 / 3 * {threshold('ticket_ratio')}", "ticket_evidence")
-FAST_HINT = _raised("10m", threshold("hint_ratio"), "hint_evidence")
+FAST_PAGE = tuple(
+    _raised(window, threshold("page_ratio"), "fast_evidence") for window in (SHORTEST, "10m", "20m")
+)
+FAST_TICKET = (_raised("1h", f"4 / 3 * {threshold('ticket_ratio')}", "ticket_evidence"),)
+FAST_HINT = (_raised("10m", threshold("hint_ratio"), "hint_evidence"),)
 
 
 def _facts(window: str) -> dict[str, Fact]:
@@ -188,6 +191,8 @@ and on ({SITE})
         f"""\
 (
 {_stopped("20m", 18, 1)}
+or
+{_stopped("25m", 23, 1)}
 or
 {_stopped("2h", 110, 2)}
 )

@@ -15,7 +15,7 @@ class Thresholds:
     page_evidence: float = 9.5
     fast_evidence: float = 12.0
     ticket_ratio: float = 1.5
-    ticket_evidence: float = 8.5
+    ticket_evidence: float = 9.5
     hint_ratio: float = 1.3
     hint_evidence: float = 6.0
     min_bots: float = 5.0
@@ -23,7 +23,7 @@ class Thresholds:
     flag_evidence: float = 12.0
     min_flags: float = 10.0
     score_shift: float = 0.2
-    silence_sessions: float = 16.0
+    silence_sessions: float = 15.0
     holiday_floor: float = 0.6
     """The part of the usual number of bots that is expected even when no people come."""
     steady_share: float = 0.25

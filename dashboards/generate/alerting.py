@@ -38,7 +38,7 @@ ALERTING = Row(
         lines(
             "Bots of the hour, and what is usual",
             "Bots in the hour before each moment, how many the alerts expect at this time of day "
-            "by the week before, and from how many on one pages; all chosen together.",
+            "by the two weeks before, and from how many on one pages; all chosen together.",
             "short",
             Query(f"sum ({site(_recorded(f'{RECORDED_BOTS}increase1h'))})", "bots", VERMILLION),
             Query(f"sum ({site(_recorded(f'{EXPECTED}1h'))})", "usual", GREY, dashed=True),

@@ -109,6 +109,18 @@ SPIKE = Story(
         ),
         Case(
             "fires",
+            "four times the usual at a site of 200,000 sessions a day: within 4 min",
+            wave(13_500, 560, 2240),
+            {QUIET: [], QUIET + 4: [Firing(HERE, WAVE, "")]},
+        ),
+        Case(
+            "fires",
+            "five times the usual at a site of 5,000 sessions a day: within 20 min",
+            wave(300, 12, 60),
+            {QUIET + 5: [], QUIET + 20: [Firing(HERE, WAVE, "")]},
+        ),
+        Case(
+            "fires",
             "a site of four sessions an hour has six bots within one",
             wave(4, 0.2, 6),
             {QUIET + 60: [Firing(HERE, WAVE, "")]},
@@ -428,6 +440,18 @@ STOPPED = Story(
             "nothing comes any more: within 30 min",
             {SESSIONS: minutes((120, DAY_AND_MORE), (0, 2))},
             {AT + 10: [], AT + 25: [Firing(HERE, "Hardly any session is recorded at campus", "")]},
+        ),
+        Case(
+            "fires",
+            "a site of forty sessions an hour: within 30 min",
+            {SESSIONS: minutes((40, DAY_AND_MORE), (0, 2))},
+            {AT + 20: [], AT + 28: [Firing(HERE, "Hardly any session is recorded at campus", "")]},
+        ),
+        Case(
+            "boundary",
+            "a little less than fifteen are to be expected in 25 min",
+            {SESSIONS: minutes((34, DAY_AND_MORE), (0, 2))},
+            {AT + 28: [], AT + 60: []},
         ),
         Case(
             "fires",
