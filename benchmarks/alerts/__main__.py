@@ -1,14 +1,18 @@
 """`python -m benchmarks.alerts`: simulates terms, runs rules over them and prints the table.
 
-Seeds below 100 are for tuning, those from 100 on for reporting. The rules are the repository's
-unless files are named; `--fixed` adds the comparison, a fixed threshold of 20 % on the last hour's
-share of bots.
+Seeds below 100 are for tuning, those from 100 on for reporting; six in a row have sites of each
+size. Beside the repository's rules stand what they were before they weighed evidence, a fixed
+threshold, and how soon someone who knows the true rates could tell. `--into FILE` puts the table
+between its marks in a document. Files that are named are judged instead of the repository's rules,
+and alone.
 """
 
 import argparse
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -18,32 +22,34 @@ from benchmarks.alerts import engine, exporter, judge, term
 
 ROOT = Path(__file__).resolve().parents[2]
 RULES = [ROOT / "alerts/prometheus/recording.yaml", ROOT / "alerts/prometheus/alerts.yaml"]
+COMPARED = Path(__file__).with_name("compared")
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """Rules, and whether the API that they judge scores sessions late."""
+
+    rules: Sequence[Path]
+    late: bool = False
+
+
+OURS = "these rules"
+ALL = {
+    OURS: Judged(RULES),
+    "the same, scores come late": Judged(RULES, late=True),
+    "a week ago's hour": Judged([COMPARED / "week_ago.yaml"]),
+    "share above 20 %": Judged([COMPARED / "fixed.yaml"]),
+}
 START = 1_789_948_800
 """A Monday's midnight, as most terms start."""
 LEFT_OUT = {"notai-polls", "notai-polls-slow", "notai-operations", "notai-quota"}
 """Groups that say nothing about sessions; they would take half of the time."""
-
-FIXED = {
-    "groups": [
-        {
-            "name": "fixed",
-            "interval": "1m",
-            "rules": [
-                {
-                    "alert": "FixedThreshold",
-                    "expr": "sum by (integration) (increase(isnotai_bot_sessions_total[1h]))\n"
-                    "/ sum by (integration) (increase(isnotai_sessions_total[1h])) > 0.2",
-                    "for": "5m",
-                    "labels": {"severity": "critical", "audience": "security"},
-                }
-            ],
-        }
-    ]
-}
+BEGIN, END = "<!-- begin laboratory: made by benchmarks/alerts -->", "<!-- end laboratory -->"
 
 
 def needed(rules: Sequence[Path], folder: Path) -> list[Path]:
     """The files without the groups that say nothing about sessions, and without annotations."""
+    folder.mkdir(parents=True, exist_ok=True)
     written = []
     for number, path in enumerate(rules):
         content: dict[str, Any] = yaml.safe_load(path.read_text())
@@ -59,46 +65,79 @@ def needed(rules: Sequence[Path], folder: Path) -> list[Path]:
 
 def run(
     seeds: Sequence[int],
-    rules: Sequence[Path],
+    sets: Mapping[str, Judged],
     *,
     size: int | None = None,
     days: int = 84,
+    jobs: int = 1,
     program: Path = engine.PROGRAM,
-) -> judge.Tally:
-    """Simulate and judge these terms."""
-    tally = judge.Tally()
-    with tempfile.TemporaryDirectory() as folder:
-        files = needed(rules, Path(folder))
+) -> dict[str, judge.Tally]:
+    """Simulate these terms, and judge each set of rules on all of them. jobs: engines at a time."""
+    tallies = {name: judge.Tally() for name in sets}
+    with tempfile.TemporaryDirectory() as folder, ThreadPoolExecutor(jobs) as pool:
+        files = {
+            name: needed(judged.rules, Path(folder, str(number)))
+            for number, (name, judged) in enumerate(sets.items())
+        }
         for seed in seeds:
             made = term.make(seed, size=size, days=days)
-            fired, _ = engine.evaluate(exporter.expose(seed, made, START), files, program=program)
-            tally.add(made, fired)
+            scrapes = {
+                late: exporter.expose(seed, made, START, late=late)
+                for late in {judged.late for judged in sets.values()}
+            }
+            waiting = {
+                name: pool.submit(
+                    engine.evaluate, scrapes[sets[name].late], of_set, program=program
+                )
+                for name, of_set in files.items()
+            }
+            for name, answer in waiting.items():
+                fired, _ = answer.result()
+                tallies[name].add(made, fired)
             sys.stderr.write(f"term {seed}: {made.size} a day, {len(made.attacks)} attacks\n")
-    return tally
+    return tallies
+
+
+def lines(tallies: Mapping[str, judge.Tally]) -> list[str]:
+    """The table, as lines of Markdown."""
+    columns = {name: judge.table(tally) for name, tally in tallies.items()}
+    first = next(iter(columns))
+    columns["with the true rates known"] = judge.possible(tallies[first])
+    rows = [["", *columns], ["---"] * (len(columns) + 1)]
+    rows += [[row, *(of.get(row, "") for of in columns.values())] for row in columns[first]]
+    return ["| " + " | ".join(row) + " |" for row in rows]
+
+
+def placed(text: str, table: Sequence[str]) -> str:
+    """The document with the table between its marks. Raises ValueError where it has none."""
+    before, begin, rest = text.partition(BEGIN)
+    _, end, after = rest.partition(END)
+    if not begin or not end:
+        raise ValueError(f"the document has no lines {BEGIN} and {END}")
+    return "\n".join([before + begin, "", *table, "", end + after])
 
 
 def main() -> int:
     """Print the table; the exit code."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.alerts", description=__doc__)
-    parser.add_argument("--seeds", default="100-106", help="the first, and behind the last")
+    parser.add_argument("--seeds", default="102-107", help="the first and the last [102-107]")
     parser.add_argument("--days", type=int, default=84)
+    parser.add_argument("--jobs", type=int, default=1, help="engines that run at a time")
     parser.add_argument("--program", type=Path, default=engine.PROGRAM)
-    parser.add_argument("--fixed", action="store_true", help="judge the fixed threshold instead")
+    parser.add_argument("--into", type=Path, help="a document that gets the table")
     parser.add_argument("rules", nargs="*", type=Path)
     chosen = parser.parse_args()
-    first, _, behind = chosen.seeds.partition("-")
-    with tempfile.TemporaryDirectory() as folder:
-        rules = chosen.rules or RULES
-        if chosen.fixed:
-            rules = [Path(folder, "fixed.yaml")]
-            rules[0].write_text(yaml.safe_dump(FIXED))
-        seeds = range(int(first), int(behind))
-        tally = run(seeds, rules, days=chosen.days, program=chosen.program)
-    for name, value in judge.table(tally).items():
-        sys.stdout.write(f"| {name} | {value} |\n")
-    for severity, cases in tally.false.items():
+    first, _, last = chosen.seeds.partition("-")
+    seeds = range(int(first), int(last or first) + 1)
+    sets = {OURS: Judged(chosen.rules)} if chosen.rules else ALL
+    tallies = run(seeds, sets, days=chosen.days, jobs=chosen.jobs, program=chosen.program)
+    table = lines(tallies)
+    sys.stdout.write("\n".join(table) + "\n")
+    if chosen.into:
+        chosen.into.write_text(placed(chosen.into.read_text(), table))
+    for severity, cases in tallies[OURS].false.items():
         counts = sorted({(name, cases.count((size, name)), size) for size, name in cases})
-        sys.stdout.write(f"{severity}: {counts}\n")
+        sys.stderr.write(f"{severity}: {counts}\n")
     return 0
 
 

@@ -62,14 +62,38 @@ def trouble(chance: Random, term: Term) -> Trouble:
     return Trouble(down, away, (begin, begin + 8 * DAY))
 
 
-def expose(seed: int, term: Term, start: int) -> Scrapes:
-    """The term as it is scraped. start: Unix seconds of the first minute."""
+SCORED_WITHIN = 8
+"""Minutes within which a session that is scored late has its score."""
+SWEEP = 5
+"""Minutes from one sweep to the next, at a site that is too large to sweep at each poll."""
+
+
+def scored_late(seed: int, bots: list[int]) -> list[int]:
+    """How many bots are told as such in each minute, where the API scores a session late."""
+    chance = Random(f"scores {seed}")  # noqa: S311 - a simulation
+    told = [0] * len(bots)
+    for minute, count in enumerate(bots):
+        for _ in range(count):
+            then = minute + chance.randrange(1, SCORED_WITHIN + 1)
+            if then < len(told):
+                told[then] += 1
+    return told
+
+
+def expose(seed: int, term: Term, start: int, *, late: bool = False) -> Scrapes:
+    """The term as it is scraped. start: Unix seconds of the first minute.
+
+    late: the API scores each session minutes after it began, so that only sweeps see its bots;
+    otherwise the first reading does.
+    """
     chance = Random(f"exporter {seed}")  # noqa: S311 - a simulation
     scrapes = Scrapes(start, term.minutes)
     events = trouble(chance, term)
     down = _mask(term.minutes, events.api_down)
-    _one(scrapes, term, down, events.away, "a:10984", (0, term.minutes))
-    _one(scrapes, term, down, [], "b:10984", events.second)
+    told = scored_late(seed, term.bots) if late else term.bots
+    sweep = SWEEP if late else 1
+    _one(scrapes, term, (told, sweep), down, events.away, "a:10984", (0, term.minutes))
+    _one(scrapes, term, (told, sweep), down, [], "b:10984", events.second)
     return scrapes
 
 
@@ -84,12 +108,17 @@ def _mask(count: int, spans: list[tuple[int, int]]) -> bytearray:
 def _one(
     scrapes: Scrapes,
     term: Term,
+    told: tuple[list[int], int],
     down: bytearray,
     away: list[tuple[int, int, bool]],
     instance: str,
     life: tuple[int, int],
 ) -> None:
-    """One exporter, of its own state. It counts at a minute what came up to the minute before."""
+    """One exporter, of its own state. It counts at a minute what came up to the minute before.
+
+    told: how many bots have their score from each minute on, and minutes between sweeps.
+    """
+    scored_bots, sweep = told
     names = list(term.flags)
     columns = {
         name: array("d", [nan]) * scrapes.count for name in ("s", "b", "c", "f", "up", "api")
@@ -98,13 +127,13 @@ def _one(
     scored = array("d", [nan]) * scrapes.count
     gone = _mask(scrapes.count, [(begin, end) for begin, end, _ in away])
     fresh = {end for _, end, kept in away if not kept}
-    counted = life[0]
+    counted = swept = life[0]
     sessions = bots = 0
     score = 0.0
     totals = dict.fromkeys(names, 0)
     for minute in range(life[0], min(life[1], scrapes.count)):
         if minute in fresh:
-            counted, sessions, bots, score = minute, 0, 0, 0.0
+            counted, swept, sessions, bots, score = minute, minute, 0, 0, 0.0
             totals = dict.fromkeys(names, 0)
         if gone[minute]:
             columns["up"][minute] = 0
@@ -112,11 +141,13 @@ def _one(
         if not down[minute]:
             for past in range(counted, minute):
                 sessions += term.sessions[past]
-                bots += term.bots[past]
                 score += term.score_sum[past]
                 for name in names:
                     totals[name] += term.flags[name][past]
             counted = max(counted, minute)
+            if minute >= swept + sweep:
+                bots += sum(scored_bots[swept:minute])
+                swept = minute
         columns["up"][minute] = 1
         columns["api"][minute] = 0 if down[minute] else 1
         columns["s"][minute] = sessions

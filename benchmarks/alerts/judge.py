@@ -7,27 +7,52 @@ and firings of one severity less than three hours apart are one alarm, as whoeve
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from math import sqrt
+from math import inf, isfinite, sqrt
 from statistics import median
 
 from benchmarks.alerts.engine import Firing
-from benchmarks.alerts.term import DAY, HOUR, Attack, Term
+from benchmarks.alerts.ideal import first_minute
+from benchmarks.alerts.term import DAY, HOUR, SIZES, Attack, Term
 
 MONTH = 30.44 * DAY
 PAGE, WARNING, INFO = "critical", "warning", "info"
 AFTER = {PAGE: 2 * HOUR, WARNING: DAY + HOUR, INFO: DAY + HOUR}
 STOPPED = "NotAISessionsStopped"
+FAST_FROM = 5_000
+"""Sessions a day from which on sudden waves should page within minutes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """An attack that is no chance, at a site of so many sessions a day; times in minutes, or None.
+
+    paged, warned, noticed: to the first page, page or warning, alert of any severity. possible: to
+    the evidence, for someone who knows the site's true rates.
+    """
+
+    attack: Attack
+    size: int
+    paged: int | None
+    warned: int | None
+    noticed: int | None
+    possible: int | None
+
+    @property
+    def large(self) -> bool:
+        """Whether at least four times as many bots came as usual, outside of breaks."""
+        return self.attack.factor >= 4 and not self.attack.in_break
+
+    @property
+    def sudden(self) -> bool:
+        """Whether it was large and so from its first minute on, with nothing else the matter."""
+        return self.large and self.attack.kind in ("sudden", "weekly", "first week")
 
 
 @dataclass(slots=True)
 class Tally:
     """Counts over terms."""
 
-    attacks: list[tuple[Attack, int, int | None, int | None, int | None]] = field(
-        default_factory=list
-    )
-    """Each with the site's size, and minutes to the first page, to the first page or warning, and
-    to the first alert of any severity."""
+    attacks: list[Told] = field(default_factory=list)
     false: dict[str, list[tuple[int, str]]] = field(
         default_factory=lambda: {PAGE: [], WARNING: [], INFO: []}
     )
@@ -46,7 +71,9 @@ class Tally:
                 paged = _first(attack, others, (PAGE,))
                 warned = _first(attack, others, (PAGE, WARNING))
                 noticed = _first(attack, others, (PAGE, WARNING, INFO))
-                self.attacks.append((attack, term.size, paged, warned, noticed))
+                possible = first_minute(term, attack)
+                told = Told(attack, term.size, paged, warned, noticed, possible)
+                self.attacks.append(told)
         for start, end in term.pixel_outages:
             if sum(term.expected[start : start + 30]) >= 20:
                 times_ = [one.start - start for one in stopped if start <= one.start < end + 30]
@@ -113,35 +140,46 @@ def rate(count: int, months: float) -> str:
     return f"{count / months:.2f} ({low / months:.2f}–{high / months:.2f})"
 
 
+def _times(minutes: Sequence[int | None]) -> str:
+    """The median in minutes, one that never came counted as later than all others."""
+    if not minutes:
+        return "–"
+    middle = median(inf if one is None else one for one in minutes)
+    shown = f"{middle:.0f} min" if isfinite(middle) else "never"
+    return f"{shown} (n={len(minutes)})"
+
+
 def table(tally: Tally) -> dict[str, str]:
     """What a reader of the docs wants to know, by its name."""
     told = tally.attacks
-    waves = [
-        one for one in told if one[0].factor >= 4 and not one[0].in_break and one[0].kind != "ramp"
-    ]
-    ramps = [one for one in told if one[0].factor >= 4 and not one[0].in_break]
-    sudden = [one for one in waves if one[0].kind in ("sudden", "weekly", "first week")]
-    slow = [one for one in told if one[0].kind == "low and slow"]
+    large = [one for one in told if one.large]
+    waves = [one for one in large if one.attack.kind != "ramp"]
+    sudden = [one for one in told if one.sudden and one.size >= FAST_FROM]
+    slow = [one for one in told if one.attack.kind == "low and slow"]
     months = sum(tally.months.values())
 
-    def speed(smallest: int) -> str:
-        times = [one[2] for one in sudden if one[1] >= smallest and one[2] is not None]
-        return f"{median(times):.0f} min (n={len(times)})" if times else "–"
+    def share(of: Sequence[Told], name: str) -> str:
+        return interval(sum(getattr(one, name) is not None for one in of), len(of))
 
+    speed = {
+        f"median to the page, sudden, {size:,} a day": _times(
+            [one.paged for one in sudden if one.size == size]
+        )
+        for size in SIZES
+        if size >= FAST_FROM
+    }
     return {
-        "attacks with an alert": interval(sum(one[4] is not None for one in told), len(told)),
-        "attacks with a page or a warning": interval(
-            sum(one[3] is not None for one in told), len(told)
+        "attacks with an alert": share(told, "noticed"),
+        "attacks with a page or a warning": share(told, "warned"),
+        "attacks with a page": share(told, "paged"),
+        "waves of ×4 and more with a page, outside of breaks": share(large, "paged"),
+        "the same without ramps": share(waves, "paged"),
+        f"median to the page, sudden, {FAST_FROM:,} a day and more": _times(
+            [one.paged for one in sudden]
         ),
-        "attacks with a page": interval(sum(one[2] is not None for one in told), len(told)),
-        "waves of ×4 and more with a page, outside of breaks": interval(
-            sum(one[2] is not None for one in ramps), len(ramps)
-        ),
-        "the same without ramps": interval(sum(one[2] is not None for one in waves), len(waves)),
-        "median to the page, sudden, 5,000 a day and more": speed(5_000),
-        "median to the page, sudden, 200,000 a day": speed(200_000),
+        **speed,
         "low and slow with a page or a warning within a day": interval(
-            sum(one[3] is not None and one[3] <= DAY for one in slow), len(slow)
+            sum(one.warned is not None and one.warned <= DAY for one in slow), len(slow)
         ),
         "days without attack that have one by chance": interval(
             sum(tally.calm_days), len(tally.calm_days)
@@ -153,3 +191,18 @@ def table(tally: Tally) -> dict[str, str]:
         "false warnings a month": rate(len(tally.false[WARNING]), months),
         "false hints a month": rate(len(tally.false[INFO]), months),
     }
+
+
+def possible(tally: Tally) -> dict[str, str]:
+    """The rows of `table` on speed, for someone who knows the sites' true rates."""
+    sudden = [one for one in tally.attacks if one.sudden and one.size >= FAST_FROM]
+    rows = {
+        f"median to the page, sudden, {FAST_FROM:,} a day and more": _times(
+            [one.possible for one in sudden]
+        )
+    }
+    for size in SIZES:
+        if size >= FAST_FROM:
+            of_size = [one.possible for one in sudden if one.size == size]
+            rows[f"median to the page, sudden, {size:,} a day"] = _times(of_size)
+    return rows

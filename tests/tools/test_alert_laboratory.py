@@ -37,7 +37,7 @@ def test_a_short_term_is_judged_and_backtest_sees_what_prometheus_sees(
     tally.add(made, fired)
     told = tally.attacks
     assert told
-    assert all(warned is not None for _, _, _, warned, _ in told)
+    assert all(one.warned is not None for one in told)
     assert len(tally.false["critical"]) <= 1
 
     past = Past(scrapes.count, START)
