@@ -56,7 +56,7 @@ class Resource:
     requests: how many requests one poll sends; None where that depends on the traffic.
     bounds: how much of one answer is read, many times what the documented ones need.
     keyless: it is asked without the key, and says nothing about it.
-    behind: it gets what the others leave of the budget, and at most half of it at a time.
+    behind: it stands behind the others in the budget, which says what it gets.
     every: seconds between two polls, where no `poll.<name>_interval` says so; and the setting by
         which it is switched on.
     """
