@@ -144,6 +144,8 @@ def refusal(error: click.UsageError, command: click.Command) -> SettingsError:
             return SettingsError(f"{flag}: {'takes no' if flag in switches else 'needs a'} value")
         case click.BadParameter(param=click.Option() as option):
             return SettingsError(f"{option.opts[0]}: {_wanted(option)}")
+        case click.BadParameter(param=click.Argument() as argument):
+            return SettingsError(f"{argument.name}: {_wanted(argument)}")
         case _:
             return SettingsError("unexpected argument; every setting is a --flag with its value")
 
@@ -167,7 +169,7 @@ def _shown(flag: str) -> str:
     return flag if plain else f"{flag[:3]}…"
 
 
-def _wanted(option: click.Option) -> str:
+def _wanted(option: click.Parameter) -> str:
     match option.type:
         case click.Choice() as choice:
             return f"must be one of {', '.join(map(str, choice.choices))}"

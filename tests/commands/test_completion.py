@@ -21,6 +21,11 @@ def test_without_a_shell_it_says_which_there_are(capsys: pytest.CaptureFixture[s
     assert "bash, zsh, fish" in capsys.readouterr().err
 
 
+def test_a_mistyped_shell_is_told_which_there_are(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["completion", "bsh"], {}) == 2
+    assert capsys.readouterr().err == "isnotai-exporter: shell: must be one of bash, zsh, fish\n"
+
+
 @pytest.mark.parametrize(
     ("words", "expected"),
     [
