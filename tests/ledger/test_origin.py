@@ -94,6 +94,24 @@ def test_our_clock_that_is_set_back_while_it_runs_moves_no_origin(make: Make) ->
     assert bench.counts()["sessions"] == 1
 
 
+@pytest.mark.parametrize("restarted", [False, True])
+def test_where_counting_begins_moves_back_with_the_apis_clock(make: Make, restarted: bool) -> None:
+    """Else nothing new would count until the clock is again where it was."""
+    bench = make()
+    add(bench, "before", ago=1500)
+    polls(bench, 2)
+    bench.listing.skew -= 1000
+    add(bench, "after")
+    if restarted:
+        bench.restart()
+
+    polls(bench, 7, apart=30)
+
+    assert bench.counts()["sessions"] == 1
+    assert bench.counts()["step_backs"] == 1
+    assert bench.counts().get("gap", 0) == 0
+
+
 def test_a_prepare_that_is_late_never_undoes_what_another_has_committed(make: Make) -> None:
     """Two collectors call it at once; one has its answer when the other has begun to count."""
     bench = make()
