@@ -205,7 +205,7 @@ def test_the_catalogue_is_printed_with_types_and_labels(
     assert [metric.name for metric in catalogue.METRICS if metric.exposed_name not in printed] == []
 
 
-def test_a_reader_that_goes_away_is_no_crash() -> None:
+def test_a_reader_that_goes_away_is_not_a_crash() -> None:
     with subprocess.Popen(
         [sys.executable, "-m", "exporter", "metrics"],
         stdout=subprocess.PIPE,

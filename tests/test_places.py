@@ -43,14 +43,14 @@ def test_a_page_has_the_places_that_match_each_with_its_value(
     assert COURSE.of(url) == found
 
 
-def test_a_group_that_takes_no_part_is_no_match() -> None:
+def test_a_group_that_takes_no_part_is_not_a_match() -> None:
     assert Places([Place("course", r"^https://h/(?:courses/(\d+))?")]).of("https://h/") == ()
 
 
 @pytest.mark.parametrize(
     "value", ["other", "a/b", "jane@example.org", "a\nb", " a", "x" * 65, "a?b"]
 )
-def test_what_might_be_a_path_or_a_person_is_no_value(value: str) -> None:
+def test_what_might_be_a_path_or_a_person_is_not_a_value(value: str) -> None:
     assert not is_value(value)
 
 

@@ -196,7 +196,7 @@ async def test_a_long_pause_is_tried_early_with_one_request_and_ended_by_a_good_
 
 
 @pytest.mark.parametrize("code", [200, 400, 302])
-async def test_a_retry_after_of_another_status_is_no_pause(code: int) -> None:
+async def test_a_retry_after_of_another_status_is_not_a_pause(code: int) -> None:
     script = Script(httpx.Response(code, json={}, headers={"retry-after": "600"}))
     async with trial(URL, script) as api:
         with contextlib.suppress(StatusError):
@@ -293,7 +293,7 @@ async def test_a_refusal_teaches_no_tier() -> None:
 
 
 @pytest.mark.parametrize("text", ["", "a b", "<script>", "x" * 33, 'pro"', "7"])
-async def test_what_could_be_no_label_is_no_tier(text: str) -> None:
+async def test_what_cannot_be_a_label_is_not_a_tier(text: str) -> None:
     async with trial(URL, Script(ok(**{"x-isnotai-tier": text}))) as api:
         await api.client.get("/v1/stats", resource="stats")
 

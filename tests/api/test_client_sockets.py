@@ -72,7 +72,7 @@ async def test_a_connection_that_is_reset_is_counted_as_connection() -> None:
 @pytest.mark.parametrize(
     "bytes_sent", [b"", b"SSH-2.0-OpenSSH_9.2\r\n\r\n", b"HTTP/1.1 OK\r\n\r\n", b"\x00" * 100]
 )
-async def test_what_is_no_http_is_counted_as_connection(bytes_sent: bytes) -> None:
+async def test_what_is_not_http_is_counted_as_connection(bytes_sent: bytes) -> None:
     async def talk(connection: Connection) -> None:
         await connection.send(bytes_sent)
         connection.writer.close()

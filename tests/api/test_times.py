@@ -33,7 +33,7 @@ def test_fractions_and_zones_of_any_usual_form_are_read(text: str, micros: int) 
 @pytest.mark.parametrize(
     "text", ["", "soon", "2026-06-10", "20260610", "1781092800", "2026-13-10T12:00:00Z", "\ud800T"]
 )
-def test_what_is_no_time_of_a_day_is_refused(text: str) -> None:
+def test_what_is_not_a_time_of_day_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match=r"."):
         parse_time(text)
 

@@ -135,7 +135,7 @@ async def test_cursors_that_lead_in_a_circle_end_the_walk_with_an_error(cursors:
         {"data": [], "pagination": {"hasMore": True, "nextCursor": "x" * 20_000}},
     ],
 )
-async def test_what_is_no_page_is_an_invalid_response(body: object) -> None:
+async def test_what_is_not_a_page_is_an_invalid_response(body: object) -> None:
     with pytest.raises(InvalidResponseError):
         await Pages(body).walked()
 
@@ -161,13 +161,13 @@ async def test_null_is_an_empty_page_of_a_walk_that_goes_on() -> None:
 
 
 @pytest.mark.parametrize("limit", [0, -1, 10**305, 10**400, 1e308, 50.0, True, "50", None])
-async def test_a_limit_that_is_no_page_size_is_none(limit: object) -> None:
+async def test_a_limit_that_is_not_a_page_size_is_none(limit: object) -> None:
     pages = walk(Pages(page([1], limit=limit)), PATH, {}, resource="sessions")
 
     assert [one.size async for one in pages] == [None]
 
 
-async def test_a_page_that_is_too_long_is_read_to_its_limit_and_is_no_whole_page() -> None:
+async def test_a_page_that_is_too_long_is_read_to_its_limit_and_is_not_a_whole_page() -> None:
     read: list[object] = []
     pages = walk(Pages(page(list(range(5000)), "a")), PATH, {}, resource="sessions")
 

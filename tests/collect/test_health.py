@@ -53,7 +53,7 @@ async def test_without_a_version_there_is_no_series(body: object) -> None:
         ({"status": ["alice"]}, "health: status is not valid"),
     ],
 )
-async def test_what_is_no_health_report_is_invalid(body: object, error: str) -> None:
+async def test_what_is_not_a_health_report_is_invalid(body: object, error: str) -> None:
     with pytest.raises(InvalidResponseError, match=error) as caught:
         await versions_of(body)
     assert "alice" not in str(caught.value)

@@ -39,7 +39,7 @@ def listening(path: Path) -> None:
         (listening, "a socket"),
     ],
 )
-def test_what_is_no_regular_file_is_refused_and_left_as_it_is(
+def test_what_is_not_a_regular_file_is_refused_and_left_as_it_is(
     tmp_path: Path, make: Callable[[Path], None], kind: str
 ) -> None:
     place = tmp_path / "out"

@@ -151,7 +151,7 @@ def test_a_bots_flags_count_once_whether_seen_before_or_after_its_score(make: Ma
         "",
     ],
 )
-def test_a_flag_that_is_no_name_is_counted_but_neither_shown_nor_kept(
+def test_a_flag_that_is_not_a_name_is_counted_but_neither_shown_nor_kept(
     bench: Bench, flag: str
 ) -> None:
     add(bench, "s", status="active", flags=[flag, "webdriver"])

@@ -103,7 +103,7 @@ async def test_the_bound_is_on_one_answer_and_not_on_a_connection(
             assert await ask(api) == {}
 
 
-async def test_what_is_sent_after_an_answer_is_no_part_of_the_next() -> None:
+async def test_what_is_sent_after_an_answer_is_not_part_of_the_next() -> None:
     extra = reply(b'{"data": "of nobody"}') * 40
 
     async def talk(connection: Connection) -> None:

@@ -172,7 +172,7 @@ def test_an_empty_file_sets_nothing(tmp_path: Path) -> None:
         (b"{a: " * 60_000, "line 1: is nested deeper than 32 levels"),
     ],
 )
-def test_a_file_that_is_no_settings_file_is_refused(
+def test_a_file_that_is_not_a_settings_file_is_refused(
     tmp_path: Path, content: bytes, line: str
 ) -> None:
     file = tmp_path / "config.yml"
@@ -181,7 +181,7 @@ def test_a_file_that_is_no_settings_file_is_refused(
     assert _refusal({**ENVIRON, "ISNOTAI_CONFIG_FILE": str(file)}).startswith(f"{file}: {line}")
 
 
-def test_a_folder_is_no_settings_file(tmp_path: Path) -> None:
+def test_a_folder_is_not_a_settings_file(tmp_path: Path) -> None:
     environ = {**ENVIRON, "ISNOTAI_CONFIG_FILE": str(tmp_path)}
 
     assert _refusal(environ) == f"{tmp_path}: cannot be read: {os.strerror(21)}"
@@ -306,7 +306,7 @@ def test_two_sources_of_a_key_contradict_each_other(tmp_path: Path) -> None:
     )
 
 
-def test_a_key_file_that_is_not_there_yet_is_no_error(tmp_path: Path) -> None:
+def test_a_key_file_that_is_not_there_yet_is_not_an_error(tmp_path: Path) -> None:
     environ = {"ISNOTAI_API_KEY_FILE": str(tmp_path / "later")}
 
     assert load([], environ).settings.api_key_file == tmp_path / "later"

@@ -41,7 +41,7 @@ def mounts_of(manifests: list[Manifest]) -> dict[str, Manifest]:
 
 
 def leaves(values: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
-    """The path of each value that is no map itself."""
+    """The path of each value that is not a map itself."""
     if isinstance(values, dict) and values:
         for key, inner in values.items():
             yield from leaves(inner, (*path, key))

@@ -158,13 +158,13 @@ def test_no_label_can_part_what_the_chart_makes(helm: Helm, value: str, label: s
 
 @pytest.mark.parametrize("name", ["MyTeam", "a_b", "9lives", "a.b", "a-", "a" * 64])
 def test_names_that_kubernetes_refuses_are_refused_at_once(helm: Helm, name: str) -> None:
-    assert f'"{name}" is no name for a Service' in refusal_of(helm, f"fullnameOverride={name}")
+    assert f'"{name}" is not a name for a Service' in refusal_of(helm, f"fullnameOverride={name}")
 
 
 def test_a_release_whose_name_starts_with_a_digit_is_told_to_set_another(helm: Helm) -> None:
     said = refusal_of(helm, "region=us", release="9lives")
 
-    assert '"9lives-isnotai-exporter" is no name for a Service: set fullnameOverride' in said
+    assert '"9lives-isnotai-exporter" is not a name for a Service: set fullnameOverride' in said
     assert helm.template(*MINIMUM, "--set", "fullnameOverride=nine", release="9lives")
 
 

@@ -145,7 +145,7 @@ async def test_a_tls_connection_takes_little_memory(app: ASGIApp, config: WebCon
             reader, writer = await stack.enter_async_context(client(server, True))
             writer.write(REQUEST)
             await reader.readuntil(b"healthy\n")
-            if number == 0:  # what the first one alone brings is no part of it
+            if number == 0:  # what the first one alone brings is not part of it
                 gc.collect()
                 tracemalloc.start()
                 own, _ = tracemalloc.get_traced_memory()

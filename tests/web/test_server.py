@@ -109,7 +109,7 @@ async def test_a_target_in_absolute_form_is_answered_by_its_path(
         assert (await until_closed(reader)).startswith(f"HTTP/1.1 {status} ".encode())
 
 
-async def test_a_target_in_absolute_form_is_no_way_round_the_password(app: ASGIApp) -> None:
+async def test_a_target_in_absolute_form_does_not_get_round_the_password(app: ASGIApp) -> None:
     users = MappingProxyType({"a": bcrypt.hashpw(b"b", bcrypt.gensalt(4)).decode()})
     async with (
         serving(app, WebConfig(users=users)) as server,

@@ -227,7 +227,7 @@ def test_a_missing_file_is_named(tmp_path: Path) -> None:
         load(tmp_path / "none.yml")
 
 
-def test_a_file_that_is_no_text_is_named(tmp_path: Path) -> None:
+def test_a_file_that_is_not_text_is_named(tmp_path: Path) -> None:
     (tmp_path / "web.yml").write_bytes(b"\xff\xfe\x00")
     with pytest.raises(WebConfigError, match=r"web\.yml: not valid YAML"):
         load(tmp_path / "web.yml")

@@ -33,7 +33,7 @@ from exporter.api.schema.flags import is_label
         "a" * 64,
     ],
 )
-def test_what_is_no_person_path_or_address_may_be_a_label(flag: str) -> None:
+def test_what_is_not_a_person_path_or_address_may_be_a_label(flag: str) -> None:
     assert is_label(flag)
 
 

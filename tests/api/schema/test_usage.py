@@ -144,7 +144,7 @@ def test_a_row_of_a_day_that_was_not_asked_for_is_not_counted(period: str) -> No
     "period",
     ["2026-06-01", "2026-06-10T00:00:00Z", "2026-06", "2026-05-31T22:00:00Z", "today", "", None],
 )
-def test_a_period_in_the_days_or_that_is_no_day_is_counted(period: str | None) -> None:
+def test_a_period_in_the_days_or_that_is_not_a_day_is_counted(period: str | None) -> None:
     found = read(body(row("Events", 5, period)))
     assert (found.sums, found.outside) == (ZERO | {"events": 5}, 0)
 

@@ -264,7 +264,7 @@ def test_a_tier_that_is_named_wrongly_gives_up_nothing_that_is_served(named: str
         assert "gap" not in bench.counts()
 
 
-def test_a_lookback_beyond_the_history_is_no_gap() -> None:
+def test_a_lookback_beyond_the_history_is_not_a_gap() -> None:
     with begun(lookback=30 * 86_400.0) as bench:
         count = backlog(bench, 6.9 * 86_400, 6000)
 

@@ -4,7 +4,7 @@
 {{- default .Chart.Name .Values.nameOverride }}
 {{- end }}
 
-{{/* At most 63 characters, for Services; what is no name for one, `validate` refuses. */}}
+{{/* At most 63 characters, for Services; what is not a name for one, `validate` refuses. */}}
 {{- define "isnotai-exporter.fullname" -}}
 {{- if .Values.fullnameOverride }}
 {{- .Values.fullnameOverride }}

@@ -20,7 +20,7 @@ refused with what to do about it. Each part prints its problems, one a line.
 {{- define "isnotai-exporter.validate.names" -}}
 {{- $name := include "isnotai-exporter.fullname" . }}
 {{- if not (regexMatch "^[a-z]([-a-z0-9]{0,61}[a-z0-9])?$" $name) }}
-{{ printf "%q is no name for a Service: set fullnameOverride to at most 63 lower-case letters, digits and -, a letter first" $name }}
+{{ printf "%q is not a name for a Service: set fullnameOverride to at most 63 lower-case letters, digits and -, a letter first" $name }}
 {{- end }}
 {{- if and .Values.kubeVersionOverride (semverCompare "<1.26.0-0" .Values.kubeVersionOverride) }}
 {{ printf "kubeVersionOverride is %s: Kubernetes 1.26 or later is needed" .Values.kubeVersionOverride }}
