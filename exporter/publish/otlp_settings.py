@@ -79,11 +79,6 @@ class OtlpSettings:
     signal: Signal = "metrics"
 
 
-def otlp_enabled(environ: Mapping[str, str]) -> bool:
-    """Whether the variables switch the push on."""
-    return read_otlp(environ)[0] is not None
-
-
 def read_otlp(
     environ: Mapping[str, str], signal: Signal = "metrics"
 ) -> tuple[OtlpSettings | None, tuple[OtlpWarning, ...]]:

@@ -148,12 +148,6 @@ class PollSettings(Section):
         seconds: float = getattr(self, f"{resource}_interval")
         return seconds
 
-    def stale_after_of(self, resource: str) -> float:
-        """Seconds after which the gauges of a failing resource such as `stats` disappear."""
-        if self.stale_after is not None:
-            return self.stale_after
-        return STALE_INTERVALS * self.interval(resource)
-
 
 class AnalyticsSettings(Section):
     windows: Windows = Field(

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 import pytest
 
-from exporter.publish.otlp_settings import OtlpSettings, UnreadConfigError, otlp_enabled, read_otlp
+from exporter.publish.otlp_settings import OtlpSettings, UnreadConfigError, read_otlp
 
 ENDPOINT = "OTEL_EXPORTER_OTLP_ENDPOINT"
 METRICS_ENDPOINT = "OTEL_EXPORTER_OTLP_METRICS_ENDPOINT"
@@ -28,7 +28,6 @@ def warned(variables: Mapping[str, str]) -> tuple[OtlpSettings | None, set[str]]
 
 @pytest.mark.parametrize("variables", [{}, {ENDPOINT: ""}, {METRICS_ENDPOINT: "  "}, GRPC])
 def test_without_an_endpoint_nothing_is_pushed(variables: dict[str, str]) -> None:
-    assert not otlp_enabled(variables)
     assert read_otlp(variables) == (None, ())
 
 

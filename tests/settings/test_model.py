@@ -52,13 +52,10 @@ def test_each_entry_is_an_account_that_falls_back_on_the_top_level(tmp_path: Pat
     assert accounts[1].key.api_key == SecretStr(KEY)
 
 
-def test_a_resource_goes_stale_after_five_of_its_own_intervals() -> None:
+def test_a_resource_has_an_interval_of_its_own() -> None:
     poll = PollSettings()
 
     assert poll.interval("sessions") == 60
-    assert poll.stale_after_of("sessions") == 300
-    assert poll.stale_after_of("usage") == 4500
-    assert PollSettings(stale_after=30).stale_after_of("usage") == 30
     with pytest.raises(AttributeError):
         poll.interval("nothing")
 

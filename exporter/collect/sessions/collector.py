@@ -16,7 +16,6 @@ from exporter.api.times import MICROSECONDS, MINUTE
 from exporter.api.walk import Page
 from exporter.clock import Clock
 from exporter.collect.resource import Context, Resource
-from exporter.collect.sessions.dates import RESOURCE as NAME
 from exporter.collect.sessions.dates import Dates
 from exporter.collect.sessions.pace import Pace, sweep_period
 from exporter.collect.sessions.plan import SlicePlanner
@@ -81,7 +80,7 @@ class Sessions:
     interval: seconds between polls. dates: what is known of the API's filters already.
     """
 
-    resource = NAME
+    resource = "sessions"
 
     def __init__(
         self,

@@ -20,15 +20,12 @@ from exporter.api.retry import RetryPolicy
 from exporter.api.schema.session import Session
 from exporter.api.walk import Page
 from exporter.clock import Clock
-from exporter.collect.sessions.dates import PATH, RESOURCE
 from exporter.collect.sessions.pace import target_pages
 from exporter.collect.sessions.plan import SlicePlanner
 from exporter.collect.sessions.probe import Probe
 from exporter.collect.sessions.walk import Batch, Walker
 from exporter.ledger.rules import Slice
 from exporter.polling.collector import Api
-
-__all__ = ["PATH", "RESOURCE", "Part", "Past"]
 
 REFUSALS = 30
 """More walks in a row than this that broke off end the reading; after each the slice is halved."""
