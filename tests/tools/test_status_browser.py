@@ -91,7 +91,7 @@ async def fifty(api: Simulation) -> AsyncIterator[Exporter]:
         "ISNOTAI_POLL_OPENAPI_INTERVAL": "0",
     }
     async with in_process(variables) as exporter:
-        await exporter.until(lambda scrape: scrape.value("isnotai_resource_up") == 295)
+        await exporter.until(lambda scrape: scrape.value("isnotai_resource_up") == 295, 240)
         yield exporter
 
 
