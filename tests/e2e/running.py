@@ -131,7 +131,11 @@ class Exporter:
         return await self.client.get(path, headers=headers)
 
     async def scrape(self) -> Scrape:
-        response = await self.get("/metrics")
+        """What is shown; waits for it at the start, where a busy machine may have nothing yet."""
+        deadline = monotonic() + WAIT_SECONDS
+        while (response := await self.get("/metrics")).status_code == 503:
+            assert monotonic() < deadline, response.text
+            await self.alive.moment()
         assert response.status_code == 200
         return Scrape(response.text)
 
