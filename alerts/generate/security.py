@@ -81,7 +81,7 @@ def _told(window: str) -> str:
     )
 
 
-def _stopped(window: str, span: int, times: int) -> str:
+def _stopped(window: str, span: int, times: float) -> str:
     """Hardly a session in a window that should have had enough, and of which no minute is missing.
 
     times: of the least number that a window must have had; the first hours of a holiday, which
@@ -194,12 +194,12 @@ and on ({SITE})
 or
 {_stopped("25m", 23, 1)}
 or
-{_stopped("2h", 110, 2)}
+{_stopped("2h", 110, 2.2)}
 )
 unless on ({SITE})
-max by ({SITE}) (isnotai_up) == 0
+max by ({SITE}) (max_over_time(isnotai_up[10m])) == 0
 unless on ({SITE})
-min by ({SITE}) ({LAG}) > 900
+min by ({SITE}) (last_over_time({LAG}[10m])) > 900
 unless on (integration)
 {HOLIDAY} > 0
 unless on ()

@@ -40,6 +40,7 @@ ALL = {
     "a week ago's hour": Judged([COMPARED / "week_ago.yaml"]),
     "share above 20 %": Judged([COMPARED / "fixed.yaml"]),
 }
+DAYS = 42
 START = 1_789_948_800
 """A Monday's midnight, as most terms start."""
 LEFT_OUT = {"notai-polls", "notai-polls-slow", "notai-operations", "notai-quota"}
@@ -68,7 +69,7 @@ def run(
     sets: Mapping[str, Judged],
     *,
     size: int | None = None,
-    days: int = 84,
+    days: int = DAYS,
     jobs: int = 1,
     program: Path = engine.PROGRAM,
 ) -> dict[str, judge.Tally]:
@@ -121,7 +122,7 @@ def main() -> int:
     """Print the table; the exit code."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.alerts", description=__doc__)
     parser.add_argument("--seeds", default="102-107", help="the first and the last [102-107]")
-    parser.add_argument("--days", type=int, default=84)
+    parser.add_argument("--days", type=int, default=DAYS, help="of a term [42]")
     parser.add_argument("--jobs", type=int, default=1, help="engines that run at a time")
     parser.add_argument("--program", type=Path, default=engine.PROGRAM)
     parser.add_argument("--into", type=Path, help="a document that gets the table")

@@ -115,7 +115,7 @@ def _days(chance: Random, days: int) -> tuple[list[float], list[tuple[int, int]]
         factors.append(weekend * start * exp(chance.gauss(0, 0.08)))
     calm: list[tuple[int, int]] = []
     if days >= 42:
-        week = chance.randrange(4, 8)
+        week = chance.randrange(4, min(8, days // 7))
         for day in range(7 * week, 7 * week + 7):
             factors[day] *= 0.15
         calm.append((week * WEEK, (week + 1) * WEEK))

@@ -501,6 +501,16 @@ STOPPED = Story(
         ),
         Case(
             "silent",
+            "the exporter is restarted while the API does not answer",
+            {
+                SESSIONS: f"{minutes((120, DAY_AND_MORE))} {steady(2 * AT, 22)} stale _x4",
+                named("isnotai_up"): f"{steady(1, AT)} {steady(0, 22)} stale _x4",
+                FRONTIER: f"{frontier((300, AT))} {steady(AT * 60 - 300, 22)} stale _x4",
+            },
+            {AT + at: [] for at in range(21, 27)},
+        ),
+        Case(
+            "silent",
             "no exporter is scraped",
             {SESSIONS: minutes((120, DAY_AND_MORE))},
             {AT + 10: [], AT + 25: [], AT + 100: []},
