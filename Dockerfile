@@ -1,4 +1,5 @@
-# The exporter's image: a slim Python, the exporter in an environment of its own, and no installer.
+# The exporter's image: a slim Python, the exporter and PostgreSQL's driver in an environment of their
+# own, and no installer.
 #
 #   docker build --build-arg REVISION="$(git rev-parse HEAD)" --tag isnotai-exporter .
 #
@@ -9,14 +10,14 @@ FROM ${PYTHON_IMAGE} AS build
 ENV PIP_NO_CACHE_DIR=1 PIP_NO_COMPILE=1 PIP_DISABLE_PIP_VERSION_CHECK=1 \
     PYTHONDONTWRITEBYTECODE=1
 WORKDIR /src
-COPY requirements/build.txt requirements/runtime.txt requirements/
+COPY requirements/build.txt requirements/postgres.txt requirements/
 # Two environments: one that builds and has pip, and one that is shipped and does not. Wheels only:
 # nothing is compiled, so that no compiler is needed on either architecture.
 RUN python3 -m venv /build && python3 -m venv --without-pip /opt/isnotai \
     && /build/bin/python3 -m pip install --only-binary :all: --no-deps --require-hashes \
     -r requirements/build.txt \
     && /build/bin/python3 -m pip --python /opt/isnotai/bin/python3 install \
-    --only-binary :all: --no-deps --require-hashes -r requirements/runtime.txt
+    --only-binary :all: --no-deps --require-hashes -r requirements/postgres.txt
 COPY pyproject.toml README.md LICENSE ./
 COPY exporter exporter
 COPY alerts/prometheus alerts/prometheus

@@ -82,7 +82,7 @@ tools: ## build the real tools into .tools/bin, once
 
 # What Debian has and no registry of modules does. Only what is missing is installed.
 .PHONY: debian-tools
-debian-tools: ## install buildah, Alertmanager, Chromium, groff and npm from Debian's packages, where they are missing
+debian-tools: ## install buildah, Alertmanager, PostgreSQL, PgBouncer, Chromium, groff and npm from Debian's packages, where they are missing
 	@missing=; \
 	command -v buildah >/dev/null || missing="$$missing buildah"; \
 	command -v amtool >/dev/null || missing="$$missing prometheus-alertmanager"; \
@@ -90,6 +90,8 @@ debian-tools: ## install buildah, Alertmanager, Chromium, groff and npm from Deb
 	  missing="$$missing prometheus-elasticsearch-exporter"; \
 	command -v npm >/dev/null || missing="$$missing nodejs npm"; \
 	command -v groff >/dev/null || missing="$$missing groff-base"; \
+	ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || missing="$$missing postgresql"; \
+	[ -x /usr/sbin/pgbouncer ] || missing="$$missing pgbouncer"; \
 	command -v chromium >/dev/null || missing="$$missing chromium"; \
 	if [ -n "$$missing" ]; then \
 	  as=; [ "$$(id -u)" = 0 ] || as=sudo; \
@@ -172,6 +174,7 @@ lock: ## pin what pyproject.toml allows; the files name no package index (UPGRAD
 	$(COMPILE) requirements/build.in -o requirements/build.txt
 	$(COMPILE) --all-extras --group dev pyproject.toml -c requirements/runtime.txt -o requirements/dev.txt
 	$(COMPILE) --extra grpc pyproject.toml -c requirements/dev.txt -o requirements/grpc.txt
+	$(COMPILE) --extra postgres pyproject.toml -c requirements/dev.txt -o requirements/postgres.txt
 	$(COMPILE) --group docs -c requirements/dev.txt -o requirements/docs.txt
 	$(COMPILE) --group fuzz -o requirements/fuzz.txt
 	$(COMPILE) requirements/release.in -o requirements/release.txt

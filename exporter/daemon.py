@@ -16,6 +16,8 @@ from exporter import log
 from exporter.api.retry import RetryPolicy
 from exporter.build import VERSION, revision
 from exporter.clock import Clock, SystemClock
+from exporter.fleet.fleet import Fleet, Leases, replica_name
+from exporter.ledger.database import Database, place_of
 from exporter.ledger.findings import StoredOutbox
 from exporter.ledger.store import StateError, Store
 from exporter.log import get_logger
@@ -38,7 +40,7 @@ from exporter.web.address import bind
 from exporter.web.app import create_app
 from exporter.web.backend import Health, Reload, ReloadError, StateStatus, Status
 from exporter.web.server import Server
-from exporter.web.status import StatusSource
+from exporter.web.status import READY_SECONDS, StatusSource
 
 FIRST_SECONDS = 0.5
 """How long to wait for the first snapshot before serving."""
@@ -81,13 +83,14 @@ class Daemon:
         self._dropped = dropped_counter(self._started[0])
         self._group: asyncio.TaskGroup | None = None
         self._stop = asyncio.Event()
-        path = settings.state.path
-        self._store = Store(path, self._clock.now)
+        self._place = place_of(settings.state)
+        self._store = Store(self._place, self._clock.now)
         self._publisher = Publisher(self._clock)
-        shared = Shared(
-            self._store, self._clock, self._publisher.changed, RetryPolicy(random.random)
-        )
+        leases = Leases(replica_name()) if isinstance(self._place, Database) else None
+        retry = RetryPolicy(random.random)
+        shared = Shared(self._store, self._clock, self._publisher.changed, retry, leases)
         self._pipelines = Pipelines(shared, self._started, self._dropped)
+        self._fleet = None if leases is None else self._joined(leases)
         descriptors.raise_limit()
         self._network = Network.read(os.environ, settings.tls.ca_file)
         self._read_otlp = otlp
@@ -99,6 +102,18 @@ class Daemon:
         self._pipelines.begin(self._pipelines.plan(settings, self._network))
         self._publisher.follow(self._sources())
         self._status = StatusSource(self._pipelines, self._clock, self._started)
+
+    def _joined(self, leases: Leases) -> Fleet:
+        """The fleet of replicas that share the database."""
+        return Fleet(
+            Store(self._place, self._clock.now),
+            leases,
+            self._clock,
+            wanted=lambda: [it.name for it in self._pipelines],
+            spent=lambda: {it.name: it.budget.ages() for it in self._pipelines},
+            hold=self._pipelines.hold,
+            follow=self._pipelines.follow,
+        )
 
     async def run(self, on_serving: Callable[[str], None] | None = None) -> None:
         """Run until SIGTERM or SIGINT, or `stop`.
@@ -133,6 +148,8 @@ class Daemon:
             if self._pushes.metrics_on:
                 await self._publisher.renew()
             await self._pushes.flush()
+            if self._fleet is not None:
+                await self._fleet.leave()
         _log.info("stopped")
 
     def stop(self) -> None:
@@ -163,9 +180,11 @@ class Daemon:
             _log.error("state_unavailable", error=str(error))
         if self._group is not None and not self._stop.is_set():
             self._pipelines.start(self._group)
+            if self._fleet is not None:
+                await self._fleet.run()
 
     def _outboxes(self) -> list[StoredOutbox]:
-        return [StoredOutbox(self._store, pipeline.ledger) for pipeline in self._pipelines]
+        return [StoredOutbox(self._store, it.ledger) for it in self._pipelines if it.polls]
 
     def _on_hangup(self) -> None:
         async def reload() -> None:
@@ -198,6 +217,9 @@ class Daemon:
         yield Sample(catalogue.EXPORTER_RELOAD_OK, float(self._reload_ok()))
         if self._store.last_commit is not None:
             yield Sample(catalogue.EXPORTER_LAST_COMMIT, self._store.last_commit)
+        if self._fleet is not None:
+            losses = float(self._pipelines.losses)
+            yield Sample(catalogue.EXPORTER_STATE_LOSSES, losses, created=self._started[0])
         lost = float(log.dropped())
         yield Sample(catalogue.EXPORTER_LOG_LINES_DROPPED, lost, created=self._started[0])
         yield from self._dropped.samples()
@@ -216,14 +238,23 @@ class Daemon:
         return self._status.health()
 
     def ready(self) -> Health:
-        return self._status.ready()
+        ready = self._status.ready()
+        if self._fleet is None or self._fleet.alive or self._ready_late():
+            return ready
+        return Health(False, (*ready.problems, "the database was not read yet"))
+
+    def _ready_late(self) -> bool:
+        return self._clock.monotonic() - self._started[1] >= READY_SECONDS
 
     def status(self) -> Status:
-        path = self._settings.state.path
         return self._status.status(
             self._publisher.series,
             reload=self._reloaded,
-            state=StateStatus(None if path is None else str(path), self._store.last_commit),
+            state=StateStatus(
+                None if self._place is None else str(self._place),
+                self._store.last_commit,
+                None if self._fleet is None else self._fleet.problem,
+            ),
             settings=self._shown,
         )
 

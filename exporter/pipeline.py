@@ -21,6 +21,7 @@ from exporter.collect import registry
 from exporter.collect.resource import Context, Resource
 from exporter.collect.sessions.dates import Dates
 from exporter.collect.usage import quota_limit_samples
+from exporter.fleet.fleet import Leases
 from exporter.ledger.coverage import CoverageRatio
 from exporter.ledger.ledger import Ledger
 from exporter.ledger.rules import Rules
@@ -33,7 +34,7 @@ from exporter.net.network import Network
 from exporter.net.proxies import UnusableAddressError
 from exporter.places import Place
 from exporter.polling.frame import Poller, ResourceState
-from exporter.polling.schedule import Schedule, place
+from exporter.polling.schedule import Schedule, place, spread
 from exporter.redaction import redact
 from exporter.settings.errors import SettingsError
 from exporter.settings.model import Account, Settings
@@ -51,12 +52,14 @@ class Shared:
 
     on_change: told the name of an integration of which something new is known.
     retry: what is tried again within one poll.
+    leases: by integration, where replicas share the state, which poll by leases; None: one process.
     """
 
     store: Store
     clock: Clock
     on_change: Callable[[str], None]
     retry: RetryPolicy
+    leases: Leases | None = None
 
 
 class Pipeline:
@@ -90,7 +93,9 @@ class Pipeline:
         self._settings = settings
         self._shared = shared
         clock = shared.clock
-        share, replicas = settings.budget.share, settings.budget.replicas
+        share, replicas = settings.budget.share, self._replicas(settings)
+        self._polls = shared.leases is None
+        self._has_polled = self._polls
         self.gate = KeyGate(_key_source(account), clock, random.random)
         same = next((it for it in before if it.asks_like(account)), None)
         self.budget: Budget = (
@@ -143,6 +148,15 @@ class Pipeline:
         """Sessions a second in the busiest hour of the analytics read last; None without any."""
         return self._coverage.busiest_rate
 
+    @property
+    def polls(self) -> bool:
+        """Whether it polls here; else another replica does, and what that commits is shown."""
+        return self._polls
+
+    def _replicas(self, settings: Settings) -> int:
+        """How many exporters spend the key's budget: with leases, one at a time."""
+        return settings.budget.replicas if self._shared.leases is None else 1
+
     def asks_like(self, account: Account) -> bool:
         """Whether it asks with the account's key at the account's address."""
         mine = self.account
@@ -150,8 +164,30 @@ class Pipeline:
 
     # -- polling, and what a reload changes of it
 
+    def take(self, spent: Mapping[int, int], together: int) -> None:
+        """Poll from the next start on: the lease is ours.
+
+        spent: requests that another replica sent within the last minute, by their age.
+        together: how many integrations begin with it.
+        """
+        if self._spread is not None:
+            self._spread = spread(together)
+        self._polls = self._has_polled = True
+        self.budget.assume(spent)
+        # What pollers keep of the API in memory is of the time before another polled.
+        self._pollers = self._planned(self._settings, None)
+        self._shared.on_change(self.name)
+
+    async def leave(self) -> None:
+        """Poll no longer: the lease is another's, or may be."""
+        await self.stop()
+        self._polls = False
+        self._shared.on_change(self.name)
+
     def start(self, group: asyncio.TaskGroup) -> None:
         """Poll every resource that is not polled yet, until `stop`."""
+        if not self._polls:
+            return
         for poller in self.pollers:
             if poller not in self._tasks:
                 name = f"poll {poller.resource} of {self.name}"
@@ -185,7 +221,7 @@ class Pipeline:
 
         The ledger has to count by them already. http: made by `connect`.
         """
-        self.budget.resize(settings.budget.share, settings.budget.replicas)
+        self.budget.resize(settings.budget.share, self._replicas(settings))
         self._client.auth_header = settings.auth_header
         pollers = self._planned(settings, self)
         await self.stop(kept=pollers.values())
@@ -256,6 +292,8 @@ class Pipeline:
 
     def steady(self, until: float) -> bool:
         """Whether `samples` stay as they are until that monotonic time, unless a poll ends."""
+        if not self._polls:
+            return True
         skew, shown = self._skew(), self._shown_skew
         # Our own clock may have been set meanwhile.
         stepped = (skew is None) != (shown is None) or abs((skew or 0.0) - (shown or 0.0)) >= 0.5
@@ -267,7 +305,18 @@ class Pipeline:
         return self.server_clock.skew(clock.monotonic(), clock.now())
 
     def samples(self) -> Iterator[Sample]:
-        """All series of the integration, as they are now."""
+        """All series of the integration, as they are now.
+
+        Where another replica polls, those that it commits: the others are its own to show.
+        """
+        if self._shared.leases is not None:
+            yield Sample(catalogue.EXPORTER_POLLER, float(self._polls))
+        if not self._polls:
+            if self._has_polled:
+                yield from self.telemetry.samples()
+            if self._settings.poll.sessions_interval:
+                yield from self.ledger.samples(gauges=False)
+            return
         yield Sample(catalogue.UP, float(self.up))
         if self.gate.valid is not None:
             yield Sample(catalogue.API_KEY_VALID, float(self.gate.valid))
@@ -315,6 +364,7 @@ def make_ledger(
         max_flags=settings.sessions.max_flags,
         exemplars=settings.sessions.exemplars,
         telemetry=telemetry,
+        fence=shared.leases.lease(name) if shared.leases is not None else None,
     )
 
 

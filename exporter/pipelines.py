@@ -12,7 +12,9 @@ from dataclasses import dataclass
 
 from exporter.api.client import PeerClient
 from exporter.collect.registry import polled_names
+from exporter.fleet.leases import Ages
 from exporter.ledger.ledger import Ledger
+from exporter.ledger.state import LedgerState
 from exporter.ledger.store import StateError
 from exporter.metrics.instruments import Counter
 from exporter.metrics.telemetry import Telemetry
@@ -59,13 +61,17 @@ class Pipelines:
         self._ledgers: dict[str, Ledger] = {}
         self._group: asyncio.TaskGroup | None = None
         self._reconciling = False
+        self._changing = asyncio.Lock()
+        self._spent: dict[str, Ages] = {}
 
     def __iter__(self) -> Iterator[Pipeline]:
         return iter(self._pipelines)
 
     def pollers(self) -> Iterator[tuple[Pipeline, Poller]]:
-        """Every poller, with its pipeline."""
-        return ((pipeline, poller) for pipeline in self for poller in pipeline.pollers)
+        """Every poller that polls here, with its pipeline."""
+        return (
+            (pipeline, poller) for pipeline in self if pipeline.polls for poller in pipeline.pollers
+        )
 
     def plan(self, settings: Settings, network: Network | None = None) -> Plan:
         """See whether these settings can be applied; those that run notice nothing of it.
@@ -101,13 +107,47 @@ class Pipelines:
         A pipeline whose key, address and name stay the same goes on, with its ledger, its budget
         and all that it learnt of the API. Only pollers that the change concerns begin anew.
         """
-        self._reconciling = True
-        try:
-            await self._reconcile(plan)
-        finally:
-            self._reconciling = False
+        async with self._changing:
+            self._reconciling = True
+            try:
+                await self._reconcile(plan)
+            finally:
+                self._reconciling = False
+            self._take()
         if self._group is not None:
             self.start(self._group)
+
+    @property
+    def losses(self) -> int:
+        """How often, of all integrations, the state had less than was committed."""
+        return sum(ledger.losses for ledger in self._ledgers.values())
+
+    async def hold(self, spent: Mapping[str, Ages]) -> None:
+        """Poll these integrations and no others: those of which this replica has the lease.
+
+        spent: what others may have spent of each one's budget within the last minute.
+        """
+        async with self._changing:
+            self._spent = dict(spent)
+            gone = [it for it in self if it.polls and it.name not in spent]
+            await asyncio.gather(*(it.leave() for it in gone))
+            self._take()
+
+    def _take(self) -> None:
+        """Start those whose lease is ours and that do not poll yet."""
+        taken = [it for it in self if not it.polls and it.name in self._spent]
+        for pipeline in taken:
+            pipeline.take(self._spent[pipeline.name], len(taken))
+            if self._group is not None:
+                pipeline.start(self._group)
+
+    def follow(self, states: Mapping[str, tuple[LedgerState, int]]) -> None:
+        """Show what other replicas committed: by integration, with the number of the commit."""
+        for name, (state, version) in states.items():
+            ledger = self._ledgers.get(name)
+            if ledger is not None:
+                ledger.follow(state, version)
+                self._shared.on_change(name)
 
     def cancel(self) -> None:
         """Ask every poll to end, and start no other."""
@@ -146,7 +186,7 @@ class Pipelines:
         for pipeline in (*touched, *new):
             pipeline.telemetry.watch(polled_names(settings))
             self._shared.on_change(pipeline.name)
-            if self._group is not None:
+            if self._group is not None and pipeline.polls:
                 # So that the counters do not vanish until the first poll; that tries again.
                 with suppress(StateError):
                     await pipeline.ledger.prepare()

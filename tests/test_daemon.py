@@ -18,6 +18,7 @@ from exporter.api import client
 from exporter.clock import SystemClock
 from exporter.daemon import Daemon
 from exporter.ledger import store
+from exporter.ledger.engine import Connection
 from exporter.ledger.filelock import FileLock
 from exporter.polling.frame import STUCK_GRACE_SECONDS
 from exporter.publish.otlp_settings import read_otlp
@@ -456,7 +457,7 @@ async def test_damage_that_is_met_at_a_reload_lets_no_counter_fall(
     transact, harms = store.Store._transact, [0]
 
     def harmed(self: store.Store, work: Callable[..., Any], then: Callable[..., Any]) -> Any:
-        def damaged(connection: sqlite3.Connection) -> None:
+        def damaged(connection: Connection) -> None:
             error = sqlite3.DatabaseError("database disk image is malformed")
             error.sqlite_errorcode = sqlite3.SQLITE_CORRUPT
             raise error

@@ -4,7 +4,7 @@ from dashboards.generate.bots import FINDINGS
 from dashboards.generate.counting import LATE, LEDGER
 from dashboards.generate.panels import BLUE, ORANGE, VERMILLION, Dashboard, Row, stat, words
 from dashboards.generate.polls import API, CONTRACT, FAILED, RESOURCES, STALENESS
-from dashboards.generate.process import BOUNDS, PROCESS, VERSIONS
+from dashboards.generate.process import BOUNDS, PROCESS, REPLICAS, VERSIONS
 from dashboards.generate.queries import (
     BEHIND_SECONDS,
     NO_EXPORTER,
@@ -107,6 +107,7 @@ BOARD = Dashboard(
         STALENESS,
         LEDGER,
         LATE,
+        REPLICAS,
         PROCESS,
         FINDINGS,
         BOUNDS,

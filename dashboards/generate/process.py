@@ -1,7 +1,7 @@
 """The rows about the processes of the exporters: what they cost, drop and are."""
 
 from dashboards.generate.panels import Column, Query, Row, lines, table
-from dashboards.generate.queries import NO_EXPORTER, hourly, of, of_exporters, process
+from dashboards.generate.queries import NO_EXPORTER, TARGET, hourly, of, of_exporters, process
 
 PROCESS = Row(
     "The process",
@@ -34,6 +34,38 @@ PROCESS = Row(
             width=8,
             decimals=0,
             empty=NO_EXPORTER,
+        ),
+    ),
+)
+
+NO_REPLICAS = "no exporter keeps its state in PostgreSQL"
+
+REPLICAS = Row(
+    "Replicas",
+    8,
+    (
+        lines(
+            "Integrations polled",
+            "How many integrations each replica polls, where they share a database: about the "
+            "same number each.",
+            "short",
+            Query(
+                f"sum by ({TARGET}) ({of('isnotai_exporter_poller')})",
+                "{{instance}}",
+            ),
+            width=12,
+            decimals=0,
+            empty=NO_REPLICAS,
+        ),
+        lines(
+            "Lost commits",
+            "Times in the hour before that the database had less than was committed to it, as "
+            "after a fail-over to a server that lagged behind.",
+            "short",
+            Query(hourly(process("isnotai_exporter_state_losses_total")), "{{instance}}"),
+            width=12,
+            decimals=0,
+            empty=NO_REPLICAS,
         ),
     ),
 )

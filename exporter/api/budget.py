@@ -13,8 +13,8 @@ since sessions are walked without a break or in large bursts, they get a third o
 average, and one request in fifty where nothing is.
 """
 
-from collections import deque
-from collections.abc import AsyncIterator
+from collections import Counter, deque
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
@@ -28,6 +28,9 @@ FIRST = "sessions"
 """The resource that goes first."""
 
 WINDOW_SECONDS = 60.0
+AGE_SECONDS = 5
+"""How exactly the ages of requests are told to another exporter."""
+
 MARGIN_SECONDS = 1.0
 """The window is watched this much longer, for what is on its way after we gave it up."""
 
@@ -117,6 +120,24 @@ class Budget:
         """How many requests take up room now: those under way, and those of the last minute."""
         self._forget()
         return self._under_way + len(self._ended)
+
+    def ages(self) -> dict[int, int]:
+        """How many requests take up room now, by their age: seconds since they ended, 0, 5, 10 …
+
+        Those under way have the age 0.
+        """
+        self._forget()
+        now = self._clock.monotonic()
+        found = Counter(int((now - ended) // AGE_SECONDS) * AGE_SECONDS for ended in self._ended)
+        if self._under_way:
+            found[0] += self._under_way
+        return dict(found)
+
+    def assume(self, ages: Mapping[int, int]) -> None:
+        """Reckon with requests that another sent with the key. ages: as `ages` gives them."""
+        now = self._clock.monotonic()
+        theirs = [now - age for age, number in ages.items() for _ in range(number)]
+        self._ended = deque(sorted([*self._ended, *theirs]))
 
     def wait(self) -> float:
         """Seconds until a request of the one that goes first may leave; 0 for now."""

@@ -8,7 +8,6 @@ it could not be done; 2: bad settings; 3: something is missing, doubled or settl
 
 import asyncio
 import json
-import sqlite3
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from math import ceil
@@ -32,6 +31,8 @@ from exporter.commands.progress import metered
 from exporter.commands.screen import BAD, GOOD, WARN, mark
 from exporter.ledger import records
 from exporter.ledger.compare import Comparison
+from exporter.ledger.database import place_of
+from exporter.ledger.engine import Connection
 from exporter.ledger.inspect import look
 from exporter.ledger.rules import Known
 from exporter.ledger.state import LATE, SESSIONS, LedgerState
@@ -97,7 +98,7 @@ def run(line: Line, *, since: str, json: bool) -> int:
     loaded = load_parsed(line.flags, line.environ)
     settings = loaded.settings
     configure("error", settings.log.format)
-    if settings.state.path is None:
+    if place_of(settings.state) is None:
         raise SettingsError("state.path: is not set, and there is no other ledger to compare with")
     accounts = chosen(line, loaded)
     clock = SystemClock()
@@ -174,18 +175,19 @@ class _Ledger:
     """
 
     def __init__(self, settings: Settings, name: str) -> None:
-        assert settings.state.path is not None  # noqa: S101 - as `run` saw
-        self._path = settings.state.path
+        place = place_of(settings.state)
+        assert place is not None  # noqa: S101 - as `run` saw
+        self._place = place
         self._name = name
 
     def state(self) -> LedgerState:
         """Where it stands."""
-        with look(self._path) as connection:
+        with look(self._place) as connection:
             return self._state(connection)
 
     def known(self, sessions: Iterable[Session]) -> tuple[LedgerState, dict[str, Known]]:
         """Where it stands, and what it knows of these sessions."""
-        with look(self._path) as connection:
+        with look(self._place) as connection:
             state = self._state(connection)
             return state, self._load(connection, state, [session.id for session in sessions])
 
@@ -193,21 +195,21 @@ class _Ledger:
         self, missing: Iterable[str], start: int, end: int
     ) -> tuple[LedgerState, dict[int, int], dict[str, Known]]:
         """Where it stands; the ids that it knows by minute; and what it knows of those missing."""
-        with look(self._path) as connection:
+        with look(self._place) as connection:
             state = self._state(connection)
             first = -(-max(start, state.bounds.horizon) // MINUTE)
             ids = records.ids_by_minute(connection, state.row, first * MINUTE, end)
             whole = dict.fromkeys(range(first, end // MINUTE), 0) | ids
             return state, whole, self._load(connection, state, list(missing))
 
-    def _state(self, connection: sqlite3.Connection) -> LedgerState:
+    def _state(self, connection: Connection) -> LedgerState:
         state = records.read_state(connection, self._name)
         if state is None:
             raise StateError("the state knows no integration of that name")
         return state
 
     def _load(
-        self, connection: sqlite3.Connection, state: LedgerState, identities: list[str]
+        self, connection: Connection, state: LedgerState, identities: list[str]
     ) -> dict[str, Known]:
         salt = records.salt(connection)
         keys = {records.hash_id(identity, salt): identity for identity in identities}

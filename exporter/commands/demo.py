@@ -43,7 +43,14 @@ SIMULATOR = ("--tier", "enterprise", "--rate", "2", "--port", "0", "--exit-with-
 REFUSED = ("config.file", "api_key_file", "base_url", "region")
 """Settings whose flags would lead to the real API, to its key, or to a file that holds either."""
 
-PUT_ASIDE = ("ISNOTAI_CONFIG_FILE", "ISNOTAI_API_KEY_FILE", "ISNOTAI_REGION")
+PUT_ASIDE = (
+    "ISNOTAI_CONFIG_FILE",
+    "ISNOTAI_API_KEY_FILE",
+    "ISNOTAI_REGION",
+    # Of a database that others share.
+    "ISNOTAI_STATE_URL",
+    "ISNOTAI_STATE_URL_FILE",
+)
 
 REPORT_SECONDS = 5.0
 START_SECONDS = 20.0

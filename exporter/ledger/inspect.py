@@ -1,4 +1,4 @@
-"""The state file as others may look at it: read-only, beside a running daemon, nothing changed.
+"""The state as others may look at it: read-only, beside a running daemon, nothing changed.
 
 Each look is one short read transaction, so that the daemon's log of writes never has to wait for
 it. A state of an older version is not upgraded; a damaged one is not set aside.
@@ -12,18 +12,32 @@ from urllib.parse import quote
 
 from exporter.api.times import MICROSECONDS
 from exporter.ledger import records, schema, statefile
+from exporter.ledger.database import Database
+from exporter.ledger.engine import Connection, DamagedRowError, StateError
 from exporter.ledger.state import LedgerState
-from exporter.ledger.store import StateError
 
 BUSY_SECONDS = 5.0
 
 
 @contextmanager
-def look(path: Path) -> Iterator[sqlite3.Connection]:
+def look(place: Path | Database) -> Iterator[Connection]:
     """A connection that sees the state as it was last committed, for one look.
 
     Raises StateError where there is no state of our version, or it cannot be read.
     """
+    if isinstance(place, Database):
+        # Only where it is used: the driver costs memory, and is an extra.
+        from exporter.ledger import postgres
+
+        with postgres.look(place) as transaction:
+            yield transaction
+    else:
+        with _look_at_file(place) as transaction:
+            yield transaction
+
+
+@contextmanager
+def _look_at_file(path: Path) -> Iterator[Connection]:
     place = statefile.resolve(path)
     try:
         condition = statefile.examine(place)
@@ -50,7 +64,7 @@ def look(path: Path) -> Iterator[sqlite3.Connection]:
             yield connection
         finally:
             connection.close()
-    except sqlite3.Error as error:
+    except (sqlite3.Error, DamagedRowError) as error:
         name = getattr(error, "sqlite_errorname", type(error).__name__)
         raise StateError(f"state.path: {path} cannot be read: {name}") from error
 
@@ -62,13 +76,13 @@ def counted_since(state: LedgerState) -> float | None:
     return state.begun if state.origin is None else min(state.begun, state.origin / MICROSECONDS)
 
 
-def begun_in(path: Path, name: str) -> float | None:
+def begun_in(place: Path | Database, name: str) -> float | None:
     """From when on a state counts that integration's sessions; None where it has none of it.
 
     Raises StateError.
     """
-    if not path.exists():
+    if isinstance(place, Path) and not place.exists():
         return None
-    with look(path) as connection:
+    with look(place) as connection:
         state = records.read_state(connection, name)
     return None if state is None else counted_since(state)

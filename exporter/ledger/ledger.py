@@ -5,23 +5,31 @@ commits fail, the counts of the last one stay published. The ledger asks the API
 session collector walks, and hands over what it read.
 """
 
-import sqlite3
+import threading
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from typing import TypeVar
 
 from exporter.api.times import MICROSECONDS, MINUTE
 from exporter.clock import Clock
 from exporter.ledger import outboxes, readings, records, rules, settled
 from exporter.ledger import state as states
 from exporter.ledger.effects import Effects, Teller
+from exporter.ledger.engine import Connection
+from exporter.ledger.fence import Fence, NoFence
 from exporter.ledger.readings import Pages
 from exporter.ledger.rules import Coverage, RecentPasses, Rules, Slice, Tally
 from exporter.ledger.state import LedgerState
 from exporter.ledger.store import StateError, Store
 from exporter.ledger.transaction import Transaction
 from exporter.ledger.walked import Walked
+from exporter.log import get_logger
 from exporter.metrics.model import Sample
 from exporter.metrics.telemetry import Telemetry
+
+T = TypeVar("T")
+
+_log = get_logger(__name__)
 
 AT_ONCE = 10_000
 """Sessions that one transaction forgets, or settles unseen, at most; the next polls go on with the
@@ -54,6 +62,7 @@ class Ledger:
 
     started: when this process began, as (Unix seconds, monotonic seconds).
     lookback: seconds before the first start from which sessions count.
+    fence: who may commit; None: this process alone has the state.
     """
 
     def __init__(
@@ -68,6 +77,7 @@ class Ledger:
         max_flags: int,
         exemplars: bool,
         telemetry: Telemetry,
+        fence: Fence | None = None,
     ) -> None:
         self._store = store
         self._name = name
@@ -78,7 +88,13 @@ class Ledger:
         self._teller = Teller(telemetry)
         self._keep_exemplars = exemplars
         self._salt = b""
-        self._generation = -1
+        self._fence: Fence = fence or NoFence()
+        self._loaded: tuple[int, int] | None = None
+        self._version = 0
+        self._publishing = threading.Lock()
+        self._shown: dict[tuple[str, str], float] = {}
+        self.losses = 0
+        """How often the state had less than was committed."""
         self._walked = Walked()
         self._resting = False
         self.rules = counting
@@ -96,20 +112,86 @@ class Ledger:
     async def prepare(self) -> LedgerState:
         """Load the state, or make a new one; cheap once that is done. Raises StateError."""
         state = self.state
-        if state is not None and self._generation == self._store.generation:
+        if state is not None and self._loaded == self._now_valid():
             return state
 
-        def load(connection: sqlite3.Connection) -> tuple[int, bytes, LedgerState]:
+        def load(connection: Connection) -> LedgerState:
             # Asked again in the order of the commits: another may have loaded it meanwhile.
-            if self.state is not None and self._generation == self._store.generation:
-                return self._generation, self._salt, self.state
-            return self._load(connection)
-
-        def publish(loaded: tuple[int, bytes, LedgerState]) -> tuple[int, bytes, LedgerState]:
-            self._generation, self._salt, self.state = loaded
+            if self.state is not None and self._loaded == self._now_valid():
+                return self.state
+            valid = self._now_valid()
+            version = self._fence.check(connection)
+            loaded = self._load(connection)
+            then.append((valid, version))
             return loaded
 
-        return (await self._store.run_then(load, publish))[2]
+        then: list[tuple[tuple[int, int], int]] = []
+
+        def publish(loaded: LedgerState) -> LedgerState:
+            for valid, version in then:
+                if self._loaded is not None and self._loaded[1] != valid[1]:
+                    # Another replica has polled meanwhile: what was walked here is no more.
+                    self._walked = Walked()
+                self._take_in(loaded, version)
+                self._loaded = valid
+            return loaded
+
+        return await self._store.run_then(load, publish)
+
+    def _now_valid(self) -> tuple[int, int]:
+        """What a state in memory must have been loaded under to be the one that is committed."""
+        return self._store.generation, self._fence.epoch
+
+    def follow(self, state: LedgerState, version: int) -> None:
+        """Show what another replica committed, as the database has it."""
+        self._take_in(state, version)
+
+    def _publish(self, state: LedgerState, version: int) -> None:
+        """Show what was committed here, unless what came after it is shown already."""
+        with self._publishing:
+            if version >= self._version:
+                self.state, self._version = state, version
+
+    def _take_in(self, state: LedgerState, version: int) -> None:
+        """Show what the database has.
+
+        Where that is less than was shown, it lost what it had committed: another server took over
+        that lacks it. No counter falls here; what was lost is read and counted again, and shows
+        once it exceeds what was shown.
+        """
+        with self._publishing:
+            before = self.state.counts if self.state is not None else {}
+            fallen = {key: n for key, n in before.items() if n > state.value(key)}
+            self.state, self._version = state, version
+            if not fallen:
+                return
+            self._shown.update({key: max(n, self._shown.get(key, n)) for key, n in fallen.items()})
+            self.losses += 1
+        lost = before.get(states.SESSIONS, 0.0) - state.value(states.SESSIONS)
+        _log.error("state_lost_commits", integration=self._name, sessions=int(lost))
+
+    @property
+    def _as_shown(self) -> LedgerState | None:
+        """What is shown: what was last committed, and no counter less than it was."""
+        with self._publishing:
+            state = self.state
+            if state is None or not self._shown:
+                return state
+            self._shown = {key: n for key, n in self._shown.items() if n > state.value(key)}
+            return replace(state, counts={**state.counts, **self._shown})
+
+    async def run(self, work: Callable[[Connection, int], T]) -> T:
+        """Do `work` for the integration of that row in one transaction. Raises StateError.
+
+        It changes nothing that is published.
+        """
+        row = (await self.prepare()).row
+
+        def fenced(connection: Connection) -> T:
+            self._fence.check(connection)
+            return work(connection, row)
+
+        return await self._store.run(fenced)
 
     async def start(self) -> None:
         """Count sessions from now on, unless that was begun already. Raises StateError."""
@@ -269,18 +351,20 @@ class Ledger:
 
         gauges: whether those that go stale are shown.
         """
-        if self.state is not None:
+        state = self._as_shown
+        if state is not None:
             shown = self._teller.exemplars
-            yield from states.samples(self.state, shown, gauges=gauges, rules=self.rules)
+            yield from states.samples(state, shown, gauges=gauges, rules=self.rules)
 
-    def _load(self, connection: sqlite3.Connection) -> tuple[int, bytes, LedgerState]:
-        """The state's generation, its salt, and where this integration stands in it."""
+    def _load(self, connection: Connection) -> LedgerState:
+        """Where this integration stands in the state."""
         state = records.read_state(connection, self._name)
         if state is None:
             state = records.insert_state(connection, self._name, self._initial())
         on = self.rules
         outboxes.clear(connection, state.row, details=on.details, findings=on.findings)
-        return self._store.generation, records.salt(connection), state
+        self._salt = records.salt(connection)
+        return state
 
     def _initial(self) -> LedgerState:
         """What a new state starts with: nothing, or, after a damaged one, the published counts.
@@ -329,15 +413,18 @@ class Ledger:
         """
         effects = Effects()
 
-        def changed(connection: sqlite3.Connection) -> LedgerState:
-            if self.state is None or self._generation != self._store.generation:
+        def changed(connection: Connection) -> LedgerState:
+            if self.state is None or self._loaded != self._now_valid():
                 raise StateError("the state was replaced meanwhile")
+            versions.append(self._fence.check(connection))
             tx = Transaction(connection, self.state, effects, self._clock.now())
             work(tx)
             return tx.state
 
+        versions: list[int] = []
+
         def publish(state: LedgerState) -> LedgerState:
-            self.state = state
+            self._publish(state, versions[0])
             self._teller.tell(effects, self._clock.now(), exemplars=self._keep_exemplars)
             return state
 

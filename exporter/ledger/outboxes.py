@@ -5,11 +5,10 @@ on. What is taken off is overwritten in the file (`secure_delete`).
 """
 
 import json
-import sqlite3
 from collections.abc import Iterable
 from typing import Literal
 
-from exporter.ledger.schema import DamagedRowError
+from exporter.ledger.engine import Connection, DamagedRowError
 from exporter.publish.findings import Finding
 
 _Table = Literal["detail", "finding"]
@@ -19,7 +18,7 @@ MOST_DETAILS = 1_000
 
 
 def add_details(
-    connection: sqlite3.Connection,
+    connection: Connection,
     integration: int,
     bots: Iterable[tuple[bytes, str]],
     settled: float,
@@ -33,9 +32,7 @@ def add_details(
     return _leave_out(connection, "detail", integration, MOST_DETAILS)
 
 
-def newest_details(
-    connection: sqlite3.Connection, integration: int, most: int
-) -> list[tuple[bytes, str]]:
+def newest_details(connection: Connection, integration: int, most: int) -> list[tuple[bytes, str]]:
     """Bots that wait, (hash, id), those settled last first."""
     rows = connection.execute(
         "SELECT id, session FROM detail WHERE integration = ? ORDER BY settled DESC, id LIMIT ?",
@@ -44,13 +41,13 @@ def newest_details(
     return [(key, read_text(session)) for key, session in rows]
 
 
-def waits_since(connection: sqlite3.Connection, integration: int, since: float) -> bool:
+def waits_since(connection: Connection, integration: int, since: float) -> bool:
     """Whether one was settled before that."""
     query = "SELECT 1 FROM detail WHERE integration = ? AND settled < ? LIMIT 1"
     return connection.execute(query, (integration, since)).fetchone() is not None
 
 
-def remove_detail(connection: sqlite3.Connection, integration: int, key: bytes) -> bool:
+def remove_detail(connection: Connection, integration: int, key: bytes) -> bool:
     """Take one off; whether it was there."""
     removed = connection.execute(
         "DELETE FROM detail WHERE integration = ? AND id = ?", (integration, key)
@@ -58,7 +55,7 @@ def remove_detail(connection: sqlite3.Connection, integration: int, key: bytes) 
     return removed.rowcount > 0
 
 
-def remove_details_before(connection: sqlite3.Connection, integration: int, since: float) -> int:
+def remove_details_before(connection: Connection, integration: int, since: float) -> int:
     """Take off those settled before that; how many there were."""
     return connection.execute(
         "DELETE FROM detail WHERE integration = ? AND settled < ?", (integration, since)
@@ -72,9 +69,7 @@ BATCH_BYTES = 1 << 20
 """Of findings that are sent at once: a gRPC server takes 4 MiB by default."""
 
 
-def add_findings(
-    connection: sqlite3.Connection, integration: int, findings: Iterable[Finding]
-) -> int:
+def add_findings(connection: Connection, integration: int, findings: Iterable[Finding]) -> int:
     """Put down findings; gives how many had to be left out for them."""
     connection.executemany(
         """INSERT INTO finding (integration, id, settled, body) VALUES (?, ?, ?, ?)
@@ -84,12 +79,12 @@ def add_findings(
     return _leave_out(connection, "finding", integration, MOST_FINDINGS)
 
 
-def waiting_findings(connection: sqlite3.Connection, integration: int) -> int:
+def waiting_findings(connection: Connection, integration: int) -> int:
     """How many wait."""
     return _waiting(connection, "finding", integration)
 
 
-def oldest_findings(connection: sqlite3.Connection, integration: int, most: int) -> list[Finding]:
+def oldest_findings(connection: Connection, integration: int, most: int) -> list[Finding]:
     """Findings to be sent next, those settled first, no more than go into one request."""
     rows = connection.execute(
         "SELECT body FROM finding WHERE integration = ? ORDER BY settled, id LIMIT ?",
@@ -108,19 +103,16 @@ def oldest_findings(connection: sqlite3.Connection, integration: int, most: int)
     return found
 
 
-def remove_findings(connection: sqlite3.Connection, integration: int, uids: Iterable[str]) -> int:
+def remove_findings(connection: Connection, integration: int, uids: Iterable[str]) -> int:
     """Take off what was sent; how many of them were there."""
-    before = connection.total_changes
-    connection.executemany(
+    removed = connection.executemany(
         "DELETE FROM finding WHERE integration = ? AND id = ?",
         ((integration, uid) for uid in uids),
     )
-    return connection.total_changes - before
+    return max(0, removed.rowcount)
 
 
-def clear(
-    connection: sqlite3.Connection, integration: int, *, details: bool, findings: bool
-) -> None:
+def clear(connection: Connection, integration: int, *, details: bool, findings: bool) -> None:
     """Forget what nobody waits for any more: what is not on."""
     if not details:
         connection.execute("DELETE FROM detail WHERE integration = ?", (integration,))
@@ -133,13 +125,13 @@ def clear(
         )
 
 
-def _waiting(connection: sqlite3.Connection, table: _Table, integration: int) -> int:
+def _waiting(connection: Connection, table: _Table, integration: int) -> int:
     query = f"SELECT count(*) FROM {table} WHERE integration = ?"  # noqa: S608 - a table of ours
     (count,) = connection.execute(query, (integration,)).fetchone()
     return int(count)
 
 
-def _leave_out(connection: sqlite3.Connection, table: _Table, integration: int, most: int) -> int:
+def _leave_out(connection: Connection, table: _Table, integration: int, most: int) -> int:
     """Take off those settled first that are more than `most`; how many there were."""
     beyond = max(0, _waiting(connection, table, integration) - most)
     oldest = f"SELECT id FROM {table} WHERE integration = ? ORDER BY settled, id LIMIT ?"  # noqa: S608 - a table of ours

@@ -1,15 +1,15 @@
 """How the values of places lie in the state: as hashes until they show, users as hashes always."""
 
-import sqlite3
 from collections.abc import Callable, Iterable, Mapping
 
+from exporter.ledger.engine import Connection
 from exporter.ledger.places import Book, Stand, Value, most_hidden
 from exporter.ledger.records import in_chunks
 from exporter.places import Place
 
 
 def load(
-    connection: sqlite3.Connection,
+    connection: Connection,
     integration: int,
     places: Mapping[str, Place],
     min_users: int,
@@ -19,8 +19,9 @@ def load(
     """What is known of the places, and of the values that were just seen, (place, value)."""
     book = Book(places, min_users, hashed)
     rows = connection.execute(
-        """SELECT place, sum(name IS NOT NULL), sum(name IS NULL AND users >= ?),
-        sum(name IS NULL AND users < ?) FROM place_value WHERE integration = ? GROUP BY place""",
+        """SELECT place, count(name), count(*) FILTER (WHERE name IS NULL AND users >= ?),
+        count(*) FILTER (WHERE name IS NULL AND users < ?)
+        FROM place_value WHERE integration = ? GROUP BY place""",
         (min_users, min_users, integration),
     )
     book.stands.update((place, Stand(shown, ready, few)) for place, shown, ready, few in rows)
@@ -35,7 +36,7 @@ def load(
     return book
 
 
-def save(connection: sqlite3.Connection, integration: int, book: Book) -> None:
+def save(connection: Connection, integration: int, book: Book) -> None:
     """Write what the batch has changed; users of values that show now are forgotten."""
     connection.executemany(
         """INSERT INTO place_value (integration, id, place, users, seen, name)
@@ -61,7 +62,7 @@ def save(connection: sqlite3.Connection, integration: int, book: Book) -> None:
 
 
 def _forget(
-    connection: sqlite3.Connection, integration: int, place: str, min_users: int, count: int
+    connection: Connection, integration: int, place: str, min_users: int, count: int
 ) -> None:
     """Forget those hidden values with few users that were seen longest ago."""
     rows = connection.execute(

@@ -3,7 +3,6 @@
 It happens in the transaction that commits the tally, so that each reading counts once.
 """
 
-import sqlite3
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from functools import partial
@@ -11,6 +10,7 @@ from functools import partial
 from exporter.api.schema.flags import is_label
 from exporter.api.schema.session import InvalidSession, Session
 from exporter.ledger import placerecords, records, rules
+from exporter.ledger.engine import Connection
 from exporter.ledger.places import Book
 from exporter.ledger.rules import Known, Rules, Tally
 from exporter.ledger.transaction import Transaction
@@ -52,7 +52,7 @@ def count(tx: Transaction, pages: Pages, counting: Rules, salt: bytes) -> Tally:
 
 
 def _book(
-    connection: sqlite3.Connection,
+    connection: Connection,
     integration: int,
     shown: Iterable[Session],
     counting: Rules,

@@ -1,28 +1,36 @@
 """How what is known of sessions lies in the state: rows in, rows out, ids as hashes only.
 
-A row that cannot be what we wrote raises DamagedRowError, by which the store sets the file aside.
+A row that cannot be what we wrote raises DamagedRowError, by which a state file is set aside.
 """
 
 import json
-import sqlite3
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import date
 from hashlib import blake2b
 from itertools import islice
 from math import inf, isfinite
+from typing import TypeVar
 
 from exporter.api.times import MINUTE
 from exporter.ledger import outboxes
+from exporter.ledger.engine import SALT_BYTES, Connection, DamagedRowError
 from exporter.ledger.recent import Recent
 from exporter.ledger.rules import Known
-from exporter.ledger.schema import SALT_BYTES, DamagedRowError
 from exporter.ledger.state import LedgerState
+
+T = TypeVar("T")
 
 _CHUNK = 500
 """Keys in one statement."""
 
 _COLUMNS = "id, created, settled, bot, active, score, flags, places, name"
+
+_SAVE = f"""INSERT INTO session (integration, {_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+    ON CONFLICT (integration, id) DO UPDATE SET created = excluded.created,
+    settled = excluded.settled, bot = excluded.bot, active = excluded.active,
+    score = excluded.score, flags = excluded.flags, places = excluded.places,
+    name = excluded.name"""  # noqa: S608 - columns are a constant
 
 
 def hash_id(identity: str, salt: bytes) -> bytes:
@@ -35,7 +43,7 @@ def hash_flag(flag: str, salt: bytes) -> str:
     return "~" + hash_id(flag, salt).hex()
 
 
-def salt(connection: sqlite3.Connection) -> bytes:
+def salt(connection: Connection) -> bytes:
     """The state file's own secret for hashing ids."""
     row = connection.execute("SELECT value FROM meta WHERE key = 'salt'").fetchone()
     if row is None or len(bytes(row[0])) != SALT_BYTES:
@@ -43,7 +51,7 @@ def salt(connection: sqlite3.Connection) -> bytes:
     return bytes(row[0])
 
 
-def load(connection: sqlite3.Connection, integration: int, keys: set[bytes]) -> dict[bytes, Known]:
+def load(connection: Connection, integration: int, keys: set[bytes]) -> dict[bytes, Known]:
     """What is known of the sessions with these hashes; unknown ones are left out."""
     known: dict[bytes, Known] = {}
     for chunk, marks in in_chunks(keys):
@@ -52,7 +60,7 @@ def load(connection: sqlite3.Connection, integration: int, keys: set[bytes]) -> 
     return known
 
 
-def in_chunks(keys: Iterable[bytes]) -> Iterator[tuple[list[bytes], str]]:
+def in_chunks(keys: Iterable[T]) -> Iterator[tuple[list[T], str]]:
     """The keys in lists that one statement can hold, each with its question marks."""
     remaining = iter(keys)
     while chunk := list(islice(remaining, _CHUNK)):
@@ -60,7 +68,7 @@ def in_chunks(keys: Iterable[bytes]) -> Iterator[tuple[list[bytes], str]]:
 
 
 def unsettled(
-    connection: sqlite3.Connection, integration: int, start: int, end: int, most: int
+    connection: Connection, integration: int, start: int, end: int, most: int
 ) -> list[tuple[bytes, Known]]:
     """The unsettled sessions created in [start, end), the oldest first and at most so many."""
     query = f"""SELECT {_COLUMNS} FROM session
@@ -69,9 +77,7 @@ def unsettled(
     return list(map(_known, connection.execute(query, (integration, start, end, most))))
 
 
-def ids_by_minute(
-    connection: sqlite3.Connection, integration: int, start: int, end: int
-) -> dict[int, int]:
+def ids_by_minute(connection: Connection, integration: int, start: int, end: int) -> dict[int, int]:
     """How many sessions created in [start, end) are known, by the minute of createdAt."""
     rows = connection.execute(
         """SELECT created / ?, count(*) FROM session
@@ -81,18 +87,18 @@ def ids_by_minute(
     return dict(rows.fetchall())
 
 
-def save(connection: sqlite3.Connection, integration: int, known: Mapping[bytes, Known]) -> None:
+def save(connection: Connection, integration: int, known: Mapping[bytes, Known]) -> None:
     """Write what is now known of these sessions."""
     connection.executemany(
-        "INSERT OR REPLACE INTO session VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        _SAVE,
         (
             (
                 integration,
                 key,
                 value.created,
-                value.settled,
-                value.bot,
-                value.active,
+                int(value.settled),
+                int(value.bot),
+                int(value.active),
                 value.score,
                 json.dumps(sorted(value.flags)) if value.flags else None,
                 json.dumps(value.places) if value.places else None,
@@ -104,7 +110,7 @@ def save(connection: sqlite3.Connection, integration: int, known: Mapping[bytes,
 
 
 def remember_invalid(
-    connection: sqlite3.Connection, integration: int, keys: Sequence[bytes], now: int
+    connection: Connection, integration: int, keys: Sequence[bytes], now: int
 ) -> int:
     """How many of these invalid items were not counted before; all are remembered from now on.
 
@@ -114,24 +120,21 @@ def remember_invalid(
         "UPDATE invalid SET seen = ? WHERE integration = ? AND id = ? AND seen < ?",
         ((now, integration, key, now - 60 * MINUTE) for key in keys),
     )
-    before = connection.total_changes
-    connection.executemany(
+    added = connection.executemany(
         "INSERT INTO invalid VALUES (?, ?, ?) ON CONFLICT DO NOTHING",
         ((integration, key, now) for key in keys),
     )
-    return connection.total_changes - before
+    return max(0, added.rowcount)
 
 
-def oldest_unsettled(connection: sqlite3.Connection, integration: int) -> int | None:
+def oldest_unsettled(connection: Connection, integration: int) -> int | None:
     """When the oldest unsettled session was created; None without any."""
     query = "SELECT min(created) FROM session WHERE integration = ? AND settled = 0"
     oldest: int | None = connection.execute(query, (integration,)).fetchone()[0]
     return oldest
 
 
-def prune(
-    connection: sqlite3.Connection, integration: int, horizon: int, invalid: int, most: int
-) -> None:
+def prune(connection: Connection, integration: int, horizon: int, invalid: int, most: int) -> None:
     """Forget up to `most` settled sessions created before `horizon`, and invalid items that were
     first read before both times."""
     connection.execute(
@@ -146,14 +149,14 @@ def prune(
     )
 
 
-def prune_minutes(connection: sqlite3.Connection, integration: int, first: int) -> None:
+def prune_minutes(connection: Connection, integration: int, first: int) -> None:
     """Forget the minutes before `first`."""
     connection.execute(
         "DELETE FROM minute WHERE integration = ? AND minute < ?", (integration, first)
     )
 
 
-def read_state(connection: sqlite3.Connection, name: str) -> LedgerState | None:
+def read_state(connection: Connection, name: str) -> LedgerState | None:
     """Where the integration of that name stands; None where it is new."""
     row = connection.execute(
         """SELECT id, first_start, begun, origin, horizon, frontier, unsettled, active
@@ -192,20 +195,42 @@ def read_state(connection: sqlite3.Connection, name: str) -> LedgerState | None:
     )
 
 
-def insert_state(connection: sqlite3.Connection, name: str, state: LedgerState) -> LedgerState:
+def read_counts(connection: Connection, names: Iterable[str]) -> dict[str, LedgerState]:
+    """What may be shown of these integrations: counts, and where counting stands; no minutes."""
+    states: dict[int, tuple[str, LedgerState]] = {}
+    for chunk, marks in in_chunks(names):
+        query = f"""SELECT name, id, first_start, begun, origin, horizon, frontier, unsettled,
+            active FROM integration WHERE name IN ({marks})"""  # noqa: S608 - marks are question marks
+        for name, number, *rest in connection.execute(query, chunk):
+            states[number] = name, LedgerState(number, *rest)
+    counts: dict[int, dict[tuple[str, str], float]] = {number: {} for number in states}
+    started: dict[int, dict[tuple[str, str], float]] = {number: {} for number in states}
+    for numbers, marks in in_chunks(states):
+        query = f"""SELECT integration, name, label, value, created FROM counter
+            WHERE integration IN ({marks})"""  # noqa: S608 - as above
+        for number, counter, label, value, created in connection.execute(query, numbers):
+            counts[number][counter, label] = _counted(value)
+            started[number][counter, label] = created
+    return {
+        name: replace(state, counts=counts[number], started=started[number])
+        for number, (name, state) in states.items()
+    }
+
+
+def insert_state(connection: Connection, name: str, state: LedgerState) -> LedgerState:
     """A row for a new integration, with all that `state` holds."""
-    cursor = connection.execute(
-        "INSERT INTO integration (name, first_start, begun) VALUES (?, ?, ?)",
+    ((row,),) = connection.execute(
+        "INSERT INTO integration (name, first_start, begun) VALUES (?, ?, ?) RETURNING id",
         (name, state.first_start, state.begun),
-    )
-    after = replace(state, row=cursor.lastrowid or 0)
+    ).fetchall()
+    after = replace(state, row=row)
     write_row(connection, after)
     write_counts(connection, after, after.counts)
     write_minutes(connection, after, after.minutes)
     return after
 
 
-def write_row(connection: sqlite3.Connection, state: LedgerState) -> None:
+def write_row(connection: Connection, state: LedgerState) -> None:
     """Where counting stands, less its counts."""
     connection.execute(
         """UPDATE integration SET first_start = ?, origin = ?, horizon = ?, frontier = ?,
@@ -223,12 +248,12 @@ def write_row(connection: sqlite3.Connection, state: LedgerState) -> None:
 
 
 def write_counts(
-    connection: sqlite3.Connection, state: LedgerState, changes: Mapping[tuple[str, str], float]
+    connection: Connection, state: LedgerState, changes: Mapping[tuple[str, str], float]
 ) -> None:
     """The counts that changed, by name and label, at their new values."""
     connection.executemany(
         """INSERT INTO counter VALUES (?, ?, ?, ?, ?)
-        ON CONFLICT DO UPDATE SET value = excluded.value""",
+        ON CONFLICT (integration, name, label) DO UPDATE SET value = excluded.value""",
         (
             (state.row, *key, value, state.started.get(key, state.begun))
             for key, value in changes.items()
@@ -236,19 +261,16 @@ def write_counts(
     )
 
 
-def write_minutes(
-    connection: sqlite3.Connection, state: LedgerState, minutes: Iterable[int]
-) -> None:
+def write_minutes(connection: Connection, state: LedgerState, minutes: Iterable[int]) -> None:
     """The numbers of these minutes, at their new values."""
     connection.executemany(
-        "INSERT OR REPLACE INTO minute VALUES (?, ?, ?)",
+        """INSERT INTO minute VALUES (?, ?, ?)
+        ON CONFLICT (integration, minute) DO UPDATE SET sessions = excluded.sessions""",
         ((state.row, minute, state.minutes[minute]) for minute in minutes),
     )
 
 
-def usage_days(
-    connection: sqlite3.Connection, integration: int, since: date
-) -> dict[date, dict[str, int]]:
+def usage_days(connection: Connection, integration: int, since: date) -> dict[date, dict[str, int]]:
     """The remembered consumption of finished days, from `since` on."""
     rows = connection.execute(
         "SELECT day, metric, value FROM usage_day WHERE integration = ? AND day >= ?",
@@ -263,12 +285,13 @@ def usage_days(
 
 
 def remember_usage_day(
-    connection: sqlite3.Connection, integration: int, day: date, values: Mapping[str, int]
+    connection: Connection, integration: int, day: date, values: Mapping[str, int]
 ) -> None:
     """Keep what a finished day consumed; days of earlier months are forgotten."""
     # A row without a metric says that the day was read, also when nothing was consumed.
     connection.executemany(
-        "INSERT OR REPLACE INTO usage_day VALUES (?, ?, ?, ?)",
+        """INSERT INTO usage_day VALUES (?, ?, ?, ?)
+        ON CONFLICT (integration, day, metric) DO UPDATE SET value = excluded.value""",
         (
             (integration, day.isoformat(), metric, value)
             for metric, value in {"": 0, **values}.items()

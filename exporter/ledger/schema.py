@@ -1,4 +1,4 @@
-"""The tables of a state, and how an older state gets those of our version.
+"""The tables of a state file, and how an older file gets those of our version.
 
 Nothing here reads or writes what is counted.
 """
@@ -6,6 +6,8 @@ Nothing here reads or writes what is counted.
 import os
 import re
 import sqlite3
+
+from exporter.ledger.engine import SALT_BYTES, DamagedRowError
 
 APPLICATION_ID = 0x4E414958
 """Marks a database as ours (bytes 68 to 71 of an SQLite file): NAIX."""
@@ -66,9 +68,6 @@ UPGRADES = {
     4: f"ALTER TABLE session ADD COLUMN name TEXT; {OUTBOXES}",
 }
 """What leads from each version to the next."""
-
-SALT_BYTES = 16
-"""Of the secret by which a state hashes ids."""
 
 _FIRST = """
 CREATE TABLE meta (key TEXT PRIMARY KEY, value BLOB NOT NULL) STRICT, WITHOUT ROWID;
@@ -137,13 +136,6 @@ def _tables(version: int) -> set[str]:
     """The tables that a state of that version has."""
     added = "".join(schema for since, schema in _ADDED.items() if since <= version)
     return set(re.findall(r"CREATE TABLE (\w+)", _FIRST + added))
-
-
-class DamagedRowError(sqlite3.DatabaseError):
-    """A row holds what was never written: damage that SQLite's own check does not see."""
-
-    sqlite_errorcode = sqlite3.SQLITE_CORRUPT
-    sqlite_errorname = "SQLITE_CORRUPT"
 
 
 def initialise(connection: sqlite3.Connection) -> None:

@@ -11,7 +11,8 @@ import stat
 from pathlib import Path
 from typing import Literal
 
-from exporter.ledger.schema import APPLICATION_ID, VERSION, DamagedRowError, initialise
+from exporter.ledger.engine import DamagedRowError, ForeignStateError
+from exporter.ledger.schema import APPLICATION_ID, VERSION, initialise
 from exporter.log import get_logger
 
 BESIDE = ("-wal", "-shm", "-journal")
@@ -24,9 +25,7 @@ _log = get_logger(__name__)
 _MAGIC = b"SQLite format 3\x00"
 
 
-class ForeignStateError(Exception):
-    """The file at `state.path` is not ours to write: another program's, or of a newer version."""
-
+__all__ = ["ForeignStateError"]
 
 Condition = Literal["absent", "ours", "damaged"]
 

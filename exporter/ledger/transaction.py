@@ -3,12 +3,12 @@
 Nobody sees its state before the commit; if that fails, it is dropped.
 """
 
-import sqlite3
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 from exporter.ledger import records
 from exporter.ledger.effects import Effects
+from exporter.ledger.engine import Connection
 from exporter.ledger.state import LedgerState
 
 
@@ -16,7 +16,7 @@ from exporter.ledger.state import LedgerState
 class Transaction:
     """state: where counting stands once this is committed. wall: Unix seconds of our clock."""
 
-    connection: sqlite3.Connection
+    connection: Connection
     state: LedgerState
     effects: Effects
     wall: float

@@ -22,5 +22,6 @@ class StoredUsageDays:
 
     async def remember(self, day: date, values: Mapping[str, int]) -> None:
         """Keep a day's values; days of earlier months are forgotten. Raises StateError."""
-        row = (await self._ledger.prepare()).row
-        await self._store.run(lambda state: records.remember_usage_day(state, row, day, values))
+        await self._ledger.run(
+            lambda state, row: records.remember_usage_day(state, row, day, values)
+        )

@@ -103,7 +103,10 @@ def load_parsed(flags: Layer, environ: Mapping[str, str], *, require_key: bool =
     named = given.get("config.file")
     file = LayerSource(Settings, _file_layer(named, environ) if named else {})
     given.maps.append(file.layer)
+    if "state.url" in given:
+        redact.add(str(given["state.url"].value).strip())
     _check_keys(given, require_key)
+    _check_state(given)
     try:
         settings = Settings.merged(line, environment, file)
     except ValidationError as error:
@@ -158,6 +161,13 @@ def _check_keys(given: _Given, require_key: bool) -> None:
             "ISNOTAI_API_KEY is not set: give the key there, or its file with --api-key-file "
             "(ISNOTAI_API_KEY_FILE)"
         )
+
+
+def _check_state(given: _Given) -> None:
+    places = [name for name in ("state.path", "state.url", "state.url_file") if name in given]
+    if len(places) > 1:
+        first, second = (given[name].origin for name in places[:2])
+        raise SettingsError(f"{first} and {second} contradict each other: keep one of them")
 
 
 def _error(error: ErrorDetails, given: _Given) -> SettingsError:
@@ -269,6 +279,12 @@ def _warnings(
                 f"{given['quota.limits'].origin}: the API is not known to meter "
                 f"{shown(metric)}" + (f", did you mean {nearest[0]}?" if nearest else ""),
             )
+    if ("state.url" in given or "state.url_file" in given) and "budget.replicas" in given:
+        yield SettingsWarning(
+            "budget.replicas",
+            f"{given['budget.replicas'].origin} is ignored: of the replicas that share a "
+            "database, one polls each integration, with the whole budget",
+        )
     if settings.integrations and "integration" in given:
         yield SettingsWarning(
             "integration",

@@ -11,6 +11,7 @@ from contextvars import ContextVar
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Final, Literal, Self
+from warnings import catch_warnings, filterwarnings
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
@@ -19,6 +20,7 @@ from exporter.settings.values import (
     Address,
     BaseUrl,
     Count,
+    DatabaseUrl,
     Duration,
     FilePath,
     Globs,
@@ -34,6 +36,7 @@ from exporter.settings.values import (
     PlaceValues,
     PositiveDuration,
     Scale,
+    SchemaName,
     Share,
     Switch,
     Users,
@@ -243,10 +246,29 @@ class OtlpSettings(Section):
     )
 
 
-class StateSettings(Section):
-    path: Annotated[FilePath | None, Doc(default="in memory")] = Field(
-        default=None, description="SQLite file that keeps the counts over a restart"
-    )
+with catch_warnings():
+    # The setting is called `state.schema`, after PostgreSQL; pydantic's old method of that name is
+    # not used.
+    filterwarnings("ignore", message='Field name "schema"')
+
+    class StateSettings(Section):
+        path: Annotated[FilePath | None, Doc(default="in memory")] = Field(
+            default=None, description="SQLite file that keeps the counts over a restart"
+        )
+        url: Annotated[DatabaseUrl | None, Doc(flag=False)] = Field(
+            default=None,
+            description="PostgreSQL instead of a file, shared by all replicas: "
+            "postgresql://user:password@host/database; no flag, as it would show in process lists",
+        )
+        url_file: FilePath | None = Field(
+            default=None,
+            description="file that holds the URL of `state.url`; re-read at each connection",
+        )
+        schema: SchemaName = Field(  # type: ignore[assignment]  # see above
+            default="isnotai",
+            description="schema of the tables in PostgreSQL; deployments that share a database "
+            "differ in it",
+        )
 
 
 class LogSettings(Section):

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from ipaddress import AddressValueError, IPv6Address
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal
-from urllib.parse import urlsplit
+from urllib.parse import parse_qs, urlsplit
 
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr
 from pydantic_settings import NoDecode
@@ -211,6 +211,28 @@ def _key(secret: SecretStr) -> SecretStr:
     return secret
 
 
+def _database_url(secret: SecretStr) -> SecretStr:
+    url = secret.get_secret_value()
+    if not url.startswith(("postgresql://", "postgres://")) or not url.isprintable():
+        raise SecretValueError("must be a URL that begins with postgresql://")
+    if "aik_v1_" in url:
+        raise SecretValueError("holds a key of the API; it must be the URL of a database")
+    try:
+        parse_qs(urlsplit(url).query, strict_parsing=True) if "?" in url else None
+    except ValueError:
+        raise SecretValueError(
+            "must be a URL such as postgresql://user:password@host:5432/database; in a password, "
+            "write %40 for @, %3A for : and %2F for /"
+        ) from None
+    return secret
+
+
+def _schema_name(value: str) -> str:
+    if not re.fullmatch(r"[a-z_][a-z0-9_]{0,62}", value) or value.startswith("pg_"):
+        raise ValueError("must be a name of a-z, 0-9 and _, at most 63 characters")
+    return value
+
+
 def _trimmed(value: object) -> object:
     """Without the white space round it, as a key's file is read: a pipe often adds a line's end."""
     return value.strip() if isinstance(value, str) else value
@@ -274,3 +296,5 @@ PlaceValues = Annotated[int, Field(ge=1, le=1000), BeforeValidator(_not_bool)]
 Users = Annotated[int, Field(ge=2, le=1000), BeforeValidator(_not_bool)]
 FilePath = Annotated[Path, BeforeValidator(_path)]
 KeyText = Annotated[SecretStr, BeforeValidator(_trimmed), _checked(_key)]
+DatabaseUrl = Annotated[SecretStr, BeforeValidator(_trimmed), _checked(_database_url)]
+SchemaName = Annotated[str, _checked(_schema_name)]

@@ -128,10 +128,14 @@ class Reload:
 
 @dataclass(frozen=True, slots=True)
 class StateStatus:
-    """Where the counts are kept. path: None in memory. last_commit: Unix seconds; None: none."""
+    """Where the counts are kept. path: None in memory. last_commit: Unix seconds; None: none.
+
+    problem: why replicas do not know of each other now; None where they do, or there are none.
+    """
 
     path: str | None = None
     last_commit: float | None = None
+    problem: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

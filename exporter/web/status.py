@@ -79,7 +79,7 @@ class StatusSource:
             integrations=integrations,
             links=VENDOR_LINKS,
             series=series,
-            findings=findings(integrations, self.health(), self.ready(), reload),
+            findings=findings(integrations, self.health(), self.ready(), reload, state.problem),
             reload=reload,
             state=state,
             settings=settings,
@@ -88,7 +88,7 @@ class StatusSource:
 
 def _integration_status(pipeline: Pipeline, clock: Clock) -> IntegrationStatus:
     state = pipeline.ledger.state
-    resources = tuple(map(_resource_status, pipeline.pollers))
+    resources = tuple(map(_resource_status, pipeline.pollers)) if pipeline.polls else ()
     # Before the first reading, 0 would say that there are none.
     ever_read = state is not None and (
         state.value(SESSIONS) > 0

@@ -22,9 +22,24 @@ def findings(
     health: Health,
     ready: Health,
     reload: Reload | None,
+    problem: str | None = None,
 ) -> tuple[Finding, ...]:
-    """All that is to be said, worst first; one finding of level good where nothing is wrong."""
+    """All that is to be said, worst first; one finding of level good where nothing is wrong.
+
+    problem: why the database that replicas share cannot be used; None where it can.
+    """
     found = list(_of_exporter(health, reload))
+    if problem is not None:
+        found.append(
+            Finding(
+                "bad",
+                "state",
+                "database away",
+                f"The database cannot be used: {problem}.",
+                "The last commit is shown, and nothing is lost while the API's history reaches "
+                "back. See state.url and the database; it is tried again by itself.",
+            )
+        )
     found += _grouped(one for it in integrations for one in _of_integration(it))
     if ready.ok:
         found += _grouped(one for it in integrations for one in _of_first_polls(it))

@@ -445,3 +445,20 @@ async def test_those_behind_wait_out_a_pause_that_others_do_not() -> None:
 
     async with budget.request("users"):
         assert budget.pauses.left((KEY,)) <= 0
+
+
+def test_what_another_spent_takes_up_room_for_a_minute() -> None:
+    clock = FakeClock()
+    budget = Budget(0.25, 1, clock)
+    budget.tier = "free"
+    size = budget.room()
+    before = Budget(0.25, 1, clock)
+    before.assume({0: size - 5, 40: 3, 100: 9})
+    budget.assume(before.ages())
+
+    assert before.ages() == {0: size - 5, 40: 3}
+    assert (budget.room(), budget.spent()) == (2, size - 2)
+    clock.advance(22)
+    assert (budget.room(), budget.spent()) == (5, size - 5)
+    clock.advance(40)
+    assert (budget.room(), budget.spent()) == (size, 0)

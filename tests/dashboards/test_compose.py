@@ -8,6 +8,8 @@ import jsonschema
 
 from alerts.generate.outputs import DATASOURCE_UID
 from dashboards.generate.boards import files
+from exporter.ledger.database import Database, place_of
+from exporter.settings.load import load
 from tests.yaml_files import load_yaml
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -109,3 +111,18 @@ def test_the_demos_lookback_does_not_look_like_a_catch_up() -> None:
 
     assert lookback.endswith("m")
     assert int(lookback[:-1]) * 60 < 600
+
+
+def test_the_variant_with_two_exporters_is_valid_and_its_settings_can_be_used() -> None:
+    fleet, both = read("fleet.yaml"), ("exporter", "exporter-2")
+    jsonschema.validate(fleet, json.loads(SCHEMA.read_text()))
+
+    for name in both:
+        settings = load([], fleet["services"][name]["environment"]).settings
+        assert isinstance(place_of(settings.state), Database)
+        assert settings.base_url == "http://api:8080"
+    (volume,) = fleet["services"]["prometheus"]["volumes"]
+    scraped = read(volume.split(":")[0])["scrape_configs"][0]["static_configs"][0]["targets"]
+    assert scraped == [f"{name}:10984" for name in both]
+    for service in fleet["services"].values():
+        assert all(port.startswith("127.0.0.1:") for port in service.get("ports", ()))

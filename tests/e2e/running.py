@@ -261,14 +261,16 @@ async def process(
     variables: Mapping[str, str],
     arguments: Sequence[str] = (),
     prepare: Callable[[], None] | None = None,
+    program: Sequence[str] = ("-m", "exporter"),
 ) -> AsyncIterator[Process]:
     """The command line in a process of its own; killed with the block if it still runs.
 
-    prepare: called in the new process before the command starts.
+    prepare: called in the new process before the command starts. program: what Python is to run.
     """
     started = await asyncio.create_subprocess_exec(
         sys.executable,
-        *("-m", "exporter", *arguments),
+        *program,
+        *arguments,
         env={"ISNOTAI_LOG_FORMAT": "json", **variables},
         stderr=asyncio.subprocess.PIPE,
         preexec_fn=prepare,

@@ -34,6 +34,9 @@ ELSEWHERE = {
     "web.config_file": "webConfig",
     "web.enable_lifecycle": "web",
     "state.path": "state",
+    "state.url": "state",
+    "state.url_file": "state",
+    "state.schema": "state",
     "tls.ca_file": "tls",
 }
 

@@ -8,14 +8,19 @@ from contextlib import nullcontext
 from pathlib import Path
 from typing import Any, TypeVar
 
+import psycopg
+
 from exporter.api.answer import Answer
 from exporter.api.budget import Budget
 from exporter.api.serverclock import ServerClock
 from exporter.api.times import MICROSECONDS
 from exporter.collect import registry
 from exporter.collect.sessions.collector import Sessions
+from exporter.ledger.database import Database
+from exporter.ledger.engine import Connection
 from exporter.ledger.ledger import Ledger
 from exporter.ledger.rules import Rules
+from exporter.ledger.sqlite import SqliteEngine
 from exporter.ledger.state import LedgerState
 from exporter.ledger.store import Store
 from exporter.metrics.model import Sample
@@ -45,7 +50,7 @@ class MortalStore(Store):
     gate = threading.Event()
     gate.set()
 
-    def _transact(self, work: Callable[[sqlite3.Connection], T], then: Callable[[T], T]) -> T:
+    def _transact(self, work: Callable[[Connection], T], then: Callable[[T], T]) -> T:
         self.entered.set()
         self.gate.wait(10)
         if (self.kill or self.fail) and self.spared:
@@ -53,7 +58,7 @@ class MortalStore(Store):
             return super()._transact(work, then)
         if self.kill == "before":
 
-            def dying(connection: sqlite3.Connection) -> T:
+            def dying(connection: Connection) -> T:
                 work(connection)
                 raise KilledError
 
@@ -64,10 +69,12 @@ class MortalStore(Store):
                 raise KilledError
 
             return super()._transact(work, died)
-        failure = self.fail
+        failure: Exception | None = self.fail
+        if failure is not None and not isinstance(self.engine, SqliteEngine):
+            failure = psycopg.OperationalError(str(failure))
         if failure is not None:
 
-            def failing(connection: sqlite3.Connection) -> T:
+            def failing(connection: Connection) -> T:
                 work(connection)
                 raise failure
 
@@ -83,7 +90,7 @@ class Bench:
 
     def __init__(
         self,
-        path: Path | None,
+        path: Path | Database | None,
         *,
         overlap: float = 20.0,
         settle_after: float = 120.0,
@@ -130,10 +137,13 @@ class Bench:
         self.start()
 
     def held(self) -> bytes:
-        """All that a process leaves in the folder of the state; another one is started then."""
-        assert self.path is not None
+        """All that a process leaves in the state; another one is started then."""
         self.run(self.store.close())
-        found = b"".join(file.read_bytes() for file in self.path.parent.iterdir())
+        if isinstance(self.path, Database):
+            found = rows_of(self.path)
+        else:
+            assert self.path is not None
+            found = b"".join(file.read_bytes() for file in self.path.parent.iterdir())
         self.start()
         return found
 
@@ -207,6 +217,18 @@ class Bench:
         counts = self.state.counts
         total = sum(value for (name, _), value in counts.items() if name == "score")
         return int(total), counts.get(("score_sum", ""), 0.0)
+
+
+def rows_of(server: Database) -> bytes:
+    """All rows of all tables, as the server writes them."""
+    with psycopg.connect(server.read(), autocommit=True) as connection:
+        query = "SELECT tablename FROM pg_tables WHERE schemaname = %s"
+        tables = [name for (name,) in connection.execute(query, (server.schema,))]
+        rows = [
+            connection.execute(f'SELECT t::text FROM "{server.schema}"."{it}" AS t'.encode())  # noqa: S608 - our own names
+            for it in tables
+        ]
+        return "\n".join(text for found in rows for (text,) in found).encode()
 
 
 Make = Callable[..., Bench]

@@ -26,9 +26,10 @@ from typing import Any, Literal, cast
 import exporter
 from exporter.api import walk
 from exporter.collect.sessions import collector
-from exporter.ledger import schema
+from exporter.ledger import schema, store
+from exporter.ledger.engine import Connection
+from exporter.ledger.sqlite import SqliteEngine
 from tests.clocks import FakeClock
-from tests.ledger import bench as benches
 from tests.ledger.bench import Bench, MortalStore
 from tests.ledger.stages import RULES, STAGES, StartingPoint
 
@@ -68,7 +69,7 @@ BATCH_ITEMS = 12
 """So few are committed at once, that kills fall between the commits of one slice, too."""
 
 
-def image(connection: sqlite3.Connection) -> str:
+def image(connection: Connection) -> str:
     """A digest of every row."""
     digest = blake2b(digest_size=12)
     for table in TABLES:
@@ -94,7 +95,7 @@ def image_at(path: Path, place: Path) -> str:
         shutil.rmtree(place)
 
 
-def invalid_rows(connection: sqlite3.Connection) -> int:
+def invalid_rows(connection: Connection) -> int:
     (rows,) = connection.execute("SELECT count(*) FROM invalid").fetchone()
     return int(rows)
 
@@ -136,9 +137,9 @@ class Doomed(Bench):
         self._dying = threading.Lock()
         doomed = self
 
-        class Watched(MortalStore):
-            def _open_file(self, path: Path) -> sqlite3.Connection:
-                connection = super()._open_file(path)
+        class Watched(SqliteEngine):
+            def open_file(self, path: Path) -> sqlite3.Connection:
+                connection = super().open_file(path)
                 changes = connection.total_changes
 
                 def executed(statement: str) -> None:
@@ -152,7 +153,7 @@ class Doomed(Bench):
                     connection.set_progress_handler(doomed._pass, 1)
                 return connection
 
-        setattr(benches, "MortalStore", Watched)  # noqa: B010 - a name, not its type
+        setattr(store, "SqliteEngine", Watched)  # noqa: B010 - a name, not its type
         if kind == "line":
             threading.settrace(self._trace)
             sys.settrace(self._trace)
@@ -237,19 +238,20 @@ def unharmed(stage: StartingPoint, place: Path, kind: Kind) -> tuple[list[str], 
             images.append(seen)
 
     def record(tell: int) -> None:
-        whole, opened = MortalStore._transact, MortalStore._open_file
+        whole, opened = MortalStore._transact, SqliteEngine.open_file
 
         def recorded(store: MortalStore, work: Any, then: Any) -> Any:
             result = whole(store, work, then)
-            note(store._open())
+            assert isinstance(store.engine, SqliteEngine)
+            note(store.engine.connection())
             return result
 
-        def noted(store: MortalStore, path: Path) -> sqlite3.Connection:
-            connection = opened(store, path)
+        def noted(engine: SqliteEngine, path: Path) -> sqlite3.Connection:
+            connection = opened(engine, path)
             note(connection)
             return connection
 
-        setattr(MortalStore, "_open_file", noted)  # noqa: B010 - for this process only
+        setattr(SqliteEngine, "open_file", noted)  # noqa: B010 - for this process only
         setattr(MortalStore, "_transact", recorded)  # noqa: B010 - for this process only
         doomed_polls(stage, copied(stage, place), "line", ENDLESS, tell)
         os.write(tell, json.dumps(images).encode())

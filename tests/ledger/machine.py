@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, rule
 
 from exporter.api.errors import ApiError, SliceTooLongError
+from exporter.ledger.database import Database
 from exporter.ledger.store import StateError
 from tests.ledger.bench import Bench, KilledError
 from tests.ledger.listing import Listing
@@ -32,7 +33,7 @@ class PollingMachine(RuleBasedStateMachine):
     def make_bench(self, *, offsets: bool, **options: Any) -> None:
         self.folder = tempfile.TemporaryDirectory()
         self.bench = Bench(
-            Path(self.folder.name) / "state.db",
+            self.place(Path(self.folder.name)),
             settle_after=SETTLE,
             tier=None,
             paging="offset" if offsets else "keyset",
@@ -40,6 +41,10 @@ class PollingMachine(RuleBasedStateMachine):
         )
         self.listing = self.bench.listing
         self.high = dict[str, float]()
+
+    def place(self, folder: Path) -> Path | Database:
+        """Where the state is to be."""
+        return folder / "state.db"
 
     def next_name(self) -> str:
         """An id; by it sessions stand in another order than they were created in."""

@@ -4,6 +4,7 @@ import os
 import sqlite3
 from collections.abc import Callable, Mapping
 from contextlib import suppress
+from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -58,7 +59,7 @@ class Damaged(Counting):
         self.damaged_at = self.listing.now() + self.back * MICROSECONDS
         self.horizon = self.bench.state.bounds.horizon
         self.before, self.scores_before = self.bench.counts(), self.bench.scores()
-        assert self.bench.path is not None
+        assert isinstance(self.bench.path, Path)
         assert list(self.bench.path.parent.glob("*.damaged-*"))
 
     def check(self) -> None:
@@ -165,7 +166,7 @@ def test_rows_that_cannot_be_ours_are_damage_and_counting_goes_on(make: Make, ha
     polls(bench, 2)
     add(bench, "before", status="active", flags=["webdriver"])
     polls(bench, 2)
-    assert bench.path is not None
+    assert isinstance(bench.path, Path)
     assert bench.store is not None
     bench.run(bench.store.close())
     connection = sqlite3.connect(bench.path)

@@ -24,14 +24,15 @@ def at_place(counts: dict[str, float], name: str, place: str) -> float:
 
 def waiting(bench: Bench, table: str) -> set[str]:
     """The ids that wait in an outbox."""
-    column = {"detail": "session", "finding": "body ->> '$.session'"}[table]
+    column = {"detail": "session", "finding": "body"}[table]
     assert bench.store is not None
     rows = bench.run(
         bench.store.run(lambda db: db.execute(f"SELECT {column} FROM {table}").fetchall())  # noqa: S608 - our own names
     )
     assert isinstance(rows, list)
     assert len(rows) == len(set(rows))
-    return {json.loads(name) if table == "detail" else name for (name,) in rows}
+    found = [json.loads(written) for (written,) in rows]
+    return {it if table == "detail" else it["session"] for it in found}
 
 
 class Counting(LedgerMachine):

@@ -243,7 +243,7 @@ def test_a_state_of_an_older_version_is_counted_on(make: Make, version: int) -> 
     add(bench, "human", status="active", score=0.1, flags=["paste"])
     polls(bench, 2, apart=5)
     before = bench.counts()
-    assert bench.path is not None
+    assert isinstance(bench.path, Path)
     bench.run(bench.store.close())
     with closing(sqlite3.connect(bench.path)) as older:
         older.execute("ALTER TABLE session DROP COLUMN name")
@@ -306,7 +306,7 @@ def test_no_counter_falls_when_the_state_turns_out_damaged_under_way(bench: Benc
         add(bench, f"s{number}", flags=["webdriver"])
     polls(bench, 3)
     before = bench.counts()
-    assert bench.path is not None
+    assert isinstance(bench.path, Path)
     bench.run(bench.store.run(lambda state: state.execute("PRAGMA shrink_memory").fetchall()))
     wreck(bench.path)
 

@@ -116,7 +116,7 @@ def test_a_prepare_that_is_late_never_undoes_what_another_has_committed(make: Ma
     """Two collectors call it at once; one has its answer when the other has begun to count."""
     bench = make()
     ledger, store, now = bench.ledger, bench.store, bench.listing.now()
-    ledger.state, ledger._generation = None, -1
+    ledger.state = ledger._loaded = None
     run_then = store.run_then
 
     async def at_once() -> None:

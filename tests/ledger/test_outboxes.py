@@ -3,6 +3,7 @@
 import sqlite3
 from contextlib import suppress
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -180,7 +181,7 @@ def test_batches_are_bounded_in_bytes_but_never_empty(
 def test_an_id_is_gone_from_the_file_once_nothing_waits(bench: Bench) -> None:
     add(bench, "somebody@example.org", score=0.9)
     polls(bench, 2)
-    assert bench.path is not None
+    assert isinstance(bench.path, Path)
     assert b"example.org" in b"".join(it.read_bytes() for it in bench.path.parent.iterdir())
     bench.run(outbox(bench).sent(to_send(bench), 0))
     (it,) = to_read(bench)

@@ -18,6 +18,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from exporter.api.times import MICROSECONDS
+from exporter.ledger.engine import Connection
+from exporter.ledger.sqlite import SqliteEngine
 from exporter.ledger.store import Store
 from tests.clocks import FakeClock
 from tests.e2e.running import in_process
@@ -115,9 +117,10 @@ def disk(tmp_path_factory: pytest.TempPathFactory) -> Disk:
     class Recording(MortalStore):
         def _transact(self, work: Any, then: Any) -> Any:
             result = super()._transact(work, then)
+            assert isinstance(self.engine, SqliteEngine)
             if recording:
                 ends = ends_of_frames(log.read_bytes())
-                commits.append(Commit(ends[-1] if ends else 0, image(self._open())))
+                commits.append(Commit(ends[-1] if ends else 0, image(self.engine.connection())))
             return result
 
     recording = False
@@ -295,7 +298,7 @@ async def test_each_commit_of_the_daemon_is_on_the_disk_when_it_returns(
     transact = Store._transact
 
     def seen(store: Store, work: Any, then: Any) -> Any:
-        def looked(connection: sqlite3.Connection) -> Any:
+        def looked(connection: Connection) -> Any:
             names = ("journal_mode", "synchronous", "wal_autocheckpoint")
             modes.add(tuple(connection.execute(f"PRAGMA {it}").fetchone()[0] for it in names))
             return work(connection)

@@ -16,7 +16,10 @@ from pathlib import Path
 import pytest
 
 from exporter.ledger import schema, statefile
+from exporter.ledger import store as store_module
+from exporter.ledger.engine import Connection
 from exporter.ledger.filelock import StateLockedError
+from exporter.ledger.sqlite import SqliteEngine
 from exporter.ledger.statefile import ForeignStateError
 from exporter.ledger.store import LOCK_SECONDS, DamagedStateError, StateError, Store
 from exporter.log import configure, flush
@@ -78,14 +81,14 @@ async def process(script: str, path: Path, first_word: str) -> AsyncIterator[Pro
             await child.communicate()
 
 
-def put(key: str) -> Callable[[sqlite3.Connection], None]:
-    def work(connection: sqlite3.Connection) -> None:
+def put(key: str) -> Callable[[Connection], None]:
+    def work(connection: Connection) -> None:
         connection.execute("INSERT INTO meta VALUES (?, x'01')", (key,))
 
     return work
 
 
-def keys(connection: sqlite3.Connection) -> set[str]:
+def keys(connection: Connection) -> set[str]:
     return {key for (key,) in connection.execute("SELECT key FROM meta WHERE key != 'salt'")}
 
 
@@ -111,7 +114,7 @@ def path(tmp_path: Path) -> Path:
 async def test_whatever_work_fails_with_leaves_nothing_of_it(
     path: Path, error: Exception, in_memory: bool
 ) -> None:
-    def work(connection: sqlite3.Connection) -> None:
+    def work(connection: Connection) -> None:
         put("b")(connection)
         raise error
 
@@ -131,7 +134,7 @@ async def test_whatever_work_fails_with_leaves_nothing_of_it(
 async def test_a_statement_that_fails_is_a_state_error_and_undoes_the_whole(
     path: Path, statement: str, in_memory: bool
 ) -> None:
-    def work(connection: sqlite3.Connection) -> None:
+    def work(connection: Connection) -> None:
         put("b")(connection)
         connection.execute(statement)
 
@@ -152,7 +155,7 @@ async def test_what_follows_a_commit_follows_it(path: Path) -> None:
         seen.append(keys_in(path))
         return result | {"then"}
 
-    def work(connection: sqlite3.Connection) -> set[str]:
+    def work(connection: Connection) -> set[str]:
         put("a")(connection)
         assert keys_in(path) == set()
         return {"worked"}
@@ -164,7 +167,7 @@ async def test_what_follows_a_commit_follows_it(path: Path) -> None:
 
 
 async def test_nothing_follows_a_transaction_that_failed(path: Path) -> None:
-    def work(connection: sqlite3.Connection) -> None:
+    def work(connection: Connection) -> None:
         put("a")(connection)
         put("a")(connection)
 
@@ -176,7 +179,7 @@ async def test_nothing_follows_a_transaction_that_failed(path: Path) -> None:
 async def test_a_commit_is_published_also_where_the_caller_was_cancelled(path: Path) -> None:
     started, go_on, published = threading.Event(), threading.Event(), threading.Event()
 
-    def work(connection: sqlite3.Connection) -> None:
+    def work(connection: Connection) -> None:
         put("a")(connection)
         started.set()
         assert go_on.wait(TIME_OUT)
@@ -194,7 +197,7 @@ async def test_a_commit_is_published_also_where_the_caller_was_cancelled(path: P
 
 
 async def test_work_of_many_is_done_one_after_the_other(path: Path) -> None:
-    def add(connection: sqlite3.Connection) -> int:
+    def add(connection: Connection) -> int:
         (before,) = connection.execute("SELECT count(*) FROM meta").fetchone()
         put(f"key {before}")(connection)
         return int(before)
@@ -220,7 +223,7 @@ async def test_the_time_of_the_last_commit_moves_with_commits_only(path: Path) -
 
 
 async def test_a_commit_is_on_the_disk_when_it_returns(path: Path) -> None:
-    def pragmas(connection: sqlite3.Connection) -> tuple[str, int]:
+    def pragmas(connection: Connection) -> tuple[str, int]:
         (mode,) = connection.execute("PRAGMA journal_mode").fetchone()
         (full,) = connection.execute("PRAGMA synchronous").fetchone()
         return mode, full
@@ -364,7 +367,7 @@ async def test_a_damaged_state_is_moved_aside_and_a_new_one_takes_its_place(
 
 
 async def test_damage_found_while_running_takes_the_log_along(path: Path) -> None:
-    def spoil(connection: sqlite3.Connection) -> None:
+    def spoil(connection: Connection) -> None:
         raise corrupt
 
     corrupt = sqlite3.DatabaseError("database disk image is malformed")
@@ -399,14 +402,14 @@ async def test_an_old_log_beside_no_state_is_not_read_into_the_new_one(path: Pat
 # -- no room, no right, no folder
 
 
-class Crowded(Store):
-    """A store on a disk that is full while `full` is set, and may not be written while `frozen`."""
+class Crowded(SqliteEngine):
+    """A disk that is full while `full` is set, and may not be written while `frozen`."""
 
     full = False
     frozen = False
 
-    def _open_file(self, path: Path) -> sqlite3.Connection:
-        connection = super()._open_file(path)
+    def open_file(self, path: Path) -> sqlite3.Connection:
+        connection = super().open_file(path)
         if self.full:
             (pages,) = connection.execute("PRAGMA page_count").fetchone()
             connection.execute(f"PRAGMA max_page_count = {pages}")
@@ -415,26 +418,27 @@ class Crowded(Store):
         return connection
 
 
-def much(connection: sqlite3.Connection) -> None:
+def much(connection: Connection) -> None:
     put("b")(connection)
     connection.execute("INSERT INTO meta VALUES ('much', zeroblob(100000))")
 
 
 @pytest.mark.parametrize(("trouble", "name"), [("full", "FULL"), ("frozen", "READONLY")])
 async def test_while_the_disk_takes_nothing_the_last_commit_stands_and_then_it_goes_on(
-    path: Path, trouble: str, name: str
+    path: Path, trouble: str, name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async with opened(path) as store:
         await store.run(put("a"))
-    async with opened(path, Crowded) as store:
-        setattr(store, trouble, True)
+    monkeypatch.setattr(store_module, "SqliteEngine", Crowded)
+    async with opened(path) as store:
+        setattr(store.engine, trouble, True)
         for _ in range(3):
             with pytest.raises(StateError, match=name) as caught:
                 await store.run_then(much, lambda result: pytest.fail("published"))
             assert not isinstance(caught.value, DamagedStateError)
             assert keys_in(path) == {"a"}
 
-        setattr(store, trouble, False)
+        setattr(store.engine, trouble, False)
         await store.run(much)
 
         assert await store.run(keys) == {"a", "b", "much"}

@@ -46,6 +46,9 @@ CONTRACT = {
     "quota.limits": "–",
     "otlp.findings": "false",
     "state.path": "in memory",
+    "state.url": "–",
+    "state.url_file": "–",
+    "state.schema": "isnotai",
     "log.level": "info",
     "log.format": "auto",
 }
@@ -61,14 +64,14 @@ def test_variables_and_flags_are_made_from_the_name() -> None:
     for row in all_settings():
         if row.name not in YAML_ONLY:
             assert row.variable == "ISNOTAI_" + row.name.replace(".", "_").upper()
-        if row.name not in (*YAML_ONLY, "api_key"):
+        if row.name not in (*YAML_ONLY, "api_key", "state.url"):
             assert row.flags[0] == "--" + row.name.replace("_", "-")
 
 
 def test_the_key_has_no_flag_and_the_list_of_integrations_is_yaml_only() -> None:
     rows = {row.name: row for row in all_settings()}
 
-    assert rows["api_key"].flags == ()
+    assert rows["api_key"].flags == rows["state.url"].flags == ()
     assert (rows["integrations"].flags, rows["integrations"].variable) == ((), None)
 
 

@@ -29,7 +29,7 @@ def pins(name: str) -> dict[str, str]:
     return dict(re.findall(r"^([A-Za-z0-9._-]+)==(\S+)", text, re.MULTILINE))
 
 
-@pytest.mark.parametrize("lock", ["runtime.txt", "grpc.txt"])
+@pytest.mark.parametrize("lock", ["runtime.txt", "grpc.txt", "postgres.txt"])
 def test_what_users_install_is_what_the_tests_ran_with(lock: str) -> None:
     locked, tested = pins(lock), pins("dev.txt")
 
@@ -41,6 +41,13 @@ def test_the_extra_for_grpc_is_locked_beside_all_else() -> None:
     more = pins("grpc.txt").keys() - pins("runtime.txt").keys()
 
     assert {"grpcio", "opentelemetry-exporter-otlp-proto-grpc"} <= more
+
+
+def test_the_image_has_the_driver_of_postgresql() -> None:
+    more = pins("postgres.txt").keys() - pins("runtime.txt").keys()
+
+    assert {"psycopg", "psycopg-binary"} <= more
+    assert "-r requirements/postgres.txt" in (ROOT / "Dockerfile").read_text("utf-8")
 
 
 @pytest.mark.parametrize(

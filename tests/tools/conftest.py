@@ -10,6 +10,7 @@ import pytest
 
 from tests.tools.api_server import cluster as cluster
 from tests.tools.chart import Helm
+from tests.tools.postgres import postgres as postgres
 
 TOOLS = Path(__file__).resolve().parents[2] / ".tools"
 

@@ -376,3 +376,20 @@ def test_text_goes_through_tpl_where_lists_may_be_text(helm: Helm) -> None:
     assert containers[1]["image"] == "registry.example.com/beside:1"
     assert groups[-1] == {"name": "notai", "rules": []}
     assert accounts["metadata"]["annotations"] == {"example.com/notai": "team-a"}
+
+
+def test_with_a_database_replicas_share_the_state_and_have_no_volume(helm: Helm) -> None:
+    manifests = helm.template("--values", str(CHART / "ci" / "database-values.yaml"))
+    (workload,) = [it for it in manifests if it["kind"] == "Deployment"]
+    pod = workload["spec"]["template"]["spec"]
+    (container,) = pod["containers"]
+
+    assert workload["spec"]["replicas"] == 3
+    assert workload["spec"]["strategy"]["type"] == "RollingUpdate"
+    assert "--state.url-file=/etc/isnotai/database/uri" in container["args"]
+    assert "--state.schema=team_a" in container["args"]
+    assert not any(it.startswith(("--state.path", "--budget")) for it in container["args"])
+    (database,) = [it for it in pod["volumes"] if it["name"] == "isnotai-database"]
+    assert database["secret"]["secretName"] == "isnotai-database"
+    assert not any("isnotai-state" in it["name"] for it in pod["volumes"])
+    assert any(it["kind"] == "PodDisruptionBudget" for it in manifests)

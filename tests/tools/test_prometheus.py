@@ -2,7 +2,7 @@
 
 import asyncio
 import subprocess
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -46,6 +46,11 @@ class Prometheus:
     def __init__(self, program: asyncio.subprocess.Process, client: httpx.AsyncClient) -> None:
         self._program = program
         self._client = client
+
+    @property
+    def url(self) -> str:
+        """Where it answers."""
+        return str(self._client.base_url).rstrip("/")
 
     async def query(self, promql: str) -> dict[str, float]:
         """Values of an instant query, by their labels less job and instance, as `a=1,b=2`."""
@@ -107,7 +112,11 @@ def complaints(promtool: Path, text: str) -> tuple[int, str]:
 
 @asynccontextmanager
 async def prometheus(
-    program: Path, target: str, folder: Path, settings: str = CONFIG
+    program: Path,
+    target: str,
+    folder: Path,
+    settings: str = CONFIG,
+    flags: Sequence[str] = (),
 ) -> AsyncIterator[Prometheus]:
     """A Prometheus that scrapes `target` every second."""
     config = folder / "prometheus.yml"
@@ -119,6 +128,7 @@ async def prometheus(
             f"--config.file={config}",
             f"--storage.tsdb.path={folder / 'tsdb'}",
             f"--web.listen-address={address}",
+            *flags,
             stdout=log,
             stderr=log,
         )

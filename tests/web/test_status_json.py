@@ -49,7 +49,7 @@ def test_it_says_what_the_page_says() -> None:
     assert made["started"] == "2026-09-21T14:12:20+00:00"
     assert made["settings"]["region"] == {"value": "us", "source": "default"}
     assert made["reload"] == {"at": "2026-09-21T14:13:20+00:00", "problem": "bad"}
-    assert made["state"] == {"path": "/state.db", "last_commit": None}
+    assert made["state"] == {"path": "/state.db", "last_commit": None, "problem": None}
 
 
 def test_an_integration_has_its_resources_quotas_and_last_day() -> None:

@@ -30,6 +30,7 @@ from exporter.commands.moments import FORM, shown
 from exporter.commands.one_shot import one_shot_pipeline
 from exporter.commands.output import Destination, destination
 from exporter.commands.progress import metered
+from exporter.ledger.database import place_of
 from exporter.ledger.inspect import begun_in
 from exporter.ledger.store import StateError
 from exporter.log import configure
@@ -128,11 +129,11 @@ def _wanted(
 
 def _daemon_since(settings: Settings, accounts: Sequence[Account]) -> float:
     """Since when, at the earliest, the state counts any of these integrations; 0: none of them."""
-    path = settings.state.path
-    if path is None:
+    place = place_of(settings.state)
+    if place is None:
         return 0.0
     try:
-        begun = [begun_in(path, account.integration) for account in accounts]
+        begun = [begun_in(place, account.integration) for account in accounts]
     except StateError as error:
         raise SettingsError(f"{error}; --allow-overlap writes without looking at it") from None
     return min((since for since in begun if since is not None), default=0.0)

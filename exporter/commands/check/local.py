@@ -12,6 +12,9 @@ from exporter.commands.check.findings import Finding
 from exporter.commands.moments import shown
 from exporter.commands.screen import BAD, GOOD, WARN
 from exporter.ledger import statefile
+from exporter.ledger.database import Database, place_of
+from exporter.ledger.engine import MissingStateError, StateError
+from exporter.ledger.inspect import look
 from exporter.publish.otlp_settings import OtlpSettings, UnreadConfigError, read_otlp
 from exporter.settings.load import Loaded
 from exporter.settings.model import Settings
@@ -63,11 +66,30 @@ def certificate(name: str, end: float, now: float) -> Finding:
 
 
 def state(settings: Settings) -> Iterator[Finding]:
-    """Whether the file at state.path is absent or ours, and has room. It is never written."""
-    path = settings.state.path
-    if path is None:
+    """Whether the state can be used: a file that is absent or ours, a database that answers.
+
+    It is never written.
+    """
+    place = place_of(settings.state)
+    if place is None:
         yield Finding(GOOD, "state", "in memory: a restart counts from then on")
-        return
+    elif isinstance(place, Database):
+        yield _database(place)
+    else:
+        yield from _state_file(place)
+
+
+def _database(server: Database) -> Finding:
+    try:
+        with look(server):
+            return Finding(GOOD, "state", f"{server} is there")
+    except MissingStateError as error:
+        return Finding(GOOD, "state", str(error))
+    except StateError as error:
+        return Finding(BAD, "state", str(error), "see state.url, and whether the database answers")
+
+
+def _state_file(path: Path) -> Iterator[Finding]:
     try:
         path = statefile.resolve(path)
         condition = statefile.examine(path)

@@ -1,4 +1,4 @@
-"""The exporter itself; these carry no `integration`."""
+"""The exporter itself; these carry no `integration`, but for who polls it."""
 
 from exporter.metrics.model import Metric
 
@@ -42,12 +42,26 @@ EXPORTER_RELOAD_OK = Metric(
     "isnotai.exporter.config.last_reload_successful",
     per_integration=False,
 )
+EXPORTER_POLLER = Metric(
+    "isnotai_exporter_poller",
+    "gauge",
+    "1 at the replica that polls the integration; there with state.url only.",
+    "isnotai.exporter.poller",
+)
 EXPORTER_LAST_COMMIT = Metric(
     "isnotai_exporter_state_last_commit_timestamp_seconds",
     "gauge",
     "When counters and frontier were last committed.",
     "isnotai.exporter.state.last_commit.timestamp",
     "s",
+    per_integration=False,
+)
+EXPORTER_STATE_LOSSES = Metric(
+    "isnotai_exporter_state_losses",
+    "counter",
+    "Times that a database had less than was committed to it; there with state.url only.",
+    "isnotai.exporter.state.losses",
+    "{loss}",
     per_integration=False,
 )
 EXPORTER_OTLP_EXPORTS = Metric(

@@ -99,7 +99,9 @@ isnotai-web: /etc/isnotai/web
 {{- if include "isnotai-exporter.caBundle" . }}
 isnotai-ca: /etc/isnotai/ca
 {{- end }}
-{{- if .Values.state.enabled }}
+{{- if .Values.state.database.existingSecret }}
+isnotai-database: /etc/isnotai/database
+{{- else if .Values.state.enabled }}
 isnotai-state: /var/lib/isnotai
 {{- end }}
 isnotai-tmp: /tmp
@@ -171,7 +173,16 @@ without what they hold).
       - key: {{ .tls.caBundle.key | quote }}
         path: {{ .tls.caBundle.key | quote }}
 {{- end }}
-{{- if .state.enabled }}
+{{- if .state.database.existingSecret }}
+- name: isnotai-database
+  secret:
+    secretName: {{ .state.database.existingSecret | quote }}
+    optional: {{ $here.optional }}
+    defaultMode: {{ $here.mode }}
+    items:
+      - key: {{ .state.database.existingSecretKey | quote }}
+        path: {{ .state.database.existingSecretKey | quote }}
+{{- else if .state.enabled }}
 - name: isnotai-state
 {{- if .persistence.enabled }}
   persistentVolumeClaim:

@@ -31,9 +31,11 @@ begin the next one. `$(NAME)` is left for the kubelet to fill in.
 {{- join "," $pairs -}}
 {{- end }}
 
-{{/* budget.replicas: as set, else one for each exporter of this release. */}}
+{{/* budget.replicas: as set, else one for each exporter of this release; with a database one polls. */}}
 {{- define "isnotai-exporter.budgetReplicas" -}}
+{{- if .Values.state.database.existingSecret }}1{{ else }}
 {{- include "isnotai-exporter.setting" ((.Values.config.budget).replicas | default (max 1 (int .Values.replicaCount))) -}}
+{{- end -}}
 {{- end }}
 
 {{- define "isnotai-exporter.args" -}}
@@ -60,11 +62,16 @@ begin the next one. `$(NAME)` is left for the kubelet to fill in.
 {{- if include "isnotai-exporter.caBundle" . }}
 - --tls.ca-file=/etc/isnotai/ca/{{ .Values.tls.caBundle.key }}
 {{- end }}
+{{- $config := deepCopy .Values.config }}
+{{- if .Values.state.database.existingSecret }}
+- {{ printf "--state.url-file=/etc/isnotai/database/%s" .Values.state.database.existingSecretKey | quote }}
+- {{ printf "--state.schema=%s" .Values.state.database.schema | quote }}
+{{- else }}
 {{- if .Values.state.enabled }}
 - --state.path=/var/lib/isnotai/state.db
 {{- end }}
-{{- $config := deepCopy .Values.config }}
 {{- $_ := set $config "budget" (merge (dict "replicas" (include "isnotai-exporter.budgetReplicas" .)) ($config.budget | default dict)) }}
+{{- end }}
 {{- range $section, $settings := $config }}
 {{- range $name, $value := $settings }}
 {{- if not (or (kindIs "invalid" $value) (include "isnotai-exporter.fileOnly" $value)) }}
@@ -180,7 +187,7 @@ by their place in the list as in `volumes`, and settings that are lists of objec
 Which value of the chart sets a flag, as a dict of flags: extraArgs and extraEnv may not set it too.
 */}}
 {{- define "isnotai-exporter.managedFlags" -}}
-{{- $managed := dict "api-key-file" "apiKey" "auth-header" "authHeader" "base-url" "baseUrl" "budget.replicas" "config.budget.replicas" "integration" "integration" "region" "region" "state.path" "state" "web.config-file" "webConfig" "web.config.file" "webConfig" "web.enable-lifecycle" "web.enableLifecycle" "web.listen-address" "web.port" "web.telemetry-path" "web.telemetryPath" -}}
+{{- $managed := dict "api-key-file" "apiKey" "auth-header" "authHeader" "base-url" "baseUrl" "budget.replicas" "config.budget.replicas" "integration" "integration" "region" "region" "state.path" "state" "state.schema" "state.database" "state.url-file" "state.database" "web.config-file" "webConfig" "web.config.file" "webConfig" "web.enable-lifecycle" "web.enableLifecycle" "web.listen-address" "web.port" "web.telemetry-path" "web.telemetryPath" -}}
 {{- if include "isnotai-exporter.configFile" . -}}
 {{- $_ := set $managed "config.file" "integrations" -}}
 {{- end -}}

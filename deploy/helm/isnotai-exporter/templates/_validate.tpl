@@ -65,7 +65,17 @@ integration must not be default: two teams' default would merge on one Prometheu
 tls.caBundle.existingConfigMap and .existingSecret contradict each other: keep one of them
 {{- end }}
 {{- $budget := ($v.config.budget).replicas }}
-{{- if and (eq $v.mode "sidecar") (not $budget) }}
+{{- if $v.state.database.existingSecret }}
+{{- if $budget }}
+config.budget.replicas and state.database contradict each other: of the replicas that share a database, one polls each integration with the whole budget
+{{- end }}
+{{- if $v.persistence.enabled }}
+persistence.enabled and state.database contradict each other: the database keeps the state
+{{- end }}
+{{- if $v.state.sizeLimit }}
+state.sizeLimit and state.database contradict each other: the limit is for an emptyDir
+{{- end }}
+{{- else if and (eq $v.mode "sidecar") (not $budget) }}
 config.budget.replicas is required with mode sidecar: how many pods run the sidecar with this key; each of them polls, and they share one budget
 {{- else if and (eq $v.kind "DaemonSet") (not $budget) }}
 config.budget.replicas is required with kind DaemonSet: how many nodes run the exporter with this key; each of them polls, and they share one budget

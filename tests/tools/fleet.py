@@ -1,0 +1,245 @@
+"""Replicas that share a database, as processes, and what is promised of all that they ever show."""
+
+import asyncio
+import os
+import signal
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from dataclasses import dataclass, field
+from time import monotonic
+
+import httpx
+
+from exporter.ledger.database import Database
+from exporter.simulator.truth import Truth
+from tests.e2e.running import Exporter, Process, Scrape, client_of, process, rounded
+from tests.soak.watch import LASTING, counters
+from tests.tools.postgres import Cluster
+from tests.tools.relay import Relay, relayed
+
+SAMPLE_SECONDS = 0.2
+BELOW_SECONDS = 5.0
+"""So long the maximum over the replicas may be below an earlier one."""
+
+DEAF = """
+import sys
+from exporter.fleet.fleet import Fleet, Leases
+hold = Leases.hold
+def keep(self, epochs):
+    hold(self, {**epochs, **{it: l.epoch for it, l in self._leases.items() if l.epoch >= 0}})
+Leases.hold = keep
+async def watch(self):
+    pass
+Fleet._watch = watch
+from exporter.pipelines import Pipelines
+poll = Pipelines.hold
+async def stay(self, spent):
+    await poll(self, {**{it.name: {} for it in self if it.polls}, **spent})
+Pipelines.hold = stay
+"""
+"""A replica that never notices that it lost a lease: nothing but the fence keeps it from harm."""
+
+UNFENCED = """
+from exporter.fleet.leases import Lease
+def check(self, transaction):
+    rows = transaction.execute(
+        "UPDATE lease SET version = version + 1 WHERE integration = ? RETURNING version",
+        (self.integration,))
+    return rows.fetchone()[0]
+Lease.check = check
+"""
+
+START = """
+from exporter.cli import main
+sys.exit(main())
+"""
+
+
+@dataclass
+class Replica:
+    """One process, and what it showed at its last sample."""
+
+    daemon: Process
+    exporter: Exporter
+    relay: Relay
+    stopped: bool = False
+    highest: dict[str, float] = field(default_factory=dict)
+    last: dict[str, float] = field(default_factory=dict)
+
+    @property
+    def pid(self) -> int:
+        return self.daemon.pid
+
+    def send(self, number: int) -> None:
+        os.kill(self.pid, number)
+        self.stopped = number == signal.SIGSTOP
+
+
+class Fleet:
+    """Starts replicas over one database, and watches what they show; `faults` says what broke."""
+
+    def __init__(
+        self,
+        cluster: Cluster,
+        variables: Mapping[str, str],
+        truth: Callable[[], Truth],
+        stack: AsyncExitStack,
+    ) -> None:
+        self.cluster = cluster
+        self.place: Database = cluster.server()
+        self.faults: list[str] = []
+        self.replicas: list[Replica] = []
+        self.samples = 0
+        self._variables = variables
+        self._truth = truth
+        self._stack = stack
+        self._top: dict[str, float] = {}
+        self._reached: dict[str, float] = {}
+
+    async def start(self, program: Sequence[str] = ("-m", "exporter")) -> Replica:
+        """One more replica, once it serves."""
+        relay = self._stack.enter_context(relayed(self.cluster.port))
+        variables = {
+            **self._variables,
+            "ISNOTAI_STATE_URL": self.cluster.url(relay.port),
+            "ISNOTAI_STATE_SCHEMA": self.place.schema,
+        }
+        daemon = await self._stack.enter_async_context(process(variables, program=program))
+        exporter = await self._stack.enter_async_context(client_of(daemon))
+        replica = Replica(daemon, exporter, relay)
+        self.replicas.append(replica)
+        return replica
+
+    async def end(self, replica: Replica, number: int = signal.SIGKILL) -> None:
+        """End a replica, and look at it no more."""
+        self.replicas.remove(replica)
+        replica.send(number)
+        await replica.daemon.ended()
+
+    async def poller(self, integration: str = "default", seconds: float = 30.0) -> Replica:
+        """The one replica that says that it polls, once there is one."""
+        async with asyncio.timeout(seconds):
+            while True:
+                for replica in self.replicas:
+                    if replica.stopped:
+                        continue
+                    scrape = await replica.exporter.scrape()
+                    if scrape.value("isnotai_exporter_poller", integration=integration) == 1:
+                        return replica
+                await asyncio.wait({asyncio.ensure_future(asyncio.sleep(0.05))})
+
+    def record_commits(self) -> None:
+        """Have the database write down each commit from now on."""
+        schema = self.place.schema
+        self.cluster.ask(f"""
+            CREATE TABLE {schema}.history (
+                n bigserial, integration text, holder text, epoch bigint, version bigint);
+            CREATE FUNCTION {schema}.note() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+                INSERT INTO {schema}.history (integration, holder, epoch, version)
+                VALUES (NEW.integration, NEW.holder, NEW.epoch, NEW.version);
+                RETURN NEW; END $$;
+            CREATE TRIGGER noted AFTER UPDATE ON {schema}.lease FOR EACH ROW
+                WHEN (NEW.version <> OLD.version) EXECUTE FUNCTION {schema}.note()
+        """)  # noqa: S608 - our own names
+
+    def commits(self) -> list[tuple[str, str, int, int]]:
+        """All commits in their order: integration, holder, epoch, version."""
+        query = f"SELECT integration, holder, epoch, version FROM {self.place.schema}.history"  # noqa: S608 - our own name
+        return [tuple(row) for row in self.cluster.ask(f"{query} ORDER BY n")]
+
+    @asynccontextmanager
+    async def watched(self) -> AsyncIterator[None]:
+        """All replicas are sampled, five times a second, while the block runs."""
+        task = asyncio.create_task(self._watch())
+        try:
+            yield
+        finally:
+            task.cancel()
+            with suppress(asyncio.CancelledError):
+                await task
+
+    async def _watch(self) -> None:
+        while True:
+            began = monotonic()
+            await asyncio.gather(*(self._look(it) for it in list(self.replicas) if not it.stopped))
+            self._judge()
+            left = max(0.0, SAMPLE_SECONDS - (monotonic() - began))
+            await asyncio.wait({asyncio.ensure_future(asyncio.sleep(left))})
+
+    async def _look(self, replica: Replica) -> None:
+        try:
+            response = await replica.exporter.client.get("/metrics", timeout=2)
+        except httpx.HTTPError:
+            return  # killed or stopped this moment
+        if response.status_code != 200:
+            return
+        self.samples += 1
+        truth = self._truth()
+        found = {series: value for series, value, _ in counters(response.text)}
+        for series, value in found.items():
+            before = replica.highest.get(series, 0.0)
+            if value < before:
+                self.faults.append(f"{replica.pid}: {series} fell from {before} to {value}")
+            replica.highest[series] = max(before, value)
+        for series in replica.last.keys() - found.keys():
+            self.faults.append(f"{replica.pid}: {series} is gone")
+        replica.last = found
+        for name, most in (
+            ("isnotai_sessions_total", truth.sessions),
+            ("isnotai_bot_sessions_total", truth.bot_sessions),
+        ):
+            shown = found.get(f'{name}{{integration="default"}}', 0.0)
+            if shown > most:
+                self.faults.append(f"{replica.pid}: {name} shows {shown}, there are {most}")
+
+    def _judge(self) -> None:
+        """The maximum over the replicas, as whoever scrapes all of them sees it."""
+        now = monotonic()
+        best: dict[str, float] = {}
+        for replica in (it for it in self.replicas if not it.stopped):
+            for series, value in replica.last.items():
+                if series.partition("{")[0].removesuffix("_bucket") in LASTING:
+                    best[series] = max(best.get(series, 0.0), value)
+        for series, top in self._top.items():
+            if best.get(series, 0.0) >= top:
+                self._reached[series] = now
+            elif now - self._reached[series] > BELOW_SECONDS:
+                self.faults.append(f"all: {series} is at {best.get(series)}, and was at {top}")
+                self._reached[series] = now
+        for series, value in best.items():
+            if value >= self._top.get(series, 0.0):
+                self._top[series] = value
+                self._reached[series] = now
+
+    async def until_all_agree(self, truth: Truth, seconds: float = 60.0) -> None:
+        """Wait until every replica shows the truth; says how they differ otherwise."""
+        expected = _without_invalid(rounded(truth))
+        deadline = monotonic() + seconds
+        while True:
+            shown = [await it.exporter.scrape() for it in self.replicas]
+            counted = [_without_invalid(it.counted()) for it in shown]
+            if all(it == expected for it in counted):
+                return
+            if monotonic() > deadline:
+                for found in counted:
+                    assert found == expected, f"{found}\nis not {expected}"
+            await asyncio.wait({asyncio.ensure_future(asyncio.sleep(0.1))})
+
+
+def _without_invalid(truth: Truth) -> Truth:
+    """Less what each process counts for itself."""
+    fields = {name: getattr(truth, name) for name in Truth.__dataclass_fields__}
+    return Truth(**{**fields, "invalid_items": 0})
+
+
+def polls(scrape: Scrape) -> float:
+    return scrape.value("isnotai_exporter_poller") or 0.0
+
+
+@asynccontextmanager
+async def fleet(
+    cluster: Cluster, variables: Mapping[str, str], truth: Callable[[], Truth]
+) -> AsyncIterator[Fleet]:
+    """A fleet without a replica yet; all of its processes end with the block."""
+    async with AsyncExitStack() as stack:
+        yield Fleet(cluster, variables, truth, stack)

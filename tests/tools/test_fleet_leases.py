@@ -1,0 +1,184 @@
+"""Leases in a real database: equal shares, taken over in time, given up in time, told apart."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass, field
+from time import monotonic
+
+import pytest
+
+from exporter.clock import SystemClock
+from exporter.fleet import leases
+from exporter.fleet.fleet import Fleet, Leases, States
+from exporter.fleet.leases import Ages
+from exporter.ledger.database import Database
+from exporter.ledger.engine import StateError
+from exporter.ledger.fence import LostLeaseError
+from exporter.ledger.store import Store
+from tests.tools.postgres import Cluster
+from tests.tools.relay import relayed
+
+pytestmark = [pytest.mark.tools, pytest.mark.timeout(200)]
+
+SECONDS = 30.0
+NAMES = [f"customer-{number:04}" for number in range(1000)]
+
+
+@dataclass
+class Member:
+    """One replica's part in a fleet, and what it was told."""
+
+    store: Store
+    leases: Leases
+    wanted: list[str]
+    spent: dict[str, Ages] = field(default_factory=dict)
+    held: Mapping[str, Ages] = field(default_factory=dict)
+    told: list[Mapping[str, Ages]] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.fleet = Fleet(
+            self.store,
+            self.leases,
+            SystemClock(),
+            wanted=lambda: self.wanted,
+            spent=lambda: self.spent,
+            hold=self.hold,
+            follow=self.follow,
+        )
+
+    async def hold(self, spent: Mapping[str, Ages]) -> None:
+        if set(spent) != set(self.held):
+            self.told.append(spent)
+        self.held = spent
+
+    def follow(self, states: States) -> None:
+        pass
+
+
+def member(place: Database, name: str, wanted: list[str] = NAMES) -> Member:
+    return Member(Store(place, lambda: 0.0), Leases(name), wanted)
+
+
+@asynccontextmanager
+async def running(*members: Member) -> AsyncIterator[list[asyncio.Task[None]]]:
+    """They beat while the block runs, unless their task is cancelled before."""
+    tasks = [asyncio.create_task(it.fleet.run()) for it in members]
+    try:
+        yield tasks
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        for it in members:
+            with suppress(StateError):
+                await it.fleet.leave()
+
+
+async def until(condition: Callable[[], object], seconds: float = SECONDS) -> float:
+    """Wait until it holds; how many seconds that took."""
+    began = monotonic()
+    while not condition():
+        assert monotonic() - began < seconds
+        await asyncio.wait({asyncio.ensure_future(asyncio.sleep(0.05))})
+    return monotonic() - began
+
+
+def shares(*members: Member) -> list[int]:
+    return sorted(len(it.held) for it in members)
+
+
+async def test_a_thousand_integrations_are_shared_and_a_dead_ones_are_taken_over(
+    postgres: Cluster,
+) -> None:
+    place = postgres.server()
+    first, second, third = (member(place, name) for name in "abc")
+    async with running(first, second, third) as tasks:
+        await until(lambda: shares(first, second, third) == [333, 333, 334])
+        held = [set(it.held) for it in (first, second, third)]
+        assert set().union(*held) == set(NAMES)
+
+        tasks[0].cancel()
+        took = await until(lambda: shares(second, third) == [500, 500])
+        assert took < 20
+        # What the living held stays where it was.
+        assert held[1] <= set(second.held)
+        assert held[2] <= set(third.held)
+
+
+async def test_who_leaves_is_followed_at_once_and_what_it_spent_is_known(postgres: Cluster) -> None:
+    place = postgres.server()
+    first, second = member(place, "a", ["one"]), member(place, "b", ["one"])
+    await first.fleet.beat()
+    await second.fleet.beat()
+    assert (set(first.held), set(second.held)) == ({"one"}, set())
+    first.spent = {"one": {0: 5, 30: 2}}
+
+    await first.fleet.leave()
+    await second.fleet.beat()
+
+    assert sorted(second.held["one"].values()) == [2, 5]
+    assert min(second.held["one"]) < 5
+    await second.fleet.leave()
+
+
+async def test_a_lost_lease_commits_nothing(postgres: Cluster) -> None:
+    place = postgres.server()
+    first, second = member(place, "a", ["one"]), member(place, "b", ["one"])
+    await first.fleet.beat()
+    fence = first.leases.lease("one")
+    versions = [await first.store.run(fence.check) for _ in range(2)]
+    assert versions == [1, 2]
+
+    # As it is when its process stood still for longer than a lease.
+    await first.store.run(
+        lambda it: it.execute("UPDATE replica SET expires = clock_timestamp() - interval '1s'")
+    )
+    await second.fleet.beat()
+
+    assert set(second.held) == {"one"}
+    with pytest.raises(LostLeaseError):
+        await first.store.run(fence.check)
+    assert await second.store.run(second.leases.lease("one").check) == 3
+    await first.fleet.beat()
+    assert set(first.held) == set()
+    for it in (first, second):
+        await it.fleet.leave()
+
+
+async def test_a_replica_cut_off_from_the_database_rests_before_others_take_over(
+    postgres: Cluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(leases, "LEASE_SECONDS", 4)
+    monkeypatch.setattr("exporter.fleet.fleet.LEASE_SECONDS", 4)
+    place = postgres.server()
+    with relayed(postgres.port) as relay:
+        cut = member(Database(place.schema, postgres.url(relay.port)), "a", ["one"])
+        other = member(place, "b", ["one"])
+        await cut.fleet.beat()
+        async with running(cut, other):
+            await until(lambda: cut.held and cut.fleet.alive == 2)
+            relay.swallow()
+            await until(lambda: not cut.held)
+            assert not other.held
+            assert cut.leases.held() == []
+            await until(lambda: other.held)
+            relay.pass_on()
+            relay.cut()
+
+
+async def test_replicas_with_other_settings_take_only_what_nobody_polls(postgres: Cluster) -> None:
+    place = postgres.server()
+    old = member(place, "old", ["one", "two"])
+    new = member(place, "new", ["two", "three"])
+    await old.fleet.beat()
+    await new.fleet.beat()
+    assert (set(old.held), set(new.held)) == ({"one", "two"}, {"three"})
+
+    old.wanted = ["one"]
+    await old.fleet.beat()
+    await new.fleet.beat()
+
+    assert (set(old.held), set(new.held)) == ({"one"}, {"two", "three"})
+    for it in (old, new):
+        await it.fleet.leave()

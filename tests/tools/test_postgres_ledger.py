@@ -1,0 +1,91 @@
+"""The ledger counts on PostgreSQL as it does on SQLite: its own tests, and its whole history."""
+
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, settings
+from hypothesis.stateful import run_state_machine_as_test
+
+from exporter.ledger.database import Database
+from tests.ledger import test_exactly_once, test_ledger, test_origin, test_outboxes
+from tests.ledger.bench import Bench, Make
+from tests.tools.postgres import Cluster
+
+pytestmark = pytest.mark.tools
+
+OF_FILES = {
+    "test_a_state_of_an_older_version_is_counted_on",
+    "test_no_counter_falls_when_the_state_turns_out_damaged_under_way",
+    "test_an_id_is_gone_from_the_file_once_nothing_waits",
+    "test_memory_of_sessions_and_the_file_stay_bounded_over_days",
+    "test_counting_holds_for_many_more_histories",
+}
+"""What is promised of a state file alone."""
+
+
+def of(module: ModuleType) -> dict[str, Any]:
+    """The module's tests, which find the fixtures of this one."""
+    found = {name: it for name, it in vars(module).items() if name.startswith("test_")}
+    return {name: it for name, it in found.items() if name not in OF_FILES}
+
+
+globals().update(of(test_ledger) | of(test_origin))
+
+
+class TestOutboxes:
+    """Those of the outboxes, whose bench has them on."""
+
+    @pytest.fixture
+    def bench(self, make: Make) -> Bench:
+        made = make(details=True, findings=True)
+        made.poll()
+        return made
+
+
+for _name, _test in of(test_outboxes).items():
+    setattr(TestOutboxes, _name, staticmethod(_test))
+
+
+@pytest.fixture
+def make(postgres: Cluster) -> Iterator[Make]:
+    """Makes a bench on a schema of its own; it is closed after the test."""
+    with ExitStack() as stack:
+
+        def one(**options: Any) -> Bench:
+            made = Bench(postgres.server(), **options)
+            stack.callback(made.close)
+            return made
+
+        yield one
+
+
+@pytest.fixture
+def bench(make: Make) -> Bench:
+    """A bench that has polled once."""
+    made = make()
+    made.poll()
+    return made
+
+
+@pytest.mark.parametrize("bounced", [False, True], ids=["direct", "pgbouncer"])
+def test_whatever_happens_every_counter_equals_the_oracle(postgres: Cluster, bounced: bool) -> None:
+    with ExitStack() as stack:
+        port = stack.enter_context(postgres.bouncer()) if bounced else None
+
+        class OnPostgres(test_exactly_once.Counting):
+            def place(self, folder: Path) -> Path | Database:
+                return postgres.server(port)
+
+        run_state_machine_as_test(
+            OnPostgres,
+            settings=settings(
+                max_examples=6,
+                stateful_step_count=30,
+                deadline=None,
+                suppress_health_check=list(HealthCheck),
+            ),
+        )
