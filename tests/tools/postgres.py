@@ -20,6 +20,7 @@ import psycopg
 import pytest
 
 from exporter.ledger.database import Database
+from tests.dashboards.trial.stage import wait_until
 from tests.ports import free_port
 
 PASSWORD = "pass:w@rd/of+the-owner"
@@ -102,6 +103,23 @@ class Cluster:
             return cursor.fetchall() if cursor.description else []
 
     @contextmanager
+    def never_alone(self) -> Iterator[None]:
+        """Whoever kills this process leaves no server behind."""
+        stop = (program("pg_ctl"), "-D", str(self.folder / "data"), "-m", "immediate", "stop")
+        script = 'tail --pid="$0" -f /dev/null; exec "$@"'
+        with subprocess.Popen(
+            ["sh", "-c", script, str(os.getpid()), *stop],
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+            **self._as,
+        ) as watch:
+            try:
+                yield
+            finally:
+                os.killpg(watch.pid, signal.SIGTERM)
+
+    @contextmanager
     def bouncer(self) -> Iterator[int]:
         """PgBouncer in transaction mode, with few connections behind it: its port."""
         port, folder = free_port(), self.folder / f"bouncer-{next(_numbers)}"
@@ -123,22 +141,18 @@ class Cluster:
             command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, **self._as
         ) as process:
             try:
-                self._until_it_answers(port)
+                wait_until("PgBouncer to answer", lambda: self._answers(port))
                 yield port
             finally:
                 process.send_signal(signal.SIGTERM)
                 process.wait(SECONDS)
 
-    def _until_it_answers(self, port: int) -> None:
-        for _ in range(100):
-            try:
-                psycopg.connect(self.url(port), connect_timeout=2).close()
-            except psycopg.OperationalError:
-                # Each attempt is refused at once, or waits for the server.
-                subprocess.run(["sleep", "0.1"], check=True)
-            else:
-                return
-        pytest.fail("PgBouncer does not answer")
+    def _answers(self, port: int) -> bool:
+        try:
+            psycopg.connect(self.url(port), connect_timeout=2).close()
+        except psycopg.OperationalError:
+            return False
+        return True
 
     def _run(self, *command: str) -> None:
         done = subprocess.run(
@@ -165,7 +179,8 @@ def running_cluster() -> Iterator[Cluster]:
         cluster = Cluster(folder)
         cluster.start()
         try:
-            yield cluster
+            with cluster.never_alone():
+                yield cluster
         finally:
             if (folder / "data" / "postmaster.pid").exists():
                 cluster.stop()
