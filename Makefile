@@ -38,8 +38,9 @@ demo: $(VENV)/.runtime ## run the exporter against the built-in simulator
 run: $(VENV)/.runtime ## run the exporter; set ISNOTAI_API_KEY first
 	@$(BIN)/isnotai-exporter
 
-# Three at a time on two cores, as many wait. What is compiled is kept, as hundreds of processes import it.
-TEST = PYTHONDONTWRITEBYTECODE= $(PYTEST) -n 3 -m "not tools and not soak" --ignore=tests/tools
+# Three at a time on two cores, as many wait; given out two by two, as else all whole runs, which come first,
+# were one process's. What is compiled is kept, as hundreds of processes import it.
+TEST = PYTHONDONTWRITEBYTECODE= $(PYTEST) -n 3 --maxschedchunk 2 -m "not tools and not soak" --ignore=tests/tools
 .PHONY: test
 test: $(VENV)/.dev ## the Python tests
 	$(TEST) $(ARGS)
