@@ -13,11 +13,11 @@ import yaml
 from prometheus_client import CollectorRegistry
 from prometheus_client.parser import text_string_to_metric_families
 
-from exporter.metrics import catalogue
 from exporter.publish.exposition import Renderer
 from tests.ports import free_port
 from tests.publish.test_otlp_data import whole_catalogue
 from tests.tools.test_otlp_prometheus import (
+    OF_ONE_PROCESS,
     PUSHED,
     Series,
     Tool,
@@ -149,7 +149,7 @@ def test_numbers_and_start_times_survive_a_change_of_protocol_and_a_restart_with
                     mine = [line for line in lines if f'job="over {protocol}"' in line]
                     there = samples("\n".join(mine) + "\n")
                     here = samples(daemon.text())
-                    wanted = {metric.exposed_name for metric in catalogue.METRICS}
+                    wanted = {metric.exposed_name for metric in OF_ONE_PROCESS}
                     names = {name for name, _ in here}
                     whole = all(name in names or f"{name}_count" in names for name in wanted)
                     return True if whole and there == here else None
