@@ -53,8 +53,13 @@ OFF_BY_DEFAULT = {
 }
 """What one site has on and the other has not; and what the panels say where it is off."""
 
-EXPLAINED = {"OTLP exports": "OTLP is off"}
-"""What is empty, since pipelines alone push nothing: test_dashboards.py sees it full."""
+EXPLAINED = {
+    "OTLP exports": "OTLP is off",
+    "Integrations polled": "no exporter keeps its state in PostgreSQL",
+    "Lost commits": "no exporter keeps its state in PostgreSQL",
+}
+"""What is empty, since pipelines alone push nothing (test_dashboards.py sees that full), and share
+their state with no other."""
 
 SPARSE = {"Bots by place", "How long bots stay"}
 """What has no line in an hour without a bot, of which the small site has some."""
