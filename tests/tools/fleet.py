@@ -93,6 +93,10 @@ class Fleet:
         self._variables = variables
         self._truth = truth
         self._stack = stack
+        self._relays: list[Relay] = []
+        """Of all replicas that there ever were."""
+        self._rounds = 0
+        self._looked = asyncio.Condition()
         self._top: dict[str, float] = {}
         self._reached: dict[str, float] = {}
 
@@ -106,6 +110,7 @@ class Fleet:
         }
         daemon = await self._stack.enter_async_context(process(variables, program=program))
         exporter = await self._stack.enter_async_context(client_of(daemon))
+        self._relays.append(relay)
         replica = Replica(daemon, exporter, relay)
         self.replicas.append(replica)
         return replica
@@ -126,45 +131,74 @@ class Fleet:
                     scrape = await replica.exporter.scrape()
                     if scrape.value("isnotai_exporter_poller", integration=integration) == 1:
                         return replica
-                await asyncio.wait({asyncio.ensure_future(asyncio.sleep(0.05))})
+                await self._moment()
+
+    async def _moment(self) -> None:
+        """Wait a moment, or fail where a replica ended by itself."""
+        await self.replicas[0].daemon.moment()
 
     def record_commits(self) -> None:
-        """Have the database write down each commit from now on."""
+        """Have the database write down each commit from now on, and over which connection."""
         schema = self.place.schema
         self.cluster.ask(f"""
             CREATE TABLE {schema}.history (
-                n bigserial, integration text, holder text, epoch bigint, version bigint);
+                n bigserial, integration text, epoch bigint, port bigint);
             CREATE FUNCTION {schema}.note() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
-                INSERT INTO {schema}.history (integration, holder, epoch, version)
-                VALUES (NEW.integration, NEW.holder, NEW.epoch, NEW.version);
+                INSERT INTO {schema}.history (integration, epoch, port)
+                VALUES (NEW.integration, NEW.epoch, inet_client_port());
                 RETURN NEW; END $$;
             CREATE TRIGGER noted AFTER UPDATE ON {schema}.lease FOR EACH ROW
                 WHEN (NEW.version <> OLD.version) EXECUTE FUNCTION {schema}.note()
         """)  # noqa: S608 - our own names
 
-    def commits(self) -> list[tuple[str, str, int, int]]:
-        """All commits in their order: integration, holder, epoch, version."""
-        query = f"SELECT integration, holder, epoch, version FROM {self.place.schema}.history"  # noqa: S608 - our own name
-        return [tuple(row) for row in self.cluster.ask(f"{query} ORDER BY n")]
+    def commits(self) -> list[tuple[str, int, int]]:
+        """All commits in their order: integration, epoch, and which replica made it."""
+        query = f"SELECT integration, epoch, port FROM {self.place.schema}.history ORDER BY n"  # noqa: S608 - our own name
+        return [(name, epoch, self._by(port)) for name, epoch, port in self.cluster.ask(query)]
+
+    def _by(self, port: int) -> int:
+        (number,) = [number for number, it in enumerate(self._relays) if port in it.ports]
+        return number
+
+    def check_commits(self) -> None:
+        """Epochs come in order, and all commits of one were made by one replica: none by a replica
+        that had lost the lease, as the new holder's epoch lies in the row by then."""
+        epochs: dict[str, list[int]] = {}
+        makers: dict[tuple[str, int], set[int]] = {}
+        for integration, epoch, maker in self.commits():
+            epochs.setdefault(integration, []).append(epoch)
+            makers.setdefault((integration, epoch), set()).add(maker)
+        assert epochs
+        assert all(found == sorted(found) for found in epochs.values()), epochs
+        assert all(len(found) == 1 for found in makers.values()), makers
 
     @asynccontextmanager
     async def watched(self) -> AsyncIterator[None]:
         """All replicas are sampled, five times a second, while the block runs."""
-        task = asyncio.create_task(self._watch())
+        over = asyncio.Event()
+        task = asyncio.create_task(self._watch(over))
         try:
             yield
         finally:
-            task.cancel()
-            with suppress(asyncio.CancelledError):
-                await task
+            over.set()
+            await task
 
-    async def _watch(self) -> None:
-        while True:
+    async def _watch(self, over: asyncio.Event) -> None:
+        while not over.is_set():
             began = monotonic()
             await asyncio.gather(*(self._look(it) for it in list(self.replicas) if not it.stopped))
             self._judge()
-            left = max(0.0, SAMPLE_SECONDS - (monotonic() - began))
-            await asyncio.wait({asyncio.ensure_future(asyncio.sleep(left))})
+            async with self._looked:
+                self._rounds += 1
+                self._looked.notify_all()
+            with suppress(TimeoutError):
+                await asyncio.wait_for(over.wait(), SAMPLE_SECONDS - (monotonic() - began))
+
+    async def sampled(self, rounds: int) -> None:
+        """Wait until all replicas were sampled so many times more."""
+        wanted = self._rounds + rounds
+        async with asyncio.timeout(60), self._looked:
+            await self._looked.wait_for(lambda: self._rounds >= wanted)
 
     async def _look(self, replica: Replica) -> None:
         try:
@@ -223,7 +257,7 @@ class Fleet:
             if monotonic() > deadline:
                 for found in counted:
                     assert found == expected, f"{found}\nis not {expected}"
-            await asyncio.wait({asyncio.ensure_future(asyncio.sleep(0.1))})
+            await self._moment()
 
 
 def _without_invalid(truth: Truth) -> Truth:

@@ -10,10 +10,14 @@ class Relay:
     """Listens on a port of its own for one that is given.
 
     there, back: while set, what is sent that way is swallowed, and nobody is told.
+    swallowed: set once something was, since the last `swallow`.
+    ports: from which it connected, as the server sees its clients.
     """
 
     def __init__(self, port: int) -> None:
         self.there, self.back = threading.Event(), threading.Event()
+        self.swallowed = threading.Event()
+        self.ports: set[int] = set()
         self._to = port
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.port: int = self._listener.getsockname()[1]
@@ -22,6 +26,7 @@ class Relay:
 
     def swallow(self, *, there: bool = True, back: bool = True) -> None:
         """From now on nothing arrives on the ways that are named, until `pass_on`."""
+        self.swallowed.clear()
         for way, on in ((self.there, there), (self.back, back)):
             if on:
                 way.set()
@@ -55,20 +60,22 @@ class Relay:
                     near.close()
                     continue
                 self._pairs += [near, far]
+                self.ports.add(far.getsockname()[1])
                 for source, target, way in ((near, far, self.there), (far, near, self.back)):
                     work = (source, target, way)
-                    threading.Thread(target=_pump, args=work, daemon=True).start()
+                    threading.Thread(target=self._pump, args=work, daemon=True).start()
 
-
-def _pump(source: socket.socket, target: socket.socket, swallowed: threading.Event) -> None:
-    with suppress(OSError):
-        while data := source.recv(65536):
-            if not swallowed.is_set():
-                target.sendall(data)
-    for each in (source, target):
+    def _pump(self, source: socket.socket, target: socket.socket, way: threading.Event) -> None:
         with suppress(OSError):
-            each.shutdown(socket.SHUT_RDWR)
-    source.close()  # the other way's own thread closes the target
+            while data := source.recv(65536):
+                if way.is_set():
+                    self.swallowed.set()
+                else:
+                    target.sendall(data)
+        for each in (source, target):
+            with suppress(OSError):
+                each.shutdown(socket.SHUT_RDWR)
+        source.close()  # the other way's own thread closes the target
 
 
 @contextmanager

@@ -1,6 +1,7 @@
 """Several exporters on one database: one polls, all show the same, and whoever is left goes on."""
 
 import signal
+from contextlib import nullcontext
 from time import monotonic
 
 import pytest
@@ -70,6 +71,7 @@ async def test_the_fence_alone_keeps_a_replica_from_harm_that_was_stopped_past_i
         await ours.start(program)
         await ours.start(program)
         lost = await ours.poller()
+        ours.record_commits()
         lost.send(signal.SIGSTOP)
         await ours.poller()
         (other,) = [it for it in ours.replicas if it is not lost]
@@ -90,3 +92,5 @@ async def test_the_fence_alone_keeps_a_replica_from_harm_that_was_stopped_past_i
             agree = False
 
         assert (agree and ours.faults == []) != broken, ours.faults
+        with pytest.raises(AssertionError) if broken else nullcontext():
+            ours.check_commits()

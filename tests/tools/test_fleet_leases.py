@@ -27,14 +27,14 @@ NAMES = [f"customer-{number:04}" for number in range(1000)]
 
 @dataclass
 class Member:
-    """One replica's part in a fleet, and what it was told."""
+    """One replica's part in a fleet. beaten: set with each beat, once it was told what to poll."""
 
     store: Store
     leases: Leases
     wanted: list[str]
     spent: dict[str, Ages] = field(default_factory=dict)
     held: Mapping[str, Ages] = field(default_factory=dict)
-    told: list[Mapping[str, Ages]] = field(default_factory=list)
+    beaten: asyncio.Event = field(default_factory=asyncio.Event)
 
     def __post_init__(self) -> None:
         self.fleet = Fleet(
@@ -48,9 +48,8 @@ class Member:
         )
 
     async def hold(self, spent: Mapping[str, Ages]) -> None:
-        if set(spent) != set(self.held):
-            self.told.append(spent)
         self.held = spent
+        self.beaten.set()
 
     def follow(self, states: States) -> None:
         pass
@@ -75,12 +74,19 @@ async def running(*members: Member) -> AsyncIterator[list[asyncio.Task[None]]]:
                 await it.fleet.leave()
 
 
-async def until(condition: Callable[[], object], seconds: float = SECONDS) -> float:
-    """Wait until it holds; how many seconds that took."""
+async def until(condition: Callable[[], object], *members: Member) -> float:
+    """Wait until it holds, looking at each beat of these; gives the seconds that it took."""
     began = monotonic()
-    while not condition():
-        assert monotonic() - began < seconds
-        await asyncio.wait({asyncio.ensure_future(asyncio.sleep(0.05))})
+    async with asyncio.timeout(SECONDS):
+        while not condition():
+            waits = [asyncio.create_task(it.beaten.wait()) for it in members]
+            try:
+                await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+            finally:
+                for wait in waits:
+                    wait.cancel()
+            for it in members:
+                it.beaten.clear()
     return monotonic() - began
 
 
@@ -94,12 +100,12 @@ async def test_a_thousand_integrations_are_shared_and_a_dead_ones_are_taken_over
     place = postgres.server()
     first, second, third = (member(place, name) for name in "abc")
     async with running(first, second, third) as tasks:
-        await until(lambda: shares(first, second, third) == [333, 333, 334])
+        await until(lambda: shares(first, second, third) == [333, 333, 334], first, second, third)
         held = [set(it.held) for it in (first, second, third)]
         assert set().union(*held) == set(NAMES)
 
         tasks[0].cancel()
-        took = await until(lambda: shares(second, third) == [500, 500])
+        took = await until(lambda: shares(second, third) == [500, 500], second, third)
         assert took < 20
         # What the living held stays where it was.
         assert held[1] <= set(second.held)
@@ -157,12 +163,12 @@ async def test_a_replica_cut_off_from_the_database_rests_before_others_take_over
         other = member(place, "b", ["one"])
         await cut.fleet.beat()
         async with running(cut, other):
-            await until(lambda: cut.held and cut.fleet.alive == 2)
+            await until(lambda: cut.held and cut.fleet.alive == 2, cut)
             relay.swallow()
-            await until(lambda: not cut.held)
+            await until(lambda: not cut.held, cut)
             assert not other.held
             assert cut.leases.held() == []
-            await until(lambda: other.held)
+            await until(lambda: other.held, other)
             relay.pass_on()
             relay.cut()
 
