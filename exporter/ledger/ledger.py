@@ -5,10 +5,9 @@ commits fail, the counts of the last one stay published. The ledger asks the API
 session collector walks, and hands over what it read.
 """
 
-import threading
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 from exporter.api.times import MICROSECONDS, MINUTE
 from exporter.clock import Clock
@@ -19,6 +18,7 @@ from exporter.ledger.engine import Connection
 from exporter.ledger.fence import Fence, NoFence
 from exporter.ledger.readings import Pages
 from exporter.ledger.rules import Coverage, RecentPasses, Rules, Slice, Tally
+from exporter.ledger.shown import Shown
 from exporter.ledger.state import LedgerState
 from exporter.ledger.store import StateError, Store
 from exporter.ledger.transaction import Transaction
@@ -57,6 +57,14 @@ INVALID_SECONDS = 26 * 3600
 shows it for a day."""
 
 
+class _Loaded(NamedTuple):
+    """A state as it lies there. valid: what it holds under. version: None where it was known."""
+
+    state: LedgerState
+    valid: tuple[int, int]
+    version: int | None
+
+
 class Ledger:
     """Counts the sessions of one integration exactly once.
 
@@ -90,15 +98,20 @@ class Ledger:
         self._salt = b""
         self._fence: Fence = fence or NoFence()
         self._loaded: tuple[int, int] | None = None
-        self._version = 0
-        self._publishing = threading.Lock()
-        self._shown: dict[tuple[str, str], float] = {}
-        self.losses = 0
-        """How often the state had less than was committed."""
+        self._shown = Shown()
         self._walked = Walked()
         self._resting = False
         self.rules = counting
-        self.state: LedgerState | None = None
+
+    @property
+    def state(self) -> LedgerState | None:
+        """What was last committed; None before the state could be opened."""
+        return self._shown.state
+
+    @property
+    def losses(self) -> int:
+        """How often the state had less than was committed."""
+        return self._shown.losses
 
     def adjust(self, counting: Rules, *, lookback: float, max_flags: int, exemplars: bool) -> None:
         """Count by other rules from the next reading on; what was counted stays."""
@@ -115,70 +128,34 @@ class Ledger:
         if state is not None and self._loaded == self._now_valid():
             return state
 
-        def load(connection: Connection) -> LedgerState:
-            # Asked again in the order of the commits: another may have loaded it meanwhile.
-            if self.state is not None and self._loaded == self._now_valid():
-                return self.state
+        def load(connection: Connection) -> _Loaded:
             valid = self._now_valid()
+            # Asked again in the order of the commits: another may have loaded it meanwhile.
+            if self.state is not None and self._loaded == valid:
+                return _Loaded(self.state, valid, None)
             version = self._fence.check(connection)
-            loaded = self._load(connection)
-            then.append((valid, version))
-            return loaded
+            return _Loaded(self._load(connection), valid, version)
 
-        then: list[tuple[tuple[int, int], int]] = []
-
-        def publish(loaded: LedgerState) -> LedgerState:
-            for valid, version in then:
-                if self._loaded is not None and self._loaded[1] != valid[1]:
+        def publish(loaded: _Loaded) -> _Loaded:
+            if loaded.version is not None:
+                if self._loaded is not None and self._loaded[1] != loaded.valid[1]:
                     # Another replica has polled meanwhile: what was walked here is no more.
                     self._walked = Walked()
-                self._take_in(loaded, version)
-                self._loaded = valid
+                self.follow(loaded.state, loaded.version)
+                self._loaded = loaded.valid
             return loaded
 
-        return await self._store.run_then(load, publish)
+        return (await self._store.run_then(load, publish)).state
 
     def _now_valid(self) -> tuple[int, int]:
         """What a state in memory must have been loaded under to be the one that is committed."""
         return self._store.generation, self._fence.epoch
 
     def follow(self, state: LedgerState, version: int) -> None:
-        """Show what another replica committed, as the database has it."""
-        self._take_in(state, version)
-
-    def _publish(self, state: LedgerState, version: int) -> None:
-        """Show what was committed here, unless what came after it is shown already."""
-        with self._publishing:
-            if version >= self._version:
-                self.state, self._version = state, version
-
-    def _take_in(self, state: LedgerState, version: int) -> None:
-        """Show what the database has.
-
-        Where that is less than was shown, it lost what it had committed: another server took over
-        that lacks it. No counter falls here; what was lost is read and counted again, and shows
-        once it exceeds what was shown.
-        """
-        with self._publishing:
-            before = self.state.counts if self.state is not None else {}
-            fallen = {key: n for key, n in before.items() if n > state.value(key)}
-            self.state, self._version = state, version
-            if not fallen:
-                return
-            self._shown.update({key: max(n, self._shown.get(key, n)) for key, n in fallen.items()})
-            self.losses += 1
-        lost = before.get(states.SESSIONS, 0.0) - state.value(states.SESSIONS)
-        _log.error("state_lost_commits", integration=self._name, sessions=int(lost))
-
-    @property
-    def _as_shown(self) -> LedgerState | None:
-        """What is shown: what was last committed, and no counter less than it was."""
-        with self._publishing:
-            state = self.state
-            if state is None or not self._shown:
-                return state
-            self._shown = {key: n for key, n in self._shown.items() if n > state.value(key)}
-            return replace(state, counts={**state.counts, **self._shown})
+        """Show what the state has, which another replica may have committed."""
+        lost = self._shown.found(state, version)
+        if lost is not None:
+            _log.error("state_lost_commits", integration=self._name, sessions=lost)
 
     async def run(self, work: Callable[[Connection, int], T]) -> T:
         """Do `work` for the integration of that row in one transaction. Raises StateError.
@@ -351,10 +328,10 @@ class Ledger:
 
         gauges: whether those that go stale are shown.
         """
-        state = self._as_shown
+        state = self._shown.counted()
         if state is not None:
-            shown = self._teller.exemplars
-            yield from states.samples(state, shown, gauges=gauges, rules=self.rules)
+            exemplars = self._teller.exemplars
+            yield from states.samples(state, exemplars, gauges=gauges, rules=self.rules)
 
     def _load(self, connection: Connection) -> LedgerState:
         """Where this integration stands in the state."""
@@ -413,20 +390,18 @@ class Ledger:
         """
         effects = Effects()
 
-        def changed(connection: Connection) -> LedgerState:
+        def changed(connection: Connection) -> tuple[LedgerState, int]:
             if self.state is None or self._loaded != self._now_valid():
                 raise StateError("the state was replaced meanwhile")
-            versions.append(self._fence.check(connection))
+            version = self._fence.check(connection)
             tx = Transaction(connection, self.state, effects, self._clock.now())
             work(tx)
-            return tx.state
+            return tx.state, version
 
-        versions: list[int] = []
-
-        def publish(state: LedgerState) -> LedgerState:
-            self._publish(state, versions[0])
+        def publish(done: tuple[LedgerState, int]) -> tuple[LedgerState, int]:
+            self._shown.committed(*done)
             self._teller.tell(effects, self._clock.now(), exemplars=self._keep_exemplars)
-            return state
+            return done
 
         await self._store.run_then(changed, publish)
 

@@ -8,6 +8,7 @@ import pytest
 
 from exporter.api.times import MICROSECONDS
 from exporter.ledger.rules import Rules
+from exporter.ledger.shown import Shown
 from tests.clocks import FakeClock
 from tests.ledger.bench import Bench, Make, add, polls
 
@@ -116,7 +117,7 @@ def test_a_prepare_that_is_late_never_undoes_what_another_has_committed(make: Ma
     """Two collectors call it at once; one has its answer when the other has begun to count."""
     bench = make()
     ledger, store, now = bench.ledger, bench.store, bench.listing.now()
-    ledger.state = ledger._loaded = None
+    ledger._shown, ledger._loaded = Shown(), None
     run_then = store.run_then
 
     async def at_once() -> None:
