@@ -1,22 +1,29 @@
-"""Benches on a state file, closed after the test."""
+"""Benches on a state, closed after the test."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from exporter.ledger.database import Database
 from tests.ledger.bench import Bench, Make
 
 
 @pytest.fixture
-def make(tmp_path: Path) -> Iterator[Make]:
-    """Makes a bench on a state file; it is closed after the test."""
+def place(tmp_path: Path) -> Callable[[], Path | Database]:
+    """Gives where a bench keeps its state: in a file."""
+    return lambda: tmp_path / "state.db"
+
+
+@pytest.fixture
+def make(place: Callable[[], Path | Database]) -> Iterator[Make]:
+    """Makes a bench on a state; it is closed after the test."""
     with ExitStack() as stack:
 
         def one(**options: Any) -> Bench:
-            made = Bench(tmp_path / "state.db", **options)
+            made = Bench(place(), **options)
             stack.callback(made.close)
             return made
 

@@ -1,6 +1,6 @@
 """The ledger counts on PostgreSQL as it does on SQLite: its own tests, and its whole history."""
 
-from collections.abc import Iterator
+from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
 from types import ModuleType
@@ -13,6 +13,8 @@ from hypothesis.stateful import run_state_machine_as_test
 from exporter.ledger.database import Database
 from tests.ledger import test_exactly_once, test_ledger, test_origin, test_outboxes
 from tests.ledger.bench import Bench, Make
+from tests.ledger.conftest import bench as bench
+from tests.ledger.conftest import make as make
 from tests.tools.postgres import Cluster
 
 pytestmark = pytest.mark.tools
@@ -51,24 +53,9 @@ for _name, _test in of(test_outboxes).items():
 
 
 @pytest.fixture
-def make(postgres: Cluster) -> Iterator[Make]:
-    """Makes a bench on a schema of its own; it is closed after the test."""
-    with ExitStack() as stack:
-
-        def one(**options: Any) -> Bench:
-            made = Bench(postgres.server(), **options)
-            stack.callback(made.close)
-            return made
-
-        yield one
-
-
-@pytest.fixture
-def bench(make: Make) -> Bench:
-    """A bench that has polled once."""
-    made = make()
-    made.poll()
-    return made
+def place(postgres: Cluster) -> Callable[[], Database]:
+    """Gives where a bench keeps its state: in a schema of its own."""
+    return postgres.server
 
 
 @pytest.mark.parametrize("bounced", [False, True], ids=["direct", "pgbouncer"])
