@@ -1,7 +1,7 @@
 """What all tests have: how hypothesis chooses its examples, and what is logged.
 
 On CI they are the same in every run, so that a change is judged by what it changes; everywhere else
-they are new each time, and `make soak` and `make fuzz` look at many more.
+they are new each time, and `make soak` looks at many more.
 """
 
 import io
@@ -16,8 +16,8 @@ from hypothesis import settings
 from exporter import log
 
 # No deadline: how long an example takes depends on what else the machine does.
-settings.register_profile("here", deadline=None, max_examples=50)
-settings.register_profile("ci", settings.get_profile("here"), derandomize=True, print_blob=True)
+settings.register_profile("ci", derandomize=True, print_blob=True, deadline=None)
+settings.register_profile("here", deadline=None)
 settings.load_profile("ci" if os.environ.get("CI") else "here")
 
 

@@ -100,9 +100,7 @@ def unseen(stage: str, kind: str) -> int:
     return int((stage, kind) in {("first", "step"), ("gap", "step")})
 
 
-@pytest.mark.parametrize(
-    ("stage", "kind"), [("backlog", "line"), ("first", "line"), ("gap", "step")]
-)
+@every
 def test_killed_here_and_there_in_a_poll_it_loses_and_doubles_nothing(
     folder: Path, stage: str, kind: str
 ) -> None:
