@@ -88,7 +88,7 @@ def prepare_streams() -> None:
         sys.stderr = open(2, "w", encoding="utf-8", closefd=False)  # noqa: SIM115 - as above
     codecs.register_error("isnotai-plain", _plain)
     for stream in (sys.stdout, sys.stderr):
-        stream.reconfigure(errors="isnotai-plain")  # type: ignore[union-attr]
+        stream.reconfigure(errors="isnotai-plain")  # type: ignore[union-attr]  # never None here
 
 
 def _fill(number: int) -> None:

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 def withheld(package: str) -> Iterator[None]:
     """Within the block, importing the package fails as if it were not installed."""
     known = sys.modules.get(package)
-    sys.modules[package] = None  # type: ignore[assignment]
+    sys.modules[package] = None  # type: ignore[assignment]  # None: it cannot be imported
     try:
         yield
     finally:

@@ -82,7 +82,7 @@ def _samples(lines: Iterable[str]) -> Iterator[Sample]:
 
 def _past(samples: Iterable[Sample]) -> tuple[Past, int]:
     """The samples on an even grid of minutes. Raises PastError where there are none."""
-    series: dict[tuple[str, Labels], tuple[array, array]] = {}  # type: ignore[type-arg]
+    series: dict[tuple[str, Labels], tuple[array[float], array[float]]] = {}
     for name, labels, time, value in samples:
         times, values = series.setdefault((name, labels), (array("d"), array("d")))
         times.append(time)

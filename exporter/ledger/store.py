@@ -160,7 +160,7 @@ class Store:
         except engine.errors as error:
             engine.roll_back()
             raise engine.fault(error) from error
-        except BaseException:
+        except BaseException:  # whatever ends the work undoes it, and goes on to whoever waits
             engine.roll_back()
             raise
         return result
