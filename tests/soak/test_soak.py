@@ -54,9 +54,10 @@ class Habits:
         return {**names, **self.more}
 
 
-def hours_into_day(moment: datetime) -> float:
-    """So many hours after UTC midnight."""
-    return (moment - moment.replace(hour=0, minute=0, second=0, microsecond=0)) / timedelta(hours=1)
+def day_that_begins(moment: datetime) -> float:
+    """The zone whose day begins then, as hours after UTC midnight: -12 to 12, as zones are."""
+    midnight = moment.replace(hour=0, minute=0, second=0, microsecond=0)
+    return ((moment - midnight) / timedelta(hours=1) + 12) % 24 - 12
 
 
 async def suffer(habits: Habits, folder: Path) -> tuple[Watch, float]:
@@ -70,7 +71,7 @@ async def suffer(habits: Habits, folder: Path) -> tuple[Watch, float]:
     skew = chance.choice([-137.0, 211.0])
     start = datetime.now(UTC) + timedelta(hours=habits.hours_off)
     # Days matter to filters that know only these: one begins in the midst of the trouble.
-    begins = hours_into_day(start + (skew + habits.seconds / 3) * SECOND)
+    begins = day_that_begins(start + (skew + habits.seconds / 3) * SECOND)
     async with simulated(
         seed=habits.seed,
         skew=skew,
