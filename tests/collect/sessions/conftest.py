@@ -1,3 +1,3 @@
-from tests.ledger.conftest import bench, make
+from tests.ledger.conftest import bench, make, place
 
-__all__ = ["bench", "make"]
+__all__ = ["bench", "make", "place"]
