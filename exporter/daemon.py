@@ -18,8 +18,9 @@ from exporter.build import VERSION, revision
 from exporter.clock import Clock, SystemClock
 from exporter.fleet.fleet import Fleet, Leases, replica_name
 from exporter.ledger.database import Database, place_of
+from exporter.ledger.engine import StateError
 from exporter.ledger.findings import StoredOutbox
-from exporter.ledger.store import StateError, Store
+from exporter.ledger.store import Store
 from exporter.log import get_logger
 from exporter.metrics import catalogue
 from exporter.metrics.model import Sample

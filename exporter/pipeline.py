@@ -23,9 +23,10 @@ from exporter.collect.sessions.dates import Dates
 from exporter.collect.usage import quota_limit_samples
 from exporter.fleet.fleet import Leases
 from exporter.ledger.coverage import CoverageRatio
+from exporter.ledger.engine import StateError
 from exporter.ledger.ledger import Ledger
 from exporter.ledger.rules import Rules
-from exporter.ledger.store import StateError, Store
+from exporter.ledger.store import Store
 from exporter.log import get_logger
 from exporter.metrics import catalogue
 from exporter.metrics.model import Sample

@@ -13,9 +13,9 @@ from dataclasses import dataclass
 from exporter.api.client import PeerClient
 from exporter.collect.registry import polled_names
 from exporter.fleet.leases import Ages
+from exporter.ledger.engine import StateError
 from exporter.ledger.ledger import Ledger
 from exporter.ledger.state import LedgerState
-from exporter.ledger.store import StateError
 from exporter.metrics.instruments import Counter
 from exporter.metrics.telemetry import Telemetry
 from exporter.net.network import Network

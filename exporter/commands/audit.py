@@ -32,11 +32,10 @@ from exporter.commands.screen import BAD, GOOD, WARN, mark
 from exporter.ledger import records
 from exporter.ledger.compare import Comparison
 from exporter.ledger.database import place_of
-from exporter.ledger.engine import Connection
+from exporter.ledger.engine import Connection, StateError
 from exporter.ledger.inspect import look
 from exporter.ledger.rules import Known
 from exporter.ledger.state import LATE, SESSIONS, LedgerState
-from exporter.ledger.store import StateError
 from exporter.log import configure
 from exporter.pipeline import Pipeline, counting_rules
 from exporter.settings.errors import SettingsError

@@ -5,8 +5,8 @@ from collections.abc import Callable, Iterable, Mapping
 
 from exporter.commands.command import Line
 from exporter.daemon import Daemon
+from exporter.ledger.engine import ForeignStateError
 from exporter.ledger.filelock import StateLockedError
-from exporter.ledger.statefile import ForeignStateError
 from exporter.log import configure, flush, get_logger, install_excepthook
 from exporter.publish.otlp_settings import (
     OtlpSettings,

@@ -4,9 +4,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from exporter.ledger import outboxes
+from exporter.ledger.engine import StateError
 from exporter.ledger.ledger import Ledger
 from exporter.ledger.state import FINDING
-from exporter.ledger.store import StateError, Store
+from exporter.ledger.store import Store
 from exporter.ledger.transaction import Transaction
 from exporter.publish.findings import Finding, OutboxError
 

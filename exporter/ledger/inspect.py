@@ -13,7 +13,8 @@ from urllib.parse import quote
 from exporter.api.times import MICROSECONDS
 from exporter.ledger import records, schema, statefile
 from exporter.ledger.database import Database
-from exporter.ledger.engine import Connection, DamagedRowError, StateError
+from exporter.ledger.engine import Connection, DamagedRowError, ForeignStateError, StateError
+from exporter.ledger.engines import postgres_engine
 from exporter.ledger.state import LedgerState
 
 BUSY_SECONDS = 5.0
@@ -26,10 +27,7 @@ def look(place: Path | Database) -> Iterator[Connection]:
     Raises StateError where there is no state of our version, or it cannot be read.
     """
     if isinstance(place, Database):
-        # Only where it is used: the driver costs memory, and is an extra.
-        from exporter.ledger import postgres
-
-        with postgres.look(place) as transaction:
+        with postgres_engine()(place).look() as transaction:
             yield transaction
     else:
         with _look_at_file(place) as transaction:
@@ -43,7 +41,7 @@ def _look_at_file(path: Path) -> Iterator[Connection]:
         condition = statefile.examine(place)
         # Without a log there is no writer; SQLite would make one, and a reader leaves it behind.
         still = not place.with_name(f"{place.name}-wal").exists()
-    except statefile.ForeignStateError as error:
+    except ForeignStateError as error:
         raise StateError(str(error)) from None
     except OSError as error:
         raise StateError(f"state.path: {path} cannot be read: {error.strerror}") from None

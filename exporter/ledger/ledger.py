@@ -14,13 +14,13 @@ from exporter.clock import Clock
 from exporter.ledger import outboxes, readings, records, rules, settled
 from exporter.ledger import state as states
 from exporter.ledger.effects import Effects, Teller
-from exporter.ledger.engine import Connection
+from exporter.ledger.engine import Connection, StateError
 from exporter.ledger.fence import Fence, NoFence
 from exporter.ledger.readings import Pages
 from exporter.ledger.rules import Coverage, RecentPasses, Rules, Slice, Tally
 from exporter.ledger.shown import Shown
 from exporter.ledger.state import LedgerState
-from exporter.ledger.store import StateError, Store
+from exporter.ledger.store import Store
 from exporter.ledger.transaction import Transaction
 from exporter.ledger.walked import Walked
 from exporter.log import get_logger

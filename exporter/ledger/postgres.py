@@ -183,19 +183,27 @@ class PostgresEngine:
         connection.execute(begin)
         return _Transaction(connection)
 
-    def begin_look(self) -> Connection:
-        """Begin to read what is there, on a new connection.
+    @contextmanager
+    def look(self) -> Iterator[Connection]:
+        """The state as it was last committed, for one look; nothing is made or upgraded.
 
-        Raises StateError, ForeignStateError, psycopg.Error.
+        Raises StateError where there is no state of our version, or it cannot be read.
         """
-        self._connection = connection = connect(self._server.read())
-        connection.execute(self._look)
-        transaction = _Transaction(connection)
-        version = postgres_schema.version_of(transaction, self._server.schema)
-        if version != postgres_schema.VERSION:
-            said = "is of an older version" if version else "is not there yet"
-            raise MissingStateError(f"{self._server}: {said}; the daemon makes it at its start")
-        return transaction
+        try:
+            self._connection = connect(self._server.read())
+            self._connection.execute(self._look)
+            transaction = _Transaction(self._connection)
+            version = postgres_schema.version_of(transaction, self._server.schema)
+            if version != postgres_schema.VERSION:
+                said = "is of an older version" if version else "is not there yet"
+                raise MissingStateError(f"{self._server}: {said}; the daemon makes it at its start")
+            yield transaction
+        except self.errors as error:
+            raise self.fault(error) from error
+        except ForeignStateError as error:
+            raise StateError(str(error)) from None
+        finally:
+            self.close()
 
     def commit(self) -> None:
         if self._connection is None:
@@ -263,23 +271,6 @@ class PostgresEngine:
             self.close()
             raise
         return connection
-
-
-@contextmanager
-def look(server: Database) -> Iterator[Connection]:
-    """The state as it was last committed, for one look; nothing is made or upgraded.
-
-    Raises StateError where there is no state of our version, or it cannot be read.
-    """
-    engine = PostgresEngine(server)
-    try:
-        yield engine.begin_look()
-    except engine.errors as error:
-        raise engine.fault(error) from error
-    except ForeignStateError as error:
-        raise StateError(str(error)) from None
-    finally:
-        engine.close()
 
 
 def connect(url: str) -> _Connection:

@@ -25,8 +25,6 @@ _log = get_logger(__name__)
 _MAGIC = b"SQLite format 3\x00"
 
 
-__all__ = ["ForeignStateError"]
-
 Condition = Literal["absent", "ours", "damaged"]
 
 

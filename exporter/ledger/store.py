@@ -13,13 +13,10 @@ from queue import SimpleQueue
 from typing import ParamSpec, TypeVar
 
 from exporter.ledger.database import Database
-from exporter.ledger.engine import Connection, DamagedStateError, Engine, StateError
+from exporter.ledger.engine import Connection
+from exporter.ledger.engines import make_engine
 from exporter.ledger.filelock import StateLockedError
-from exporter.ledger.sqlite import SqliteEngine
 from exporter.log import get_logger
-from exporter.settings.errors import SettingsError
-
-__all__ = ["DamagedStateError", "StateError"]
 
 T = TypeVar("T")
 P = ParamSpec("P")
@@ -164,17 +161,3 @@ class Store:
             engine.roll_back()
             raise
         return result
-
-
-def make_engine(place: Path | Database | None, now: Callable[[], float]) -> Engine:
-    """What keeps the state there. Raises SettingsError where its driver is not installed."""
-    if isinstance(place, Database):
-        # Only where it is used: the driver costs memory, and is an extra.
-        try:
-            from exporter.ledger.postgres import PostgresEngine
-        except ImportError:
-            raise SettingsError(
-                "state.url: needs PostgreSQL's driver: pip install 'isnotai-exporter[postgres]'"
-            ) from None
-        return PostgresEngine(place)
-    return SqliteEngine(place, now)

@@ -14,7 +14,7 @@ from exporter.api.client import REQUEST_SECONDS
 from exporter.api.deadlines import Deadlines
 from exporter.api.errors import ApiError, InvalidResponseError
 from exporter.clock import Clock
-from exporter.ledger.store import StateError
+from exporter.ledger.engine import StateError
 from exporter.log import get_logger
 from exporter.metrics import catalogue
 from exporter.metrics.model import Metric, Sample

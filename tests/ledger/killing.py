@@ -26,7 +26,7 @@ from typing import Any, Literal, cast
 import exporter
 from exporter.api import walk
 from exporter.collect.sessions import collector
-from exporter.ledger import schema, store
+from exporter.ledger import engines, schema
 from exporter.ledger.engine import Connection
 from exporter.ledger.sqlite import SqliteEngine
 from tests.clocks import FakeClock
@@ -153,7 +153,7 @@ class Doomed(Bench):
                     connection.set_progress_handler(doomed._pass, 1)
                 return connection
 
-        setattr(store, "SqliteEngine", Watched)  # noqa: B010 - a name, not its type
+        setattr(engines, "SqliteEngine", Watched)  # noqa: B010 - a name, not its type
         if kind == "line":
             threading.settrace(self._trace)
             sys.settrace(self._trace)

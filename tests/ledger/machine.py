@@ -11,7 +11,7 @@ from hypothesis.stateful import RuleBasedStateMachine, rule
 
 from exporter.api.errors import ApiError, SliceTooLongError
 from exporter.ledger.database import Database
-from exporter.ledger.store import StateError
+from exporter.ledger.engine import StateError
 from tests.ledger.bench import Bench, KilledError
 from tests.ledger.listing import Listing
 

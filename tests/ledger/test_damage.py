@@ -19,7 +19,7 @@ from hypothesis.stateful import (
 from exporter.api.answer import Answer
 from exporter.api.errors import StatusError
 from exporter.api.times import MICROSECONDS, parse_time
-from exporter.ledger.store import StateError
+from exporter.ledger.engine import StateError
 from tests.ledger.bench import Make, add, polls
 from tests.ledger.listing import Fake
 from tests.ledger.test_exactly_once import Counting

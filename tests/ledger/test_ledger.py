@@ -14,7 +14,7 @@ import structlog
 
 from exporter.api.schema.session import MOST_FLAGS, decode_session
 from exporter.ledger import ledger, schema
-from exporter.ledger.store import StateError
+from exporter.ledger.engine import StateError
 from exporter.metrics import catalogue
 from tests.ledger.bench import Bench, Make, add, polls
 

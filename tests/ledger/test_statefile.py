@@ -13,8 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from exporter.ledger import schema, statefile
+from exporter.ledger.engine import ForeignStateError
 from exporter.ledger.filelock import FileLock
-from exporter.ledger.statefile import ForeignStateError
 
 DYING = """
 import os, sys

@@ -15,13 +15,11 @@ from pathlib import Path
 
 import pytest
 
-from exporter.ledger import schema, statefile
-from exporter.ledger import store as store_module
-from exporter.ledger.engine import Connection
+from exporter.ledger import engines, schema, statefile
+from exporter.ledger.engine import Connection, DamagedStateError, ForeignStateError, StateError
 from exporter.ledger.filelock import StateLockedError
 from exporter.ledger.sqlite import SqliteEngine
-from exporter.ledger.statefile import ForeignStateError
-from exporter.ledger.store import LOCK_SECONDS, DamagedStateError, StateError, Store
+from exporter.ledger.store import LOCK_SECONDS, Store
 from exporter.log import configure, flush
 
 TIME_OUT = 20.0
@@ -429,7 +427,7 @@ async def test_while_the_disk_takes_nothing_the_last_commit_stands_and_then_it_g
 ) -> None:
     async with opened(path) as store:
         await store.run(put("a"))
-    monkeypatch.setattr(store_module, "SqliteEngine", Crowded)
+    monkeypatch.setattr(engines, "SqliteEngine", Crowded)
     async with opened(path) as store:
         setattr(store.engine, trouble, True)
         for _ in range(3):

@@ -23,7 +23,7 @@ from exporter.api.errors import (
     UnreachableError,
     UnreadableBodyError,
 )
-from exporter.ledger.store import StateError
+from exporter.ledger.engine import StateError
 from exporter.metrics import catalogue
 from exporter.metrics.model import Histogram, Metric, Sample
 from exporter.metrics.telemetry import Telemetry

@@ -22,10 +22,10 @@ from exporter.collect.sessions.plan import SlicePlanner
 from exporter.collect.sessions.probe import SPARSE_WIDTH, Probe
 from exporter.collect.sessions.served import MARGIN, Served
 from exporter.collect.sessions.walk import Walk, Walker
+from exporter.ledger.engine import StateError
 from exporter.ledger.ledger import Ledger
 from exporter.ledger.rules import Coverage, RecentPasses, Slice
 from exporter.ledger.state import LedgerState
-from exporter.ledger.store import StateError
 from exporter.log import get_logger
 from exporter.metrics import catalogue
 from exporter.metrics.model import Sample

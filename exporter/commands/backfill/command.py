@@ -31,8 +31,8 @@ from exporter.commands.one_shot import one_shot_pipeline
 from exporter.commands.output import Destination, destination
 from exporter.commands.progress import metered
 from exporter.ledger.database import place_of
+from exporter.ledger.engine import StateError
 from exporter.ledger.inspect import begun_in
-from exporter.ledger.store import StateError
 from exporter.log import configure
 from exporter.pipeline import Pipeline
 from exporter.publish.backfill import Columns, lines, read_labels

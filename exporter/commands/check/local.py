@@ -13,7 +13,7 @@ from exporter.commands.moments import shown
 from exporter.commands.screen import BAD, GOOD, WARN
 from exporter.ledger import statefile
 from exporter.ledger.database import Database, place_of
-from exporter.ledger.engine import MissingStateError, StateError
+from exporter.ledger.engine import ForeignStateError, MissingStateError, StateError
 from exporter.ledger.inspect import look
 from exporter.publish.otlp_settings import OtlpSettings, UnreadConfigError, read_otlp
 from exporter.settings.load import Loaded
@@ -93,7 +93,7 @@ def _state_file(path: Path) -> Iterator[Finding]:
     try:
         path = statefile.resolve(path)
         condition = statefile.examine(path)
-    except (statefile.ForeignStateError, OSError) as error:
+    except (ForeignStateError, OSError) as error:
         problem = error.strerror if isinstance(error, OSError) else str(error)
         yield Finding(BAD, "state", f"{problem}", "name another file")
         return
