@@ -9,6 +9,7 @@ from tests.e2e import test_people
 from tests.e2e.findings import LogReceiver, log_receiver
 from tests.e2e.running import Scrape, client_of, process
 from tests.e2e.simulation import Simulation, simulated
+from tests.e2e.state import State
 from tests.e2e.test_privacy import OPENMETRICS, personal
 
 CONFIG = r"""
@@ -86,21 +87,22 @@ def check_findings(api: Simulation, receiver: LogReceiver, truth: Truth) -> None
     assert not [secret for secret in secrets if secret.encode() in bodies]
 
 
-async def test_all_of_it_is_true_after_faults_and_kills_and_names_nobody(tmp_path: Path) -> None:
-    config, state = tmp_path / "config.yml", tmp_path / "state" / "state.db"
-    state.parent.mkdir()
+async def test_all_of_it_is_true_after_faults_and_kills_and_names_nobody(
+    tmp_path: Path, state: State
+) -> None:
+    config = tmp_path / "config.yml"
     config.write_text(CONFIG)
     written: dict[str, str] = {}
     with log_receiver() as (receiver, endpoint):
         async with simulated(seed=21, rate=3.0, bot_share=0.3, invalid_share=0.0) as api:
             variables = {
                 **api.variables,
+                **state.variables,
                 # What is not looked at here would only take turns with details.
                 **{f"ISNOTAI_POLL_{name}_INTERVAL": "1h" for name in OTHERS},
                 **test_people.ON,
                 "ISNOTAI_POLL_OPENAPI_INTERVAL": "1s",
                 "ISNOTAI_CONFIG_FILE": str(config),
-                "ISNOTAI_STATE_PATH": str(state),
                 "ISNOTAI_LOG_LEVEL": "debug",
                 "OTEL_EXPORTER_OTLP_LOGS_ENDPOINT": f"{endpoint}/v1/logs",
                 "OTEL_BLRP_SCHEDULE_DELAY": "200",
@@ -143,6 +145,6 @@ async def test_all_of_it_is_true_after_faults_and_kills_and_names_nobody(tmp_pat
     assert not [secret for secret in secrets if secret.encode() in receiver.metrics]
     for place, text in written.items():
         assert not [secret for secret in secrets if secret in text], place
-    held = b"".join(it.read_bytes() for it in state.parent.iterdir())
+    held = b"".join(state.contents().values())
     assert not [secret for secret in secrets if secret.encode() in held]
     assert json.loads(written["log"].splitlines()[-1])["event"] == "stopped"

@@ -11,13 +11,14 @@ from exporter.settings.load import load
 from exporter.settings.model import Settings
 from tests.e2e.running import Scrape, client_of, in_process, process
 from tests.e2e.simulation import simulated
+from tests.e2e.state import State
 
 GRACE_SECONDS = 5
 
 
-async def test_sigterm_ends_the_daemon_with_0_though_every_poll_hangs(tmp_path: Path) -> None:
+async def test_sigterm_ends_the_daemon_with_0_though_every_poll_hangs(state: State) -> None:
     async with simulated() as api:
-        variables = {**api.variables, "ISNOTAI_STATE_PATH": str(tmp_path / "state.db")}
+        variables = {**api.variables, **state.variables}
         async with process(variables) as daemon, client_of(daemon) as exporter:
             await exporter.until(lambda scrape: scrape.value("isnotai_sessions_total"))
             api.fail(hang=1.0)

@@ -3,7 +3,6 @@
 The clocks of the API and of the daemon are one, which runs many times faster than ours.
 """
 
-import asyncio
 from collections.abc import AsyncIterator, Callable, MutableMapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -13,6 +12,7 @@ from typing import Any
 
 from structlog.testing import capture_logs
 
+from exporter.clock import SystemClock
 from exporter.simulator.app import create_app
 from exporter.simulator.clock import SimClock
 from exporter.simulator.faults import Faults
@@ -58,8 +58,7 @@ class Fast:
         return START.timestamp() + self.monotonic()
 
     async def sleep(self, seconds: float) -> None:
-        # The daemon's own waits, on the clock that it is given; no test waits so.
-        await asyncio.sleep(seconds / SPEED)
+        await SystemClock().sleep(seconds / SPEED)
 
 
 @asynccontextmanager

@@ -1,7 +1,4 @@
-"""Trouble with the state's disk for one life of the exporter: full, filling up, or read-only.
-
-It damages nothing: a state that is lost begins anew, which is not part of what soaks show.
-"""
+"""Trouble with the state's disk for one life of the exporter: full, filling up, or read-only."""
 
 import random
 import resource
@@ -10,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from tests.e2e.state import StateFile
 from tests.e2e.test_state import without_privileges
 
 Trouble = Literal["none", "full", "tight", "fills", "read-only file", "read-only folder"]
@@ -20,7 +18,7 @@ TROUBLES: tuple[Trouble, ...] = (
 )
 
 
-@dataclass(frozen=True)
+@dataclass
 class Disk:
     """What happens to the state's disk in one life.
 
@@ -34,7 +32,6 @@ class Disk:
     recovers: bool
 
     def prepare(self) -> Callable[[], None] | None:
-        """Make it so before the life begins; gives what the new process does first."""
         if self.trouble in ("full", "tight"):
             return lambda: _limit(0, self.limit)
         if self.trouble.startswith("read-only"):
@@ -46,12 +43,10 @@ class Disk:
         return None
 
     def strike(self, pid: int) -> None:
-        """What comes in the midst of the life."""
         if self.trouble == "fills":
             _limit(pid, self.limit)
 
     def recover(self, pid: int | None = None) -> None:
-        """Space again, and the right to write; pid: of the life, unless that is over."""
         if self.trouble.startswith("read-only"):
             self.folder.chmod(0o700)
             for file in self.folder.iterdir():
@@ -60,12 +55,14 @@ class Disk:
             _limit(pid, None)
 
 
-def draw(chance: random.Random, folder: Path) -> Disk:
-    """The trouble of one life."""
-    trouble = chance.choice(TROUBLES)
-    largest = max((file.stat().st_size for file in folder.iterdir()), default=0)
-    limit = 0 if trouble == "full" or chance.random() < 0.3 else chance.randint(0, 2 * largest)
-    return Disk(folder, trouble, limit, chance.random() < 0.5)
+class FileOnDisk(StateFile):
+    """A state file whose disk is in trouble in some lives."""
+
+    def draw(self, chance: random.Random) -> Disk:
+        trouble = chance.choice(TROUBLES)
+        largest = max((file.stat().st_size for file in self.folder.iterdir()), default=0)
+        limit = 0 if trouble == "full" or chance.random() < 0.3 else chance.randint(0, 2 * largest)
+        return Disk(self.folder, trouble, limit, chance.random() < 0.5)
 
 
 def _limit(pid: int, size: int | None) -> None:

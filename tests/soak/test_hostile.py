@@ -21,6 +21,7 @@ import trustme
 
 from tests.e2e.running import Exporter, Process, Scrape, process, rounded
 from tests.e2e.simulation import SECOND, simulated
+from tests.e2e.state import State
 from tests.soak.clients import HostileClients, pause
 from tests.soak.trouble import sampled
 from tests.soak.watch import Watch
@@ -144,13 +145,12 @@ async def reload(daemon: Process, folder: Path, chance: random.Random, seen: Hea
 
 
 async def endure(
-    folder: Path, seconds: float, seed: int, settle_after: int
+    folder: Path, state: State, seconds: float, seed: int, settle_after: int
 ) -> tuple[Health, Watch]:
     """All of it for so long, then quiet; asserts that everything was counted exactly once.
 
     settle_after: seconds; it decides how long the quiet lasts.
     """
-    state = folder / "state.db"
     (folder / "config.yml").write_text(GOOD_SETTINGS[0])
     (folder / "web.yml").write_text(web_config(folder))
     chance, watch, seen = random.Random(seed), Watch(), Health()  # noqa: S311 - reproducible
@@ -163,7 +163,7 @@ async def endure(
     ) as api:
         variables = {
             **api.variables,
-            "ISNOTAI_STATE_PATH": str(state),
+            **state.variables,
             "ISNOTAI_CONFIG_FILE": str(folder / "config.yml"),
             "ISNOTAI_WEB_CONFIG_FILE": str(folder / "web.yml"),
             "ISNOTAI_SESSIONS_OVERLAP": "6s",
@@ -244,8 +244,8 @@ def quarters(values: list[float]) -> list[float]:
     return [median(values[number * size :][:size] or values[-1:]) for number in range(4)]
 
 
-async def test_hostile_api_clients_and_reloads_at_once(tmp_path: Path) -> None:
-    seen, _ = await endure(tmp_path, SHORT_SECONDS, 71, 6)
+async def test_hostile_api_clients_and_reloads_at_once(tmp_path: Path, state: State) -> None:
+    seen, _ = await endure(tmp_path, state, SHORT_SECONDS, 71, 6)
     assert seen.probes > 0
     assert seen.reloads > 1
 
@@ -253,8 +253,8 @@ async def test_hostile_api_clients_and_reloads_at_once(tmp_path: Path) -> None:
 @pytest.mark.soak
 @pytest.mark.timeout(LONG_SECONDS + SETTLE_SECONDS + 300)
 async def test_an_hour_of_hostile_api_clients_and_reloads_leaves_memory_flat(
-    tmp_path: Path,
+    tmp_path: Path, state: State
 ) -> None:
-    seen, _ = await endure(tmp_path, LONG_SECONDS, 72, 20)
+    seen, _ = await endure(tmp_path, state, LONG_SECONDS, 72, 20)
     _, second, _, last = quarters(seen.mib)
     assert last < second + GROWTH_MIB

@@ -7,7 +7,6 @@ import random
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from time import monotonic
 from typing import Any
 
@@ -15,7 +14,7 @@ import pytest
 
 from tests.e2e.running import Scrape, client_of, process, rounded
 from tests.e2e.simulation import Simulation, simulated
-from tests.soak.trouble import Lives, remembered_invalid, sampled, settle
+from tests.soak.trouble import Lives, Troubled, sampled, settle
 from tests.soak.watch import Watch
 from tests.soak.weather import Weather
 
@@ -60,13 +59,11 @@ def day_that_begins(moment: datetime) -> float:
     return ((moment - midnight) / timedelta(hours=1) + 12) % 24 - 12
 
 
-async def suffer(habits: Habits, folder: Path) -> tuple[Watch, float]:
+async def suffer(habits: Habits, state: Troubled) -> tuple[Watch, float]:
     """Trouble for so long, then quiet; asserts that everything was counted exactly once.
 
     Gives all samples, and the share of the time of trouble in which they were taken.
     """
-    state = folder / "state" / "state.db"
-    state.parent.mkdir()
     chance, watch = random.Random(habits.seed), Watch()  # noqa: S311 - reproducible weather
     skew = chance.choice([-137.0, 211.0])
     start = datetime.now(UTC) + timedelta(hours=habits.hours_off)
@@ -85,7 +82,7 @@ async def suffer(habits: Habits, folder: Path) -> tuple[Watch, float]:
     ) as api:
         variables = {
             **api.variables,
-            "ISNOTAI_STATE_PATH": str(state),
+            **state.variables,
             "ISNOTAI_SESSIONS_OVERLAP": "6s",
             "ISNOTAI_SESSIONS_SETTLE_AFTER": "20s",
             "ISNOTAI_BUDGET_SHARE": "0.9",
@@ -93,7 +90,7 @@ async def suffer(habits: Habits, folder: Path) -> tuple[Watch, float]:
             **habits.variables,
         }
         weather = Weather(api, chance, skew)
-        lives = Lives(variables, watch, habits.seed, habits.longest)
+        lives = Lives(variables, state, watch, habits.seed, habits.longest)
         changing = asyncio.create_task(weather.change())
         began = monotonic()
         while monotonic() < began + habits.seconds:
@@ -105,7 +102,7 @@ async def suffer(habits: Habits, folder: Path) -> tuple[Watch, float]:
         with contextlib.suppress(asyncio.CancelledError):
             await changing
         weather.clear()
-        remembered = remembered_invalid(state, folder / "killed")
+        remembered = state.invalid_items()
         scrape = await quiet(api, variables, watch)
         last = watch.lives[-1]
 
@@ -115,12 +112,12 @@ async def suffer(habits: Habits, folder: Path) -> tuple[Watch, float]:
         # The counter of invalid items is each process's own, but no item is counted by two.
         truth = api.truth()
         assert last.invalid == truth.invalid_items - remembered
-        assert remembered_invalid(state, folder / "ended") == truth.invalid_items
+        assert state.invalid_items() == truth.invalid_items
         assert watch.invalid <= truth.invalid_items
         print(  # noqa: T201
             f"\n{habits.order}/{habits.paging}/{habits.date_filter}/{habits.tier}:"
             f" {seconds:.0f} s of trouble, {len(watch.lives)} lives,"
-            f" {lives.unwritable} of them without a disk to write, {watch.samples} samples,"
+            f" {lives.unwritable} of them with a state out of reach, {watch.samples} samples,"
             f" {share:.1%} of the time watched, {watch.on_time:.2%} of samples on time,"
             f" {watch.mean_gap:.3f} s apart, at most {watch.longest_gap:.2f} s;"
             f" {weather.storms} storms, {weather.outages} outages, {weather.jumps} clock jumps;"
@@ -151,9 +148,9 @@ def polled(scrape: Scrape) -> float | None:
     return scrape.value("isnotai_polls_total", resource="sessions", outcome="success")
 
 
-async def test_short_trouble_leaves_every_counter_equal_to_the_oracle(tmp_path: Path) -> None:
+async def test_short_trouble_leaves_every_counter_equal_to_the_oracle(state: Troubled) -> None:
     habits = Habits(1938, SHORT_SECONDS, 4.0, "random", "keyset", "day")
-    watch, _ = await suffer(habits, tmp_path)
+    watch, _ = await suffer(habits, state)
     assert len(watch.lives) > 2
     assert watch.samples > 20
 
@@ -188,8 +185,8 @@ LONG = [
 @pytest.mark.timeout(LONG_SECONDS + SETTLE_SECONDS + 120)
 @pytest.mark.parametrize("habits", LONG, ids=lambda it: f"{it.order}-{it.paging}-{it.date_filter}")
 async def test_long_trouble_leaves_every_counter_equal_to_the_oracle(
-    tmp_path: Path, habits: Habits
+    state: Troubled, habits: Habits
 ) -> None:
-    watch, share = await suffer(habits, tmp_path)
+    watch, share = await suffer(habits, state)
     assert share > 0.8
     assert watch.on_time > 0.99

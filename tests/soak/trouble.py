@@ -3,17 +3,15 @@
 import asyncio
 import contextlib
 import random
-import shutil
-import sqlite3
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import replace
-from pathlib import Path
 from time import monotonic
+from typing import Protocol
 
 from exporter.simulator.truth import Truth
 from tests.e2e.running import Exporter, Process, Scrape, client_of, process, rounded
-from tests.soak.disk import Disk, draw
+from tests.e2e.state import State
 from tests.soak.watch import ProcessRun, Watch
 
 STARTING_SHARE = 0.25
@@ -25,15 +23,50 @@ STAYS_POLLS = 3
 """So many more polls of the sessions change nothing in the end."""
 
 
+class Trouble(Protocol):
+    """What keeps one life of the exporter from its state; nothing is damaged by it.
+
+    A state that is lost begins anew, which is not part of what soaks show.
+    recovers: whether it ends before the life does.
+    """
+
+    recovers: bool
+
+    def prepare(self) -> Callable[[], None] | None:
+        """Make it so before the life begins; gives what the new process does first."""
+        ...
+
+    def strike(self, pid: int) -> None:
+        """What comes in the midst of the life."""
+        ...
+
+    def recover(self, pid: int | None = None) -> None:
+        """Nothing stands in the way any more; pid: of the life, unless that is over."""
+        ...
+
+
+class Troubled(State, Protocol):
+    """A state that is not always to be had."""
+
+    def draw(self, chance: random.Random) -> Trouble:
+        """The trouble of one life."""
+        ...
+
+
 class Lives:
     """One life after another on the same state, each ended at random."""
 
     def __init__(
-        self, variables: Mapping[str, str], watch: Watch, seed: int, longest: float
+        self,
+        variables: Mapping[str, str],
+        state: Troubled,
+        watch: Watch,
+        seed: int,
+        longest: float,
     ) -> None:
         """longest: seconds that a life serves at most."""
         self._variables = variables
-        self._folder = Path(variables["ISNOTAI_STATE_PATH"]).parent
+        self._state = state
         self._watch = watch
         self._seed = seed
         self._longest = longest
@@ -49,10 +82,10 @@ class Lives:
         life = self._watch.born()
         chance = random.Random(f"{self._seed} life {len(self._watch.lives)}")  # noqa: S311 - reproducible
         kind = chance.random()
-        disk = draw(chance, self._folder)
+        trouble = self._state.draw(chance)
         began = monotonic()
         try:
-            async with process(self._variables, prepare=disk.prepare()) as daemon:
+            async with process(self._variables, prepare=trouble.prepare()) as daemon:
                 if kind < STARTING_SHARE:
                     deadline = began + chance.uniform(0.0, 1.2 * self._start_seconds)
                     await self._serve(daemon, min(deadline, until))
@@ -62,11 +95,11 @@ class Lives:
                     short = kind < STARTING_SHARE + SHORT_SHARE
                     most = min(SHORT_SECONDS, self._longest) if short else self._longest
                     seconds = chance.uniform(0.0, most)
-                    async with _troubled(daemon, disk, chance, seconds):
+                    async with _troubled(daemon, trouble, chance, seconds):
                         await self._serve(daemon, min(monotonic() + seconds, until))
                 await self._end(daemon, life, chance)
         finally:
-            disk.recover()
+            trouble.recover()
 
     async def _serve(self, daemon: Process, deadline: float) -> None:
         """Watch until the deadline, monotonic seconds."""
@@ -88,14 +121,14 @@ class Lives:
 
 @asynccontextmanager
 async def _troubled(
-    daemon: Process, disk: Disk, chance: random.Random, seconds: float
+    daemon: Process, trouble: Trouble, chance: random.Random, seconds: float
 ) -> AsyncIterator[None]:
-    """The disk's trouble comes and perhaps goes while the block runs, some `seconds`."""
+    """The state's trouble comes and perhaps goes while the block runs, some `seconds`."""
     loop = asyncio.get_running_loop()
     comes, goes = sorted(chance.uniform(0, seconds) for _ in range(2))
-    timers = [loop.call_later(comes, disk.strike, daemon.pid)]
-    if disk.recovers:
-        timers.append(loop.call_later(goes, disk.recover, daemon.pid))
+    timers = [loop.call_later(comes, trouble.strike, daemon.pid)]
+    if trouble.recovers:
+        timers.append(loop.call_later(goes, trouble.recover, daemon.pid))
     try:
         yield
     finally:
@@ -108,7 +141,7 @@ async def settle(
 ) -> tuple[Truth, Scrape]:
     """What is counted once it agrees with the truth and some more polls have changed nothing.
 
-    Or what is counted when the time is over. Invalid items are left to `remembered_invalid`.
+    Or what is counted when the time is over. Invalid items are left to the state.
     """
     expected = replace(rounded(truth), invalid_items=0)
     agreed: float | None = None
@@ -138,14 +171,3 @@ async def sampled(exporter: Exporter, watch: Watch) -> AsyncIterator[None]:
         following.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await following
-
-
-def remembered_invalid(state: Path, aside: Path) -> int:
-    """How many invalid items the state of a daemon that is dead remembers.
-
-    aside: a new folder for a copy, so that what a kill left behind is not touched.
-    """
-    shutil.copytree(state.parent, aside)
-    with contextlib.closing(sqlite3.connect(aside / state.name)) as connection:
-        number: int = connection.execute("SELECT count(*) FROM invalid").fetchone()[0]
-    return number

@@ -1,11 +1,13 @@
 """Replicas that share a database, as processes, and what is promised of all that they ever show."""
 
 import asyncio
+import json
 import os
 import signal
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, field
+from pathlib import Path
 from time import monotonic
 
 import httpx
@@ -84,7 +86,9 @@ class Fleet:
         variables: Mapping[str, str],
         truth: Callable[[], Truth],
         stack: AsyncExitStack,
+        targets: Path | None,
     ) -> None:
+        """targets: where Prometheus is told which replicas there are."""
         self.cluster = cluster
         self.place: Database = cluster.server()
         self.faults: list[str] = []
@@ -93,6 +97,7 @@ class Fleet:
         self._variables = variables
         self._truth = truth
         self._stack = stack
+        self._targets = targets
         self._relays: list[Relay] = []
         """Of all replicas that there ever were."""
         self._rounds = 0
@@ -113,13 +118,22 @@ class Fleet:
         self._relays.append(relay)
         replica = Replica(daemon, exporter, relay)
         self.replicas.append(replica)
+        self._tell()
         return replica
 
     async def end(self, replica: Replica, number: int = signal.SIGKILL) -> None:
         """End a replica, and look at it no more."""
         self.replicas.remove(replica)
+        self._tell()
         replica.send(number)
         await replica.daemon.ended()
+
+    def _tell(self) -> None:
+        if self._targets is not None:
+            targets = [it.exporter.url.removeprefix("http://") for it in self.replicas]
+            written = self._targets.with_suffix(".new")
+            written.write_text(json.dumps([{"targets": targets}]))
+            written.replace(self._targets)
 
     async def poller(self, integration: str = "default", seconds: float = 30.0) -> Replica:
         """The one replica that says that it polls, once there is one."""
@@ -272,8 +286,11 @@ def polls(scrape: Scrape) -> float:
 
 @asynccontextmanager
 async def fleet(
-    cluster: Cluster, variables: Mapping[str, str], truth: Callable[[], Truth]
+    cluster: Cluster,
+    variables: Mapping[str, str],
+    truth: Callable[[], Truth],
+    targets: Path | None = None,
 ) -> AsyncIterator[Fleet]:
     """A fleet without a replica yet; all of its processes end with the block."""
     async with AsyncExitStack() as stack:
-        yield Fleet(cluster, variables, truth, stack)
+        yield Fleet(cluster, variables, truth, stack, targets)

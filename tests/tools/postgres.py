@@ -54,7 +54,8 @@ def another_user() -> dict[str, Any]:
 class Cluster:
     """A server that listens on a port of the loopback. Its owner has a password."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, follows: int | None = None) -> None:
+        """follows: the port of the server whose standby this is, and whose log it streams."""
         self.folder = folder
         self.port = free_port()
         self.log = folder / "log"
@@ -62,11 +63,20 @@ class Cluster:
         # As the one who runs it, where that is somebody else.
         if self._as:
             os.chown(folder, self._as["user"], self._as["group"])
-        secret = folder / "password"
+        if follows is None:
+            self._make()
+        else:
+            source = f"postgresql://owner:{QUOTED}@127.0.0.1:{follows}/"
+            data = str(folder / "data")
+            self._run(program("pg_basebackup"), "-d", source, "-D", data, "-R", "-c", "fast")
+
+    def _make(self) -> None:
+        secret = self.folder / "password"
         secret.write_text(PASSWORD + "\n")
         secret.chmod(0o644)
+        data = str(self.folder / "data")
         self._run(
-            *(program("initdb"), "-D", str(folder / "data"), "-U", "owner", "-A", "scram-sha-256"),
+            *(program("initdb"), "-D", data, "-U", "owner", "-A", "scram-sha-256"),
             *("--pwfile", str(secret), "--no-sync", "-E", "UTF8", "--no-locale"),
         )
         secret.unlink()
@@ -88,6 +98,10 @@ class Cluster:
     def stop(self, mode: str = "immediate") -> None:
         """Stop it as it is told; `immediate` is a crash, after which the log is replayed."""
         self._run(program("pg_ctl"), "-w", "-D", str(self.folder / "data"), "-m", mode, "stop")
+
+    def promote(self) -> None:
+        """Have it follow no more, and take what is written."""
+        self._run(program("pg_ctl"), "-w", "-D", str(self.folder / "data"), "promote")
 
     def url(self, port: int | None = None) -> str:
         return f"postgresql://owner:{QUOTED}@127.0.0.1:{port or self.port}/postgres"
@@ -170,13 +184,13 @@ class Cluster:
 
 
 @contextmanager
-def running_cluster() -> Iterator[Cluster]:
-    """A server that is started, and gone with its folder afterwards."""
+def running_cluster(follows: int | None = None) -> Iterator[Cluster]:
+    """A server that is started, and gone with its folder afterwards; follows: as of a cluster."""
     # Not under pytest's own, which nobody else may enter.
     folder = Path(tempfile.mkdtemp(prefix=f"isnotai-postgres-{getpass.getuser()}-"))
     folder.chmod(0o755)
     try:
-        cluster = Cluster(folder)
+        cluster = Cluster(folder, follows)
         cluster.start()
         try:
             with cluster.never_alone():

@@ -1,7 +1,6 @@
 """A real Prometheus scrapes replicas that come and go, and the shipped rules give the truth."""
 
 import asyncio
-import json
 import signal
 import subprocess
 from collections.abc import AsyncIterator, Callable
@@ -16,7 +15,8 @@ import yaml
 from tests.e2e.running import Scrape
 from tests.e2e.simulation import simulated
 from tests.ports import free_port
-from tests.tools.fleet import Fleet, fleet
+from tests.tools.fleet import fleet
+from tests.tools.joined import SESSIONS, TARGETS, check_joined, joined, joining
 from tests.tools.postgres import Cluster
 from tests.tools.test_prometheus import prometheus
 
@@ -24,37 +24,11 @@ pytestmark = [pytest.mark.tools, pytest.mark.timeout(300)]
 
 ROOT = Path(__file__).resolve().parents[2]
 EXAMPLES = ROOT / "deploy" / "fleet"
-CONFIG = """
-global: {{scrape_interval: 1s, scrape_timeout: 1s, evaluation_interval: 1s}}
-rule_files: [rules.yaml]
-scrape_configs:
-- job_name: isnotai
-  file_sd_configs: [{{files: [targets.json], refresh_interval: 1s}}]
-"""
-SESSIONS = "job_integration:isnotai_sessions:max2m"
-BOTS = "job_integration:isnotai_bot_sessions:max2m"
-
-
-def joined() -> str:
-    """Of the shipped recording rules those that join all exporters of a site."""
-    shipped = yaml.safe_load((ROOT / "alerts/prometheus/recording.yaml").read_text("utf-8"))
-    rules = [rule for group in shipped["groups"] for rule in group["rules"]]
-    found = [rule for rule in rules if rule.get("record", "").endswith("max2m")]
-    assert {SESSIONS, BOTS} <= {rule["record"] for rule in found}
-    return yaml.safe_dump({"groups": [{"name": "joined", "rules": found}]})
 
 
 def shows(seen: int, found: Scrape) -> bool:
     """Whether so many sessions were counted, or more."""
     return (found.value("isnotai_sessions_total") or 0) >= seen
-
-
-def scrape(ours: Fleet, folder: Path) -> None:
-    """Have Prometheus scrape the replicas that there are."""
-    targets = [it.exporter.url.removeprefix("http://") for it in ours.replicas]
-    written = folder / "targets.new"
-    written.write_text(json.dumps([{"targets": targets}]))
-    written.replace(folder / "targets.json")
 
 
 @pytest.mark.parametrize("name", ["agent.yml", "receiver.yml", "collector.yaml"])
@@ -135,35 +109,26 @@ async def test_two_agents_and_a_receiver_show_each_session_once(
 async def test_the_joined_counters_never_fall_and_end_at_the_truth(
     postgres: Cluster, tool: Callable[[str], Path], tmp_path: Path
 ) -> None:
-    (tmp_path / "rules.yaml").write_text(joined())
     began = time()
     async with (
         simulated() as api,
-        fleet(postgres, api.variables, api.truth) as ours,
-        prometheus(tool("prometheus"), "", tmp_path, CONFIG) as asked,
+        fleet(postgres, api.variables, api.truth, tmp_path / TARGETS) as ours,
+        joining(tool("prometheus"), tmp_path) as asked,
     ):
         for number in (signal.SIGTERM, signal.SIGKILL):
             while len(ours.replicas) < 2:
                 await ours.start()
-            scrape(ours, tmp_path)
             poller = await ours.poller()
             seen = api.truth().sessions
             for replica in ours.replicas:
                 await replica.exporter.until(partial(shows, seen))
             await ours.end(poller, number)
-            scrape(ours, tmp_path)
             await ours.poller()
         await ours.start()
-        scrape(ours, tmp_path)
         api.pause()
         api.freeze()
         truth = api.truth()
         await ours.until_all_agree(truth)
-        for name, expected in ((SESSIONS, truth.sessions), (BOTS, truth.bot_sessions)):
-            await asked.until(f"sum({name})", {"": float(expected)})
-            steps = {"start": str(began), "end": str(time()), "step": "1"}
-            (series,) = (await asked.get("/api/v1/query_range", query=name, **steps))["result"]
-            values = [float(value) for _, value in series["values"]]
-            assert values == sorted(values)
+        await check_joined(asked, truth, began)
         # Without the rule, each session would be there once for each replica.
         await asked.until("sum(isnotai_sessions_total)", {"": 2.0 * truth.sessions})

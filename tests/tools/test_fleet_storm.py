@@ -4,12 +4,15 @@ import asyncio
 import os
 import random
 import signal
-from time import monotonic
+from collections.abc import Callable
+from pathlib import Path
+from time import monotonic, time
 
 import pytest
 
 from tests.e2e.simulation import simulated
 from tests.tools.fleet import Fleet, Replica, fleet
+from tests.tools.joined import TARGETS, check_joined, joining
 from tests.tools.postgres import running_cluster
 
 pytestmark = [pytest.mark.tools, pytest.mark.timeout(1800)]
@@ -77,12 +80,14 @@ class Storm:
             await self.ours.end(old, signal.SIGTERM)
 
 
-async def storm(seconds: float, seed: int) -> Storm:
-    """A storm of so long, and what must hold after it."""
+async def storm(seconds: float, seed: int, program: Path, folder: Path) -> Storm:
+    """A storm of so long, through which Prometheus scrapes; and what must hold after it."""
+    began = time()
     with running_cluster() as cluster:
         async with (
             simulated(seed=seed) as api,
-            fleet(cluster, api.variables, api.truth) as ours,
+            fleet(cluster, api.variables, api.truth, folder / TARGETS) as ours,
+            joining(program, folder) as asked,
         ):
             for _ in range(REPLICAS):
                 await ours.start()
@@ -103,16 +108,20 @@ async def storm(seconds: float, seed: int) -> Storm:
             )
             assert ours.faults == []
             ours.check_commits()
+            await check_joined(asked, api.truth(), began)
             return blows
 
 
-async def test_in_a_storm_every_number_holds() -> None:
-    blows = await storm(30.0, 7)
+async def test_in_a_storm_every_number_holds(tool: Callable[[str], Path], tmp_path: Path) -> None:
+    blows = await storm(30.0, 7, tool("prometheus"), tmp_path)
 
     assert sorted(set(blows.blows)) == ["crash", "cut", "kill", "roll", "stop"]
     assert max(blows.taken_over) < TAKEN_OVER_SECONDS
 
 
 @pytest.mark.soak
-async def test_in_a_storm_of_ten_minutes_every_number_holds() -> None:
-    await storm(float(os.environ.get("STORM_SECONDS", "600")), int(os.environ.get("SEED", "1")))
+async def test_in_a_storm_of_ten_minutes_every_number_holds(
+    tool: Callable[[str], Path], tmp_path: Path
+) -> None:
+    seconds, seed = float(os.environ.get("STORM_SECONDS", "600")), int(os.environ.get("SEED", "1"))
+    await storm(seconds, seed, tool("prometheus"), tmp_path)
