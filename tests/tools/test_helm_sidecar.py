@@ -36,7 +36,7 @@ def secrets_of(pod: Manifest) -> Iterator[tuple[str, Manifest]]:
             yield volume["secret"]["secretName"], volume["secret"]
         if "configMap" in volume:
             yield volume["configMap"]["name"], volume["configMap"]
-    for variable in exporter_in(pod)["env"]:
+    for variable in exporter_in(pod).get("env", []):
         if "secretKeyRef" in variable.get("valueFrom", {}):
             secret = variable["valueFrom"]["secretKeyRef"]
             yield secret["name"], secret
@@ -90,6 +90,30 @@ def test_a_sidecar_never_holds_its_host_back(helm: Helm, example: Path, way: str
     assert "startupProbe" not in exporter
     secrets = {name: secret.get("optional") for name, secret in secrets_of(pod)}
     assert secrets == {"isnotai": True, "isnotai-web": True, "isnotai-otlp": True}
+
+
+@each_way
+def test_sidecars_with_a_database_poll_once_and_never_hold_their_host_back(
+    helm: Helm, example: Path, shared_file: Callable[[str], Path], way: str
+) -> None:
+    settings = (
+        f"sidecar={way},isnotai-exporter.config.budget=null,"
+        "isnotai-exporter.state.database.existingSecret=isnotai-database,"
+        "isnotai-exporter.state.database.schema=notes"
+    )
+    manifests = helm.template("--set", settings, chart=example)
+
+    for manifest in manifests:
+        check(manifest, shared_file)
+    pod = pod_of(manifests)
+    exporter = exporter_in(pod)
+    assert "--state.url-file=/etc/isnotai/database/url" in exporter["args"]
+    assert "--state.schema=notes" in exporter["args"]
+    assert not any(it.startswith(("--state.path", "--budget")) for it in exporter["args"])
+    assert "/etc/isnotai/database" in {it["mountPath"] for it in exporter["volumeMounts"]}
+    assert not any("isnotai-state" in it["name"] for it in pod["spec"]["volumes"])
+    secrets = {name: secret.get("optional") for name, secret in secrets_of(pod)}
+    assert secrets == {"isnotai": True, "isnotai-database": True}
 
 
 def test_a_sidecar_of_several_integrations_never_holds_its_host_back(
