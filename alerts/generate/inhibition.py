@@ -24,6 +24,8 @@ INHIBIT_RULES = [
         "NotAIPollErrorBudgetBurns.+|NotAIFrontierBehind|NotAIDataStale|NotAISessionsStopped",
         *SITE,
     ),
+    # What nobody polls is late, and only its poller exports that it is up.
+    _rule("NotAINobodyPolls", "NotAIIntegrationGone|NotAIFrontierBehind", *SITE),
     # A stronger alert on bots says what the weaker ones say.
     _rule("NotAIBotShareSpike", "NotAIBotShareRaised|NotAIBotShareHint|NotAIFlagSurge", *SITE),
     _rule("NotAIBotShareRaised", "NotAIBotShareHint", *SITE),

@@ -66,6 +66,17 @@ isnotai_exporter_build_info""",
         hold="15m",
     ),
     Alert(
+        "NotAINobodyPolls",
+        f"max by ({SITE}) (isnotai_exporter_poller) == 0",
+        "No replica polls {{ $labels.integration }}",
+        "Replicas of job {{ $labels.job }} run, but for 10 min none has polled "
+        "{{ $labels.integration }}: most likely none reaches the database that they share. "
+        "Nothing is counted meanwhile, and is caught up afterwards.",
+        severity="critical",
+        hold="10m",
+        keep="5m",
+    ),
+    Alert(
         "NotAIApiUnreachable",
         f"""\
 {_UNREACHABLE}

@@ -16,6 +16,7 @@ BUILD = named("isnotai_exporter_build_info", TARGET, version="1.0.0", revision="
 UP = named("up", TARGET)
 API_UP = named("isnotai_up")
 KEY = named("isnotai_api_key_valid")
+POLLER = named("isnotai_exporter_poller")
 STATS = {"resource": "stats"}
 FRONTIER = "isnotai_session_frontier_timestamp_seconds"
 SITE = {"job": "isnotai", "integration": "campus"}
@@ -176,6 +177,45 @@ STORIES = (
                 {API_UP: "1x30 stale", BUILD: "1x30 stale"},
                 {60: []},
             ),
+        ),
+    ),
+    Story(
+        "NotAINobodyPolls",
+        "critical",
+        "operations",
+        "notai-exporter",
+        (
+            Case(
+                "fires",
+                "neither of two replicas reaches the database, which is one alert",
+                {
+                    POLLER: "1x30 0x30",
+                    named("isnotai_exporter_poller", OTHER, integration="campus"): "0x60",
+                },
+                {
+                    30: [],
+                    45: [
+                        Firing(
+                            SITE,
+                            "No replica polls campus",
+                            "Replicas of job isnotai run, but for 10 min none has polled campus: "
+                            "most likely none reaches the database that they share. Nothing is "
+                            "counted meanwhile, and is caught up afterwards.",
+                        )
+                    ],
+                },
+            ),
+            Case("boundary", "for less than 10 min", {POLLER: "0x9 1x20"}, {9: [], 20: []}),
+            Case(
+                "silent",
+                "another replica has taken over",
+                {
+                    POLLER: "1x30 0x60",
+                    named("isnotai_exporter_poller", OTHER, integration="campus"): "0x30 1x60",
+                },
+                {60: []},
+            ),
+            Case("silent", "an exporter without a database", {API_UP: "1x60"}, {60: []}),
         ),
     ),
     Story(
