@@ -227,34 +227,37 @@ class Ledger:
     async def step_back(self, now: int) -> float | None:
         """Step back a frontier that lies ahead of the API's clock: a wrong clock set it.
 
-        It steps to the newest counted session: what was created later is read again. Ids from
-        before may be forgotten, so nothing created before is counted. If even that time is ahead of
-        the clock, the time until the clock reaches it is a gap.
+        What was created after the newest counted session is read again. Ids from before may be
+        forgotten, so nothing created before is counted. If even that time is ahead of the clock,
+        the time until the clock reaches it is a gap. Where no id was forgotten yet, the first
+        start moves back with the clock.
 
         Gives the seconds of the gap; None if there was nothing to do. Raises StateError.
         """
         state = await self.prepare()
         if state.bounds.frontier <= now + AHEAD:
             return None
-        horizon = state.bounds.horizon
-        counted = [minute for minute in state.minutes if minute * MINUTE < horizon]
-        if counted:
-            newest = min(horizon, (max(counted) + 1) * MINUTE)
-        elif state.value(states.SESSIONS):
-            newest = horizon
-        else:
-            newest = now - round((self._elapsed(state) + self._lookback) * MICROSECONDS)
-        back = min(newest, horizon)
+        back = min(state.bounds.horizon, self._kept_from(state, now))
         gap = max(0, back - now) / MICROSECONDS
 
         def work(tx: Transaction) -> None:
             origin = min(tx.state.origin or back, back)
-            tx.write(replace(tx.state, origin=origin, horizon=back, frontier=back))
+            # Not ahead of the clock, else the next poll would count the gap again.
+            tx.write(replace(tx.state, origin=origin, horizon=back, frontier=min(back, now)))
             tx.add({states.GAP: gap, states.STEP_BACKS: 1})
 
         await self.commit(work)
         self._walked = Walked()
         return gap
+
+    def _kept_from(self, state: LedgerState, now: int) -> int:
+        """From when on the id of every counted session is still known, up to the horizon."""
+        horizon = state.bounds.horizon
+        rested = state.first_start > state.begun
+        if not state.value(states.SESSIONS) or (horizon == state.origin and not rested):
+            return now - round((self._elapsed(state) + self._lookback) * MICROSECONDS)
+        counted = [minute for minute in state.minutes if minute * MINUTE < horizon]
+        return (max(counted) + 1) * MINUTE if counted else horizon
 
     async def clamp(self, history_start: int, history: int = 0) -> float:
         """Give up what was created before `history_start`; gives the gap in seconds.
@@ -356,7 +359,7 @@ class Ledger:
         resumed = max(before.frontier, self._walked.to)
         return replace(
             before,
-            horizon=resumed,
+            horizon=max(resumed, before.bounds.horizon),
             frontier=resumed,
             unsettled=0,
             active=0,

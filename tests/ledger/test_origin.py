@@ -113,6 +113,48 @@ def test_where_counting_begins_moves_back_with_the_apis_clock(make: Make, restar
     assert bench.counts().get("gap", 0) == 0
 
 
+@pytest.mark.parametrize("restarted", [False, True])
+def test_what_a_set_back_clock_passes_again_is_a_gap_once(make: Make, restarted: bool) -> None:
+    """However many polls there are until the clock is again where it was."""
+    bench = make(overlap=60, settle_after=300)
+    for number in range(20):
+        add(bench, f"s{number}")
+        polls(bench, 1, apart=60)
+    horizon = bench.state.bounds.horizon
+    bench.listing.skew -= 1800
+    now = bench.listing.now()
+    polls(bench, 3, apart=60)
+    add(bench, "passed again")
+    if restarted:
+        bench.restart()
+
+    polls(bench, 40, apart=60)
+    add(bench, "new")
+    polls(bench, 2, apart=60)
+
+    assert bench.counts()["sessions"] == 21
+    assert bench.counts()["step_backs"] == 1
+    unknown = 240  # until the Dates are believed
+    assert bench.counts()["gap"] == pytest.approx((horizon - now) / MICROSECONDS - unknown, abs=1)
+
+
+def test_before_any_id_is_forgotten_the_first_start_moves_back_with_the_clock(make: Make) -> None:
+    bench = make(overlap=900)
+    add(bench, "before", ago=1500)
+    polls(bench, 1)
+    add(bench, "first")
+    polls(bench, 1)
+    assert bench.counts()["sessions"] == 1
+    bench.listing.skew -= 600
+    add(bench, "passed again")
+
+    polls(bench, 12)
+
+    assert bench.counts()["sessions"] == 2
+    assert bench.counts()["step_backs"] == 1
+    assert bench.counts().get("gap", 0) == 0
+
+
 def test_a_prepare_that_is_late_never_undoes_what_another_has_committed(make: Make) -> None:
     """Two collectors call it at once; one has its answer when the other has begun to count."""
     bench = make()
