@@ -102,7 +102,8 @@ class Daemon:
         self._pushes.adjust(otlp(), findings(settings), self._network)
         self._pipelines.begin(self._pipelines.plan(settings, self._network))
         self._publisher.follow(self._sources())
-        self._status = StatusSource(self._pipelines, self._clock, self._started)
+        poller = None if self._fleet is None else self._fleet.poller
+        self._status = StatusSource(self._pipelines, self._clock, self._started, poller)
 
     def _joined(self, leases: Leases) -> Fleet:
         """The fleet of replicas that share the database."""

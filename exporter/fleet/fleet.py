@@ -106,8 +106,17 @@ class Fleet:
         self.problem: str | None = None
         """Why the last beat failed; None where it did not."""
         self._giving: tuple[str, ...] = ()
-        self.alive = 0
+        self._seen = Seen()
+
+    @property
+    def alive(self) -> int:
         """How many replicas live, as was last seen; 0 before the first look."""
+        return len(self._seen.live)
+
+    def poller(self, integration: str) -> str | None:
+        """Which living replica holds the integration's lease; None also while that is not known."""
+        row = None if self.problem else self._seen.leases.get(integration)
+        return row.holder if row is not None and row.holder in self._seen.live else None
 
     async def run(self) -> None:
         """Beat until cancelled."""
@@ -180,7 +189,7 @@ class Fleet:
 
     async def _take(self, found: _Beat) -> None:
         """Poll what is ours, and give up what is too much: first it rests, then it is free."""
-        self.alive = len(found.seen.live)
+        self._seen = found.seen
         kept = {name: epoch for name, epoch in found.epochs.items() if name not in self._giving}
         before = set(self._leases.held())
         self._leases.hold(kept)

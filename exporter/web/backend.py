@@ -93,6 +93,8 @@ class IntegrationStatus:
     sessions, bot_sessions: as last committed; None where none were ever read.
     budget, rate_limit: requests a minute that we allow ourselves, and that the tier allows.
     spent: requests of the last minute. recent: the last 24 h; empty before counting began.
+    polls: whether this process polls it; else resources are not known here. polled_by: the replica
+    that does, where several share a database; None where none does, or there is but one process.
     """
 
     name: str
@@ -110,6 +112,8 @@ class IntegrationStatus:
     spent: int | None = None
     quotas: tuple[Quota, ...] = ()
     recent: tuple[Slot, ...] = ()
+    polls: bool = True
+    polled_by: str | None = None
 
     @property
     def answered(self) -> bool | None:

@@ -22,12 +22,6 @@ def render(one: IntegrationStatus, now: float, worst: Finding | None, *, unfolde
     name = escape(one.name)
     place = anchor(one.name)
     bots = share(one.bot_sessions, one.sessions)
-    rows = "".join(_row(resource, now) for resource in one.resources)
-    headings = "".join(
-        f'<th scope="col" role="columnheader"{_class("number" if it == "Failures" else "")}>'
-        f"{it}</th>"
-        for it in _HEADINGS
-    )
     return f"""<details id="{place}" data-name="{name}"{" open" if unfolded else ""}>
 <summary id="{place}-title"><h2>{name}</h2> <span class="marks">{_marks(one, worst)}</span>
 <span class="brief">{count(one.sessions)} sessions, {bots} bots</span></summary>
@@ -37,17 +31,27 @@ def render(one: IntegrationStatus, now: float, worst: Finding | None, *, unfolde
 {fact("All counted up to", time(one.frontier, now))}
 </dl>
 <dl class="bars">
-{fact("Budget", _budget(one))}
+{fact("Budget", _budget(one)) if one.polls else ""}
 {"".join(map(_quota, one.quotas))}
 </dl>
 {charts.last_day(one.recent)}
-<table role="table">
-<caption>Resources of {name}</caption>
-<thead role="rowgroup"><tr role="row">{headings}</tr></thead>
-<tbody role="rowgroup">{rows}</tbody>
-</table>
+{_resources(one, now) if one.polls else ""}
 </details>
 """
+
+
+def _resources(one: IntegrationStatus, now: float) -> str:
+    rows = "".join(_row(resource, now) for resource in one.resources)
+    headings = "".join(
+        f'<th scope="col" role="columnheader"{_class("number" if it == "Failures" else "")}>'
+        f"{it}</th>"
+        for it in _HEADINGS
+    )
+    return f"""<table role="table">
+<caption>Resources of {escape(one.name)}</caption>
+<thead role="rowgroup"><tr role="row">{headings}</tr></thead>
+<tbody role="rowgroup">{rows}</tbody>
+</table>"""
 
 
 def anchor(name: str) -> str:
@@ -71,6 +75,8 @@ def _class(name: str) -> str:
 
 def _marks(one: IntegrationStatus, worst: Finding | None) -> str:
     marks = [mark(worst.headline, worst.level)] if worst else []
+    if not one.polls:
+        return " ".join([*marks, *([mark(f"polled by {one.polled_by}")] if one.polled_by else [])])
     key_text, key_kind = _KEY_STATES[one.key_state]
     if worst is None or worst.about != "key":
         # While nothing answers, nobody knows whether it still is.

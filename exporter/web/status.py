@@ -1,5 +1,8 @@
 """What the status page, the health check and readiness say, made from the pipelines as they are."""
 
+from collections.abc import Callable
+from dataclasses import replace
+
 from exporter.api.times import MICROSECONDS
 from exporter.build import VERSION, revision
 from exporter.clock import Clock
@@ -33,13 +36,21 @@ VENDOR_LINKS = (
 class StatusSource:
     """Answers for the pipelines.
 
-    started: when the process began, (Unix, monotonic) seconds.
+    started: when the process began, (Unix, monotonic) seconds. poller: which replica polls an
+    integration, where several share a database.
     """
 
-    def __init__(self, pipelines: Pipelines, clock: Clock, started: tuple[float, float]) -> None:
+    def __init__(
+        self,
+        pipelines: Pipelines,
+        clock: Clock,
+        started: tuple[float, float],
+        poller: Callable[[str], str | None] | None = None,
+    ) -> None:
         self._pipelines = pipelines
         self._clock = clock
         self._started = started
+        self._poller = poller
 
     def health(self) -> Health:
         """Bad while a poll is stuck; the API may be down."""
@@ -70,7 +81,13 @@ class StatusSource:
         settings: tuple[Effective, ...],
     ) -> Status:
         """All that the page shows. series: how many are exposed now."""
-        integrations = tuple(_integration_status(one, self._clock) for one in self._pipelines)
+        integrations = tuple(
+            replace(
+                _integration_status(one, self._clock),
+                polled_by=None if self._poller is None else self._poller(one.name),
+            )
+            for one in self._pipelines
+        )
         return Status(
             version=VERSION,
             revision=revision(),
@@ -105,6 +122,7 @@ def _integration_status(pipeline: Pipeline, clock: Clock) -> IntegrationStatus:
         key_state=_key_state(pipeline),
         key_file=pipeline.account.key.api_key_file is not None,
         resources=resources,
+        polls=pipeline.polls,
         frontier=None if frontier is None else frontier / MICROSECONDS,
         behind=None if behind is None else behind / MICROSECONDS,
         sessions=None if counts is None else int(counts.value(SESSIONS)),

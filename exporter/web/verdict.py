@@ -40,6 +40,8 @@ def findings(
                 "back. See state.url and the database; it is tried again by itself.",
             )
         )
+    else:
+        found += _grouped(map(_unpolled, (it for it in integrations if _is_unpolled(it))))
     found += _grouped(one for it in integrations for one in _of_integration(it))
     if ready.ok:
         found += _grouped(one for it in integrations for one in _of_first_polls(it))
@@ -53,9 +55,15 @@ def findings(
 
 def _all_is_well(integrations: Sequence[IntegrationStatus]) -> Finding:
     resources = sum(bool(it.up) for one in integrations for it in one.resources)
-    word = "integration" if len(integrations) == 1 else "integrations"
-    words = f"{resources} resources of {len(integrations)} {word} are read."
+    polled = sum(one.polls for one in integrations)
+    words = f"{resources} resources of {_number(polled)} are read."
+    if polled < len(integrations):
+        words += f" Other replicas poll {_number(len(integrations) - polled)}."
     return Finding("good", "exporter", "all is well", words)
+
+
+def _number(integrations: int) -> str:
+    return f"{integrations} integration{'' if integrations == 1 else 's'}"
 
 
 def _of_exporter(health: Health, reload: Reload | None) -> Iterator[Finding]:
@@ -79,8 +87,25 @@ def _of_exporter(health: Health, reload: Reload | None) -> Iterator[Finding]:
         )
 
 
+def _is_unpolled(one: IntegrationStatus) -> bool:
+    return not one.polls and one.polled_by is None
+
+
+def _unpolled(one: IntegrationStatus) -> Finding:
+    return Finding(
+        "unknown",
+        "counting",
+        "polled by no replica",
+        "No replica polls it.",
+        "One takes it within seconds, if it can reach the database.",
+        (one.name,),
+    )
+
+
 def _of_integration(one: IntegrationStatus) -> Iterator[Finding]:
     mine = (one.name,)
+    if not one.polls:
+        return
     if one.key_state == "missing":
         yield Finding(
             "bad",
@@ -167,6 +192,8 @@ def _is_down(one: IntegrationStatus) -> bool:
 
 def _of_first_polls(one: IntegrationStatus) -> Iterator[Finding]:
     """What was never read though the start is over; walks behind the others may take an hour."""
+    if not one.polls:
+        return
     waiting = [
         it.resource for it in one.resources if it.up is None and it.resource not in registry.BEHIND
     ]

@@ -30,6 +30,10 @@ async def test_one_polls_all_show_the_same_and_the_next_takes_over(postgres: Clu
         shown = [await it.exporter.scrape() for it in ours.replicas]
         assert sum(it.value("isnotai_exporter_poller") or 0 for it in shown) == 1
         assert sum(it.value("isnotai_up") is not None for it in shown) == 1
+        told = [(await it.exporter.get("/api/status")).json() for it in ours.replicas]
+        assert [it["integrations"][0]["polls"] for it in told].count(True) == 1
+        assert len({it["integrations"][0]["polled_by"] for it in told}) == 1
+        assert {it["findings"][0]["headline"] for it in told} == {"all is well"}
 
         # Told to stop, it hands over at once; killed, it is missed soon.
         began = monotonic()

@@ -203,6 +203,15 @@ def test_nothing_is_green_while_nothing_answers() -> None:
     assert "key valid" not in page
 
 
+def test_what_another_replica_polls_is_shown_with_its_name_and_without_empty_tables() -> None:
+    page = page_of(integration(polls=False, polled_by="east-1 <b>", sessions=7))
+
+    assert "polled by east-1 &lt;b&gt;" in page
+    assert "7 sessions" in page
+    for unknown_here in ("Resources of campus", "key valid", "Budget"):
+        assert unknown_here not in page
+
+
 def test_a_poll_whose_time_has_come_is_under_way() -> None:
     page = outline(integration(resource(next_poll=NOW - 32)))
     assert "1 min under way" in page.text

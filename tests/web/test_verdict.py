@@ -27,6 +27,19 @@ def test_all_is_well_only_where_nothing_is_wrong() -> None:
     assert one.words == "1 resources of 1 integration are read."
 
 
+def test_what_other_replicas_poll_is_well_and_what_none_polls_is_not() -> None:
+    other = integration(polls=False, polled_by="east")
+    (one,) = verdict(integration(resource()), other, other)
+    (none,) = verdict(other, integration(name="free", polls=False))
+    (away,) = findings([integration(polls=False)], GOOD, GOOD, None, "no route to host")
+
+    assert one.level == "good"
+    assert one.words == "1 resources of 1 integration are read. Other replicas poll 2 integrations."
+    assert (none.level, none.headline) == ("unknown", "polled by no replica")
+    assert none.integrations == ("free",)
+    assert away.headline == "database away"
+
+
 DOWN = integration(
     resource(resource="health", up=False, last_error="status 502"),
     resource(resource="stats", up=False, last_error="status 503"),
