@@ -126,7 +126,8 @@ async def _measure(integrations: int) -> Figures:
     dropped = dropped_counter(clock.now())
     pipelines = Pipelines(shared, (clock.now(), clock.monotonic()), dropped)
     plan = pipelines.plan(_settings(integrations), Network.read({}))
-    plan.connections[URL]._transport = httpx.MockTransport(wire.answer)
+    for pool in plan.connections.values():
+        pool._transport = httpx.MockTransport(wire.answer)
     pipelines.begin(plan)
     sources: dict[str | None, Source] = {None: Source(dropped.samples)}
     for pipeline in pipelines:

@@ -9,6 +9,7 @@ import os
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
+from zlib import crc32
 
 from exporter.api.client import PeerClient
 from exporter.collect.registry import polled_names
@@ -24,17 +25,26 @@ from exporter.polling.frame import Poller
 from exporter.polling.schedule import spread
 from exporter.settings.model import INTEGRATION_FIELDS, Account, Settings
 
+POOLED = 16
+"""So many integrations of one address share a pool of connections, or up to twice as many. For each
+request httpcore looks at all connections of its pool, and at all of them again for each request
+that waits: with one pool for 1,000 integrations a start never came to its end."""
+
 
 @dataclass(frozen=True, slots=True)
 class Plan:
     """Settings that can be applied: there are connections for each address.
 
-    Nothing runs by them yet. connections: by address; shared by all accounts there.
+    Nothing runs by them yet. connections: by address and number; see `pool_of`.
     """
 
     settings: Settings
     network: Network
-    connections: Mapping[str, PeerClient]
+    connections: Mapping[tuple[str, int], PeerClient]
+
+    def pool(self, account: Account) -> PeerClient:
+        """The pool of connections through which the account asks."""
+        return self.connections[pool_of(account, len(self.settings.integrations))]
 
     def suits_all_as(self, other: "Plan") -> bool:
         """Whether the two differ at most in which integrations there are."""
@@ -42,6 +52,16 @@ class Plan:
         return self.network == other.network and all(
             getattr(self.settings, name) == getattr(other.settings, name) for name in shared
         )
+
+
+def pool_of(account: Account, integrations: int) -> tuple[str, int]:
+    """The address, and which of its pools of connections the account shares with some others.
+
+    integrations: how many are listed. By the integration's name, so that a reload moves no other
+    one; where there are twice as many, the half of them.
+    """
+    pools = 1 << max(0, (integrations - 1) // POOLED).bit_length()
+    return account.base_url, crc32(account.integration.encode()) % pools
 
 
 class Pipelines:
@@ -81,8 +101,9 @@ class Pipelines:
         """
         network = network or Network.read(os.environ, settings.tls.ca_file)
         current = self._plan.connections if self._plan and self._plan.network == network else {}
-        addresses = {account.base_url for account in settings.accounts()}
-        connections = {it: current.get(it) or connect(it, network) for it in sorted(addresses)}
+        number = len(settings.integrations)
+        pools = {pool_of(account, number) for account in settings.accounts()}
+        connections = {it: current.get(it) or connect(it[0], network) for it in sorted(pools)}
         return Plan(settings, network, connections)
 
     def begin(self, plan: Plan) -> None:
@@ -174,7 +195,7 @@ class Pipelines:
         self._plan = plan
         await asyncio.gather(
             *(pipeline.stop() for pipeline in stopped),
-            *(it.adjust(settings, plan.connections[it.account.base_url]) for it in touched),
+            *(it.adjust(settings, plan.pool(it.account)) for it in touched),
         )
         now = (self._shared.clock.now(), self._shared.clock.monotonic())
         added = len(set(accounts) - before.keys())
@@ -217,7 +238,7 @@ class Pipelines:
             account,
             settings,
             self._shared,
-            plan.connections[account.base_url],
+            plan.pool(account),
             telemetry=telemetry,
             ledger=self._ledgers[name],
             spread=spread(together) if settings.integrations else None,

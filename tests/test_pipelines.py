@@ -238,7 +238,8 @@ async def test_a_reload_touches_only_those_that_were_added_removed_or_changed(
         one.pipelines.start(group)
         before = {pipeline.name: pipeline for pipeline in one.pipelines}
         tasks = {name: set(pipeline._tasks.values()) for name, pipeline in before.items()}
-        http = before["c1"].api._http
+        pools = {name: pipeline.api._http for name, pipeline in before.items()}
+        assert len(set(pools.values())) == 8
         told: list[str] = []
         shared = replace(one.pipelines._shared, on_change=told.append)
         monkeypatch.setattr(one.pipelines, "_shared", shared)
@@ -261,10 +262,11 @@ async def test_a_reload_touches_only_those_that_were_added_removed_or_changed(
         for name in before.keys() - {"c3", "c7"}:
             assert after[name] is before[name]
             assert set(after[name]._tasks.values()) == tasks[name]
+            assert after[name].api._http is pools[name]
         assert after["c7"] is not before["c7"]
         assert len(after["new"]._tasks) == 7
-        assert {pipeline.api._http for pipeline in one.pipelines} == {http}
-        assert not http.is_closed
+        assert {pipeline.api._http for pipeline in one.pipelines} == set(pools.values())
+        assert not any(http.is_closed for http in pools.values())
         one.pipelines.cancel()
 
 

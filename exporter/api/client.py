@@ -110,7 +110,7 @@ class PeerClient(httpx.AsyncClient):
 def http_client(base_url: str, network: Network) -> PeerClient:
     """An HTTP client for the API: TLS verified, redirects off, every phase timed out.
 
-    It is meant to be shared by all integrations of that address: each has one request of each
+    It is meant to be shared by some integrations of that address: each has one request of each
     resource under way at most, so what bounds the connections is the number of open files.
     It reads nothing from the environment by itself: proxies and certificates are the network's.
     Raises UnusableAddressError.

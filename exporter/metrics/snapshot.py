@@ -7,6 +7,7 @@ anew, whole, and the others stay as they are; no reader ever sees half of one.
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
+from typing import NamedTuple
 
 from exporter.metrics import catalogue
 from exporter.metrics.model import Histogram, Metric, Sample, Value
@@ -16,8 +17,7 @@ class DuplicateSeriesError(ValueError):
     """Two samples of one snapshot name the same series; a defect of whoever made them."""
 
 
-@dataclass(frozen=True, slots=True)
-class Point:
+class Point(NamedTuple):
     """One series: all its label values in the order of `Metric.label_names`, and its value."""
 
     labels: tuple[str, ...]
@@ -27,17 +27,31 @@ class Point:
 
 @dataclass(frozen=True, slots=True)
 class Family:
-    """A metric and its series now, in a stable order."""
+    """A metric and its series now, in a stable order: a column for each thing that they have.
+
+    Plain tuples of plain values, as the garbage collector then has nothing to look at: objects for
+    a million series would hold the process up for a second each time.
+    """
 
     metric: Metric
-    points: tuple[Point, ...]
+    labels: tuple[tuple[str, ...], ...]
+    values: tuple[Value, ...]
+    created: tuple[float | None, ...]
+
+    @classmethod
+    def of(cls, metric: Metric, points: Iterable[Point]) -> "Family":
+        points = [*points]
+        return cls(metric, *(zip(*points, strict=True) if points else ((), (), ())))
+
+    @property
+    def points(self) -> tuple[Point, ...]:
+        return tuple(map(Point, self.labels, self.values, self.created))
 
     @property
     def series(self) -> int:
         """How many Prometheus series the family makes, buckets, sum and count included."""
         return sum(
-            len(point.value.counts) + 2 if isinstance(point.value, Histogram) else 1
-            for point in self.points
+            len(value.counts) + 2 if isinstance(value, Histogram) else 1 for value in self.values
         )
 
 
@@ -76,9 +90,7 @@ class Snapshot:
             for family in part.families:
                 points.setdefault(family.metric, []).extend(family.points)
         return tuple(
-            Family(metric, tuple(points[metric]))
-            for metric in catalogue.METRICS
-            if metric in points
+            Family.of(metric, points[metric]) for metric in catalogue.METRICS if metric in points
         )
 
     def family(self, metric: Metric) -> Family | None:
@@ -107,7 +119,7 @@ def build_part(group: Group) -> Part:
             raise DuplicateSeriesError(f"{metric.name}{labels} was read twice")
         series[labels] = Point(labels, sample.value, sample.created)
     families = (
-        Family(metric, tuple(points[metric][labels] for labels in sorted(points[metric])))
+        Family.of(metric, (points[metric][labels] for labels in sorted(points[metric])))
         for metric in sorted(points, key=catalogue.ORDER.__getitem__)
     )
     return Part(group.integration, tuple(families))
@@ -118,7 +130,7 @@ def with_series(own: Part, others: int) -> Part:
 
     others: how many series the other parts have; its own, and that number, come on top.
     """
-    count = Family(catalogue.EXPORTER_SERIES, (Point((), float(others + own.series + 1)),))
+    count = Family.of(catalogue.EXPORTER_SERIES, [Point((), float(others + own.series + 1))])
     families = (*own.families, count)
     return Part(None, tuple(sorted(families, key=lambda family: catalogue.ORDER[family.metric])))
 

@@ -174,11 +174,13 @@ class Poller:
         self._last_sign = self._clock.monotonic()
         self._on_poll()
 
-    def stuck(self) -> bool:
-        """Whether the poll has given no sign for longer than it can rightly take."""
+    def stuck_at(self) -> float:
+        """When, on the monotonic clock, it will have given no sign for longer than it rightly can.
+
+        Not before STUCK_GRACE_SECONDS from its start, and later with each sign.
+        """
         last = max(self._last_sign, self._deadlines.of(self.resource))
-        silence = self._clock.monotonic() - last
-        return silence > STUCK_INTERVALS * self.interval + STUCK_GRACE_SECONDS
+        return last + STUCK_INTERVALS * self.interval + STUCK_GRACE_SECONDS
 
     def fresh(self, read_at: float, now: float | None = None) -> bool:
         """Whether what was read at that monotonic time may still be shown.

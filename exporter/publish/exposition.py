@@ -68,21 +68,27 @@ class Lines(NamedTuple):
     further: bytes = b""
     apart: bytes | None = None
 
-    @property
-    def openmetrics(self) -> bytes:
-        return self.text + self.further if self.apart is None else self.apart
-
 
 class RenderedFamily(NamedTuple):
-    """A family of one part, and the lines of each of its points."""
+    """A family of one part, and the lines of each of its points, as columns of `Lines`."""
 
     family: Family
-    lines: tuple[Lines, ...]
+    text: tuple[bytes, ...] = ()
+    further: tuple[bytes, ...] = ()
+    apart: tuple[bytes | None, ...] = ()
 
     def pieces(self, form: Format) -> Iterable[bytes]:
         if form == "text":
-            return (one.text for one in self.lines)
-        return (one.openmetrics for one in self.lines)
+            return self.text
+        return (
+            text + further if apart is None else apart
+            for text, further, apart in zip(self.text, self.further, self.apart, strict=True)
+        )
+
+    def known(self) -> dict[Point, Lines]:
+        """The lines by their points."""
+        lines = map(Lines, self.text, self.further, self.apart)
+        return dict(zip(self.family.points, lines, strict=True))
 
 
 class RenderedPart(NamedTuple):
@@ -213,14 +219,11 @@ class Renderer:
 
 def _rendered(family: Family, last: RenderedFamily | None) -> RenderedFamily:
     """The family, of which only the points that changed are written anew."""
-    metric = family.metric
-    if last is None:
-        return RenderedFamily(family, tuple(_lines(metric, point) for point in family.points))
-    if last.family == family:
+    if last is not None and last.family == family:
         return last
-    known = dict(zip(last.family.points, last.lines, strict=True))
-    lines = tuple(known.get(point) or _lines(metric, point) for point in family.points)
-    return RenderedFamily(family, lines)
+    known = {} if last is None else last.known()
+    lines = [known.get(point) or _lines(family.metric, point) for point in family.points]
+    return RenderedFamily(family, *zip(*lines, strict=True))
 
 
 def _lines(metric: Metric, point: Point) -> Lines:
@@ -270,7 +273,7 @@ def _edges(bounds: tuple[float, ...]) -> tuple[str, ...]:
 
 
 def _with_exemplars(metric: Metric, point: Point) -> Lines:
-    family = [_wire_family(Family(metric, (point,)))]
+    family = [_wire_family(Family.of(metric, [point]))]
     text = _text(family).removeprefix(_head(metric, "text"))
     return Lines(text, apart=_openmetrics(family).removeprefix(_head(metric, "openmetrics")))
 
@@ -278,7 +281,7 @@ def _with_exemplars(metric: Metric, point: Point) -> Lines:
 @cache
 def _head(metric: Metric, form: Format) -> bytes:
     """The lines before a family's samples: help, type and, in OpenMetrics, unit."""
-    empty = [_wire_family(Family(metric, ()))]
+    empty = [_wire_family(Family.of(metric, ()))]
     return _text(empty) if form == "text" else _openmetrics(empty)
 
 

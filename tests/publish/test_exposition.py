@@ -379,6 +379,6 @@ def test_a_histogram_where_a_number_belongs_is_refused(metric: Metric, value: Hi
 
 
 def test_a_number_where_a_histogram_belongs_is_refused() -> None:
-    family = Family(catalogue.SESSION_BOT_SCORE, (Point(("campus",), 1.0),))
+    family = Family.of(catalogue.SESSION_BOT_SCORE, [Point(("campus",), 1.0)])
     with pytest.raises(TypeError, match="isnotai_session_bot_score"):
         Renderer(CollectorRegistry()).part(Part("campus", (family,)))

@@ -209,7 +209,7 @@ def test_a_value_of_the_wrong_kind_is_a_defect_that_is_named() -> None:
     histogram = Histogram.empty(catalogue.SCORE_BOUNDS)
     for metric, value in ((catalogue.UP, histogram), (catalogue.SESSION_BOT_SCORE, 1.0)):
         snapshot = Snapshot(
-            (Part("campus", (Family(metric, (Point(("campus",), value),)),)),), TAKEN
+            (Part("campus", (Family.of(metric, [Point(("campus",), value)]),)),), TAKEN
         )
         with pytest.raises(TypeError, match=metric.name):
             metrics_data(snapshot, RESOURCE, STARTED)
