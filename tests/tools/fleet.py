@@ -156,10 +156,11 @@ class Fleet:
         schema = self.place.schema
         self.cluster.ask(f"""
             CREATE TABLE {schema}.history (
-                n bigserial, integration text, epoch bigint, port bigint);
+                n bigserial, integration text, epoch bigint, port bigint, at double precision);
             CREATE FUNCTION {schema}.note() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
-                INSERT INTO {schema}.history (integration, epoch, port)
-                VALUES (NEW.integration, NEW.epoch, inet_client_port());
+                INSERT INTO {schema}.history (integration, epoch, port, at)
+                VALUES (NEW.integration, NEW.epoch, inet_client_port(),
+                    extract(epoch FROM clock_timestamp()));
                 RETURN NEW; END $$;
             CREATE TRIGGER noted AFTER UPDATE ON {schema}.lease FOR EACH ROW
                 WHEN (NEW.version <> OLD.version) EXECUTE FUNCTION {schema}.note()
@@ -167,12 +168,18 @@ class Fleet:
 
     def commits(self) -> list[tuple[str, int, int]]:
         """All commits in their order: integration, epoch, and which replica made it."""
-        query = f"SELECT integration, epoch, port FROM {self.place.schema}.history ORDER BY n"  # noqa: S608 - our own name
-        return [(name, epoch, self._by(port)) for name, epoch, port in self.cluster.ask(query)]
+        query = f"SELECT integration, epoch, port, at FROM {self.place.schema}.history ORDER BY n"  # noqa: S608 - our own name
+        rows = self.cluster.ask(query)
+        return [(name, epoch, self._by(port, at)) for name, epoch, port, at in rows]
 
-    def _by(self, port: int) -> int:
-        (number,) = [number for number, it in enumerate(self._relays) if port in it.ports]
-        return number
+    def _by(self, port: int, at: float) -> int:
+        """Which replica had connected from that port last; the system gives a port out again."""
+        return max(
+            (when, number)
+            for number, relay in enumerate(self._relays)
+            for used, when in relay.connected
+            if used == port and when <= at
+        )[1]
 
     def check_commits(self) -> None:
         """Epochs come in order, and all commits of one were made by one replica: none by a replica

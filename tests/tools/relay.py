@@ -4,6 +4,7 @@ import socket
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from time import time
 
 
 class Relay:
@@ -11,13 +12,13 @@ class Relay:
 
     there, back: while set, what is sent that way is swallowed, and nobody is told.
     swallowed: set once something was, since the last `swallow`.
-    ports: from which it connected, as the server sees its clients.
+    connected: from which ports it did, as the server sees its clients, and when, in Unix seconds.
     """
 
     def __init__(self, port: int) -> None:
         self.there, self.back = threading.Event(), threading.Event()
         self.swallowed = threading.Event()
-        self.ports: set[int] = set()
+        self.connected: list[tuple[int, float]] = []
         self._to = port
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.port: int = self._listener.getsockname()[1]
@@ -60,7 +61,7 @@ class Relay:
                     near.close()
                     continue
                 self._pairs += [near, far]
-                self.ports.add(far.getsockname()[1])
+                self.connected.append((far.getsockname()[1], time()))
                 for source, target, way in ((near, far, self.there), (far, near, self.back)):
                     work = (source, target, way)
                     threading.Thread(target=self._pump, args=work, daemon=True).start()
