@@ -233,6 +233,11 @@ class ServerClock:
             self.by_ours = False
         self._anchor, self._suspect = anchor, None
 
+    @property
+    def disputed(self) -> bool:
+        """Whether the last Date was another than expected, and waits to be believed."""
+        return self._suspect is not None
+
     def at(self, monotonic: float) -> int | None:
         """The API's time at that moment of ours; None before the first usable Date."""
         return self._anchor.at(monotonic) if self._anchor else None

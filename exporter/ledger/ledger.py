@@ -224,21 +224,26 @@ class Ledger:
 
         await self.commit(work)
 
-    async def step_back(self, now: int) -> float | None:
-        """Step back a frontier that lies ahead of the API's clock: a wrong clock set it.
+    async def is_ahead_of(self, now: int) -> bool:
+        """Whether the frontier lies ahead of the API's clock: a wrong one set it.
+
+        Raises StateError.
+        """
+        return (await self.prepare()).bounds.frontier > now + AHEAD
+
+    async def step_back(self, now: int, since: int) -> float:
+        """Step back a frontier that lies ahead of the API's clock; it first did at `since` of that.
 
         What was created after the newest counted session is read again. Ids from before may be
         forgotten, so nothing created before is counted. If even that time is ahead of the clock,
         the time until the clock reaches it is a gap. Where no id was forgotten yet, the first
         start moves back with the clock.
 
-        Gives the seconds of the gap; None if there was nothing to do. Raises StateError.
+        Gives the seconds of the gap. Raises StateError.
         """
         state = await self.prepare()
-        if state.bounds.frontier <= now + AHEAD:
-            return None
         back = min(state.bounds.horizon, self._kept_from(state, now))
-        gap = max(0, back - now) / MICROSECONDS
+        gap = max(0, back - since) / MICROSECONDS
 
         def work(tx: Transaction) -> None:
             origin = min(tx.state.origin or back, back)

@@ -134,8 +134,27 @@ def test_what_a_set_back_clock_passes_again_is_a_gap_once(make: Make, restarted:
 
     assert bench.counts()["sessions"] == 21
     assert bench.counts()["step_backs"] == 1
-    unknown = 240  # until the Dates are believed
+    unknown = 240  # until the Dates are believed; a process that has just begun needs no less
     assert bench.counts()["gap"] == pytest.approx((horizon - now) / MICROSECONDS - unknown, abs=1)
+
+
+def test_first_dates_that_are_behind_what_was_read_before_are_no_step_back(make: Make) -> None:
+    """Two servers of several may be wrong alike; before, that was a gap of ten minutes."""
+    bench = make(overlap=60, settle_after=300)
+    for number in range(20):
+        add(bench, f"s{number}")
+        polls(bench, 1)
+    bench.restart()
+    bench.listing.date = lambda _, right: right - 600
+    polls(bench, 2, apart=5)
+    bench.listing.date = lambda _, right: right
+    add(bench, "new")
+
+    polls(bench, 10)
+
+    assert bench.counts()["sessions"] == 21
+    assert bench.counts().get("step_backs", 0) == 0
+    assert bench.counts().get("gap", 0) == 0
 
 
 def test_before_any_id_is_forgotten_the_first_start_moves_back_with_the_clock(make: Make) -> None:

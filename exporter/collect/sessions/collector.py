@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from exporter.api.budget import Budget
 from exporter.api.errors import ApiError, CursorRefusedError, SliceTooLongError
-from exporter.api.serverclock import ServerClock
+from exporter.api.serverclock import HELD_SECONDS, ServerClock
 from exporter.api.times import MICROSECONDS, MINUTE
 from exporter.api.walk import Page
 from exporter.clock import Clock
@@ -126,6 +126,10 @@ class Sessions:
         self._gave_up = False
         """Whether this poll has given up history."""
         self._future = 0
+        self._trusted_from = 0.0
+        """From when on a clock is trusted that is behind the frontier; 0 before the first Date."""
+        self._set_back: int | None = None
+        """The API's time when it first was behind the frontier."""
         self._passes = RecentPasses()
 
     async def update(self, publish: Publish) -> None:
@@ -189,11 +193,20 @@ class Sessions:
             self._fruitless = 0
 
     async def _follow_step_back(self, now: int) -> None:
-        """Start anew where the API's clock was set back: what lies ahead of it was not read."""
-        gap = None if self._probe.by_our_clock else await self._ledger.step_back(now)
-        if gap is not None:
+        """Start anew where the API's clock was set back: what lies ahead of it was not read.
+
+        Not soon after the first Dates, which are believed at once where they are behind our clock.
+        """
+        monotonic = self._clock.monotonic()
+        known = not self._probe.by_our_clock
+        if known and not self._trusted_from:
+            self._trusted_from = monotonic + HELD_SECONDS
+        ahead = known and await self._ledger.is_ahead_of(now)
+        self._set_back = (self._set_back or now) if ahead else None
+        if self._set_back and self._probe.is_sure and monotonic >= self._trusted_from:
+            gap = await self._ledger.step_back(now, since=self._set_back)
             _log.warning("frontier_stepped_back", gap_seconds=round(gap))
-            self._tail = self._sweep = self._tip = None
+            self._tail = self._sweep = self._tip = self._set_back = None
         if self._tip is not None:
             self._tip = min(self._tip, now)
         self._next_sweep = min(self._next_sweep, now + self._sweep_period)
