@@ -25,6 +25,7 @@ def state() -> Iterator[DatabaseState]:
         yield DatabaseState(cluster, relay)
 
 
+@pytest.mark.soak
 async def test_short_trouble_leaves_every_counter_equal_to_the_oracle(
     state: DatabaseState,
 ) -> None:
