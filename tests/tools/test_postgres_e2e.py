@@ -2,6 +2,7 @@
 
 What a daemon of theirs counts lies in a schema of its own, also where theirs is in memory.
 Not those of test_progress: leases last by the database's clock, and theirs is 40 times as fast.
+Nor those of test_certificates, which say nothing of a state.
 """
 
 from collections.abc import Iterator
@@ -12,7 +13,6 @@ import pytest
 
 from tests.e2e import (
     simulation,
-    test_certificates,
     test_counts,
     test_coverage,
     test_everything,
@@ -54,7 +54,6 @@ def of(*modules: ModuleType) -> dict[str, Any]:
 
 globals().update(
     of(
-        test_certificates,
         test_counts,
         test_coverage,
         test_everything,
