@@ -190,7 +190,7 @@ class Ledger:
         state = await self.prepare()
         if state.origin is not None:
             return
-        wished = now - round((self._elapsed(state) + self._lookback) * MICROSECONDS)
+        wished = self._wished_origin(state, now)
         # After a rest: what lies before the horizon may be forgotten.
         origin = wished if state.horizon is None else max(wished, state.horizon)
 
@@ -198,6 +198,10 @@ class Ledger:
             tx.write(replace(tx.state, origin=origin, horizon=origin, frontier=origin))
 
         await self.commit(work)
+
+    def _wished_origin(self, state: LedgerState, now: int) -> int:
+        """The first process's start less the lookback, by the API's clock, which shows `now`."""
+        return now - round((self._elapsed(state) + self._lookback) * MICROSECONDS)
 
     def _elapsed(self, state: LedgerState) -> float:
         """Seconds since counting was to begin: since the first process's start, or this one's."""
@@ -242,7 +246,8 @@ class Ledger:
         Gives the seconds of the gap. Raises StateError.
         """
         state = await self.prepare()
-        back = min(state.bounds.horizon, self._kept_from(state, now))
+        kept = state.kept_from
+        back = min(state.bounds.horizon, self._wished_origin(state, now) if kept is None else kept)
         gap = max(0, back - since) / MICROSECONDS
 
         def work(tx: Transaction) -> None:
@@ -254,15 +259,6 @@ class Ledger:
         await self.commit(work)
         self._walked = Walked()
         return gap
-
-    def _kept_from(self, state: LedgerState, now: int) -> int:
-        """From when on the id of every counted session is still known, up to the horizon."""
-        horizon = state.bounds.horizon
-        rested = state.first_start > state.begun
-        if not state.value(states.SESSIONS) or (horizon == state.origin and not rested):
-            return now - round((self._elapsed(state) + self._lookback) * MICROSECONDS)
-        counted = [minute for minute in state.minutes if minute * MINUTE < horizon]
-        return (max(counted) + 1) * MINUTE if counted else horizon
 
     async def clamp(self, history_start: int, history: int = 0) -> float:
         """Give up what was created before `history_start`; gives the gap in seconds.

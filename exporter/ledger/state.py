@@ -77,6 +77,19 @@ class LedgerState:
         frontier = self.bounds.frontier
         return frontier if self.oldest is None else min(frontier, self.oldest)
 
+    @property
+    def kept_from(self) -> int | None:
+        """From when on no counted session is without its id; None where no id was forgotten yet.
+
+        Raises ValueError before the API's clock is known.
+        """
+        horizon = self.bounds.horizon
+        rested = self.first_start > self.begun
+        if not self.value(SESSIONS) or (horizon == self.origin and not rested):
+            return None
+        counted = [minute for minute in self.minutes if minute * MINUTE < horizon]
+        return (max(counted) + 1) * MINUTE if counted else horizon
+
     def value(self, key: tuple[str, str]) -> float:
         return self.counts.get(key, 0.0)
 
