@@ -203,7 +203,8 @@ class Sessions:
             self._trusted_from = monotonic + HELD_SECONDS
         ahead = known and await self._ledger.is_ahead_of(now)
         self._set_back = (self._set_back or now) if ahead else None
-        if self._set_back and self._probe.is_sure and monotonic >= self._trusted_from:
+        trusted = monotonic >= self._trusted_from and not self._probe.disputed
+        if self._set_back and trusted:
             gap = await self._ledger.step_back(now, since=self._set_back)
             _log.warning("frontier_stepped_back", gap_seconds=round(gap))
             self._tail = self._sweep = self._tip = self._set_back = None

@@ -63,9 +63,9 @@ class Probe:
         return self._server_clock.by_ours
 
     @property
-    def is_sure(self) -> bool:
-        """Whether the API's time is told by its Dates, and the last of them agreed."""
-        return not self.by_our_clock and not self._server_clock.disputed
+    def disputed(self) -> bool:
+        """Whether the last Date was another than expected, and waits to be believed."""
+        return self._server_clock.disputed
 
     async def ask(self, start: int | None = None, width: int | None = None) -> None:
         """Ask for a page of a narrow window; learn the API's time and a few sessions from it.
