@@ -9,7 +9,6 @@ import os
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from zlib import crc32
 
 from exporter.api.client import PeerClient
 from exporter.collect.registry import polled_names
@@ -22,7 +21,7 @@ from exporter.metrics.telemetry import Telemetry
 from exporter.net.network import Network
 from exporter.pipeline import Pipeline, Shared, adjust_ledger, connect, make_ledger
 from exporter.polling.frame import Poller
-from exporter.polling.schedule import spread
+from exporter.polling.schedule import place, spread
 from exporter.settings.model import INTEGRATION_FIELDS, Account, Settings
 
 POOLED = 16
@@ -58,10 +57,10 @@ def pool_of(account: Account, integrations: int) -> tuple[str, int]:
     """The address, and which of its pools of connections the account shares with some others.
 
     integrations: how many are listed. By the integration's name, so that a reload moves no other
-    one; where there are twice as many, the half of them.
+    one, unless there are twice as many by then.
     """
     pools = 1 << max(0, (integrations - 1) // POOLED).bit_length()
-    return account.base_url, crc32(account.integration.encode()) % pools
+    return account.base_url, int(place(account.integration, "connections") * pools)
 
 
 class Pipelines:
