@@ -102,8 +102,11 @@ class Daemon:
         self._pushes.adjust(otlp(), findings(settings), self._network)
         self._pipelines.begin(self._pipelines.plan(settings, self._network))
         self._publisher.follow(self._sources())
-        poller = None if self._fleet is None else self._fleet.poller
-        self._status = StatusSource(self._pipelines, self._clock, self._started, poller)
+        self._status = StatusSource(self._pipelines, self._clock, self._started, self._poller)
+
+    def _poller(self, integration: str) -> str | None:
+        """Which replica polls the integration, where several share a database and it is known."""
+        return None if self._fleet is None else self._fleet.poller(integration)
 
     def _joined(self, leases: Leases) -> Fleet:
         """The fleet of replicas that share the database."""

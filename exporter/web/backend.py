@@ -116,6 +116,11 @@ class IntegrationStatus:
     polled_by: str | None = None
 
     @property
+    def polled(self) -> bool:
+        """Whether anybody polls it, as far as is known here."""
+        return self.polls or self.polled_by is not None
+
+    @property
     def answered(self) -> bool | None:
         """Whether anything that was tried is up; None before the first attempt."""
         tried = [one.up for one in self.resources if one.up is not None]

@@ -76,7 +76,9 @@ def _class(name: str) -> str:
 def _marks(one: IntegrationStatus, worst: Finding | None) -> str:
     marks = [mark(worst.headline, worst.level)] if worst else []
     if not one.polls:
-        return " ".join([*marks, *([mark(f"polled by {one.polled_by}")] if one.polled_by else [])])
+        if one.polled_by:
+            marks.append(mark(f"polled by {one.polled_by}"))
+        return " ".join(marks)
     key_text, key_kind = _KEY_STATES[one.key_state]
     if worst is None or worst.about != "key":
         # While nothing answers, nobody knows whether it still is.

@@ -1,7 +1,6 @@
 """What the status page, the health check and readiness say, made from the pipelines as they are."""
 
 from collections.abc import Callable
-from dataclasses import replace
 
 from exporter.api.times import MICROSECONDS
 from exporter.build import VERSION, revision
@@ -45,7 +44,7 @@ class StatusSource:
         pipelines: Pipelines,
         clock: Clock,
         started: tuple[float, float],
-        poller: Callable[[str], str | None] | None = None,
+        poller: Callable[[str], str | None] = lambda integration: None,
     ) -> None:
         self._pipelines = pipelines
         self._clock = clock
@@ -90,11 +89,7 @@ class StatusSource:
     ) -> Status:
         """All that the page shows. series: how many are exposed now."""
         integrations = tuple(
-            replace(
-                _integration_status(one, self._clock),
-                polled_by=None if self._poller is None else self._poller(one.name),
-            )
-            for one in self._pipelines
+            _integration_status(one, self._clock, self._poller(one.name)) for one in self._pipelines
         )
         return Status(
             version=VERSION,
@@ -111,7 +106,9 @@ class StatusSource:
         )
 
 
-def _integration_status(pipeline: Pipeline, clock: Clock) -> IntegrationStatus:
+def _integration_status(
+    pipeline: Pipeline, clock: Clock, polled_by: str | None
+) -> IntegrationStatus:
     state = pipeline.ledger.state
     resources = tuple(map(_resource_status, pipeline.pollers)) if pipeline.polls else ()
     # Before the first reading, 0 would say that there are none.
@@ -131,6 +128,7 @@ def _integration_status(pipeline: Pipeline, clock: Clock) -> IntegrationStatus:
         key_file=pipeline.account.key.api_key_file is not None,
         resources=resources,
         polls=pipeline.polls,
+        polled_by=polled_by,
         frontier=None if frontier is None else frontier / MICROSECONDS,
         behind=None if behind is None else behind / MICROSECONDS,
         sessions=None if counts is None else int(counts.value(SESSIONS)),

@@ -29,6 +29,7 @@ def findings(
     problem: why the database that replicas share cannot be used; None where it can.
     """
     found = list(_of_exporter(health, reload))
+    polled = [it for it in integrations if it.polls]
     if problem is not None:
         found.append(
             Finding(
@@ -41,10 +42,10 @@ def findings(
             )
         )
     else:
-        found += _grouped(map(_unpolled, (it for it in integrations if _is_unpolled(it))))
-    found += _grouped(one for it in integrations for one in _of_integration(it))
+        found += _grouped(map(_unpolled, (it for it in integrations if not it.polled)))
+    found += _grouped(one for it in polled for one in _of_integration(it))
     if ready.ok:
-        found += _grouped(one for it in integrations for one in _of_first_polls(it))
+        found += _grouped(one for it in polled for one in _of_first_polls(it))
     else:
         waiting = "; ".join(ready.problems)
         found.append(Finding("unknown", "exporter", "starting", f"It is starting: {waiting}."))
@@ -87,10 +88,6 @@ def _of_exporter(health: Health, reload: Reload | None) -> Iterator[Finding]:
         )
 
 
-def _is_unpolled(one: IntegrationStatus) -> bool:
-    return not one.polls and one.polled_by is None
-
-
 def _unpolled(one: IntegrationStatus) -> Finding:
     return Finding(
         "unknown",
@@ -104,8 +101,6 @@ def _unpolled(one: IntegrationStatus) -> Finding:
 
 def _of_integration(one: IntegrationStatus) -> Iterator[Finding]:
     mine = (one.name,)
-    if not one.polls:
-        return
     if one.key_state == "missing":
         yield Finding(
             "bad",
@@ -192,8 +187,6 @@ def _is_down(one: IntegrationStatus) -> bool:
 
 def _of_first_polls(one: IntegrationStatus) -> Iterator[Finding]:
     """What was never read though the start is over; walks behind the others may take an hour."""
-    if not one.polls:
-        return
     waiting = [
         it.resource for it in one.resources if it.up is None and it.resource not in registry.BEHIND
     ]
