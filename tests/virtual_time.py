@@ -8,6 +8,8 @@ import selectors
 from collections.abc import Coroutine
 from typing import Any, TypeVar
 
+from exporter.clock import SystemClock
+
 T = TypeVar("T")
 
 
@@ -25,8 +27,8 @@ class _Jumping(selectors.DefaultSelector):
         return ready
 
 
-class VirtualClock:
-    """The running loop's time as our clock; what it sleeps is virtual."""
+class VirtualClock(SystemClock):
+    """The running loop's time as our clock. It sleeps in that time, which jumps: see `run`."""
 
     def __init__(self, started: float = 1_790_000_000.0) -> None:
         self._started = started
@@ -36,9 +38,6 @@ class VirtualClock:
 
     def monotonic(self) -> float:
         return asyncio.get_running_loop().time()
-
-    async def sleep(self, seconds: float) -> None:
-        await asyncio.sleep(seconds)  # in the loop's time, which jumps: see `run`
 
 
 def run(work: Coroutine[Any, Any, T]) -> T:
