@@ -1,14 +1,15 @@
 """A state in a database of our own PostgreSQL, for tests that run on either engine."""
 
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Literal
 
 import psycopg
+import pytest
 
 from tests.tools.postgres import Cluster
-from tests.tools.relay import Relay
+from tests.tools.relay import Relay, relayed
 
 Kind = Literal["none", "cut", "silent", "deaf", "mute", "silent from the start"]
 
@@ -81,3 +82,10 @@ class DatabaseState:
 
     def draw(self, chance: random.Random) -> Unreachable:
         return Unreachable(self._relay, chance.choice(KINDS), chance.random() < 0.5)
+
+
+@pytest.fixture
+def state(postgres: Cluster) -> Iterator[DatabaseState]:
+    """Where a daemon keeps what it counts; for modules that import it by name."""
+    with relayed(postgres.port) as relay:
+        yield DatabaseState(postgres, relay)

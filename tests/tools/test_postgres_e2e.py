@@ -1,36 +1,27 @@
 """Whole runs with the state in PostgreSQL: the tests of those once more.
 
 What a daemon of theirs counts lies in a schema of its own, also where theirs is in memory.
-Not those of test_progress: leases last by the database's clock, and theirs is 40 times as fast.
-Nor those of test_certificates, which say nothing of a state.
 """
 
-from collections.abc import Iterator
-from types import ModuleType
-from typing import Any
+from importlib import import_module
+from pathlib import Path
 
 import pytest
 
-from tests.e2e import (
-    simulation,
-    test_counts,
-    test_coverage,
-    test_everything,
-    test_formats,
-    test_hostile_api,
-    test_lifecycle,
-    test_people,
-    test_privacy,
-    test_state,
-    test_trouble,
-)
+from tests import e2e
+from tests.e2e import simulation
 from tests.e2e.test_hostile_api import api as api
 from tests.e2e.test_trouble import quick_timeouts as quick_timeouts
+from tests.tools.again import taken_from
 from tests.tools.database_state import DatabaseState
-from tests.tools.postgres import Cluster
-from tests.tools.relay import relayed
+from tests.tools.database_state import state as state
 
 pytestmark = pytest.mark.tools
+
+APART = {
+    "test_progress",  # leases last by the database's clock, and theirs is 40 times as fast
+    "test_certificates",  # they say nothing of a state
+}
 
 OF_FILES = {
     "test_a_damaged_state_of_ours_is_moved_aside_and_counting_goes_on",
@@ -43,36 +34,15 @@ OF_FILES = {
 }
 """What is promised of a state file alone."""
 
-
-def of(*modules: ModuleType) -> dict[str, Any]:
-    """The modules' tests, which find the fixtures of this one."""
-    named = [(name, it) for module in modules for name, it in vars(module).items()]
-    found = [(name, it) for name, it in named if name.startswith("test_") and callable(it)]
-    assert len(found) == len(dict(found))
-    return {name: it for name, it in found if name not in OF_FILES}
-
+MODULES = [it.stem for it in sorted(Path(e2e.__path__[0]).glob("test_*.py"))]
 
 globals().update(
-    of(
-        test_counts,
-        test_coverage,
-        test_everything,
-        test_formats,
-        test_hostile_api,
-        test_lifecycle,
-        test_people,
-        test_privacy,
-        test_state,
-        test_trouble,
-    )
+    taken_from([import_module(f"tests.e2e.{it}") for it in MODULES if it not in APART], OF_FILES)
 )
 
 
 @pytest.fixture(autouse=True)
-def state(postgres: Cluster, monkeypatch: pytest.MonkeyPatch) -> Iterator[DatabaseState]:
-    """Where every daemon of the test keeps what it counts."""
-    with relayed(postgres.port) as relay:
-        kept = DatabaseState(postgres, relay)
-        for name, value in kept.variables.items():
-            monkeypatch.setitem(simulation.FAST, name, value)
-        yield kept
+def kept_in_the_database(state: DatabaseState, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every daemon of a test keeps there what it counts."""
+    for name, value in state.variables.items():
+        monkeypatch.setitem(simulation.FAST, name, value)

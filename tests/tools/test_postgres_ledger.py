@@ -3,8 +3,6 @@
 from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
-from types import ModuleType
-from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -15,6 +13,7 @@ from tests.ledger import test_exactly_once, test_ledger, test_origin, test_outbo
 from tests.ledger.bench import Bench, Make
 from tests.ledger.conftest import bench as bench
 from tests.ledger.conftest import make as make
+from tests.tools.again import taken_from
 from tests.tools.postgres import Cluster
 
 pytestmark = pytest.mark.tools
@@ -22,20 +21,11 @@ pytestmark = pytest.mark.tools
 OF_FILES = {
     "test_a_state_of_an_older_version_is_counted_on",
     "test_no_counter_falls_when_the_state_turns_out_damaged_under_way",
-    "test_an_id_is_gone_from_the_file_once_nothing_waits",
     "test_memory_of_sessions_and_the_file_stay_bounded_over_days",
-    "test_counting_holds_for_many_more_histories",
 }
 """What is promised of a state file alone."""
 
-
-def of(module: ModuleType) -> dict[str, Any]:
-    """The module's tests, which find the fixtures of this one."""
-    found = {name: it for name, it in vars(module).items() if name.startswith("test_")}
-    return {name: it for name, it in found.items() if name not in OF_FILES}
-
-
-globals().update(of(test_ledger) | of(test_origin))
+globals().update(taken_from([test_ledger, test_origin], but=OF_FILES))
 
 
 class TestOutboxes:
@@ -48,7 +38,8 @@ class TestOutboxes:
         return made
 
 
-for _name, _test in of(test_outboxes).items():
+of_a_file = {"test_an_id_is_gone_from_the_file_once_nothing_waits"}
+for _name, _test in taken_from([test_outboxes], but=of_a_file).items():
     setattr(TestOutboxes, _name, staticmethod(_test))
 
 
