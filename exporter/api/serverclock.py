@@ -71,7 +71,10 @@ class _Anchor:
 class ServerClock:
     """What the API's clock shows, in microseconds since 1970, and never more than it really shows.
 
-    One exception: it follows a step back late. Meanwhile `observe` gives each answer its own time.
+    One exception: it follows a step back late. Meanwhile `observe` gives each answer its own time,
+    and none a later one than the last Date that was behind by up to AGREED_SECONDS: the Date of the
+    answer itself may be a wrong one, or missing. A Date behind by more is a wrong server's, or a
+    step back of a size that the frontier follows.
 
     **Unexpected Dates.** Earlier Dates say what the next one should be, and our own clock what the
     first. One that differs is set aside until others have agreed with it for a while. A wrong one
@@ -103,6 +106,8 @@ class ServerClock:
         """Since when there has been one, on the monotonic clock."""
         self._witness: _Anchor | None = None
         self._created: _Anchor | None = None
+        self._behind: _Anchor | None = None
+        """The last Date that lay a little behind what the clock was taken to show."""
         self.by_ours = False
         """Whether it goes by our own clock, which may be minutes off, until a Date is believed."""
 
@@ -122,6 +127,7 @@ class ServerClock:
             self._begin(seen, trip)
         else:
             self._follow(self._anchor, seen)
+        self._note_behind(seen)
         shown = self._surely(sent)
         return None if shown is None else min(shown, seen.server)
 
@@ -136,7 +142,25 @@ class ServerClock:
         if created and (self._created is None or time > self._created.server):
             self._created = told
 
+    def _note_behind(self, seen: _Anchor) -> None:
+        """Note a Date that shows the API's clock to have been set back a little."""
+        near = round(AGREED_SECONDS * MICROSECONDS)
+        taken = (self._anchor, self._created, self._behind)
+        shown = (one.at(seen.monotonic) - seen.server - seen.spread for one in taken if one)
+        if any(0 < behind <= near for behind in shown):
+            self._behind = seen
+
     def _surely(self, monotonic: float) -> int | None:
+        """What the API's clock surely shows; None before the first usable Date.
+
+        That is less than it has reached, if a Date of the last minutes was behind that.
+        """
+        reached, behind = self._reached(monotonic), self._behind
+        if reached is None or behind is None or monotonic - behind.monotonic > HELD_SECONDS:
+            return reached
+        return min(reached, behind.at(monotonic))
+
+    def _reached(self, monotonic: float) -> int | None:
         """What the API's clock has surely reached; None before the first usable Date.
 
         Our own clock, while it stands in, may be ahead of it. The newest createdAt is not.

@@ -118,6 +118,55 @@ def test_an_answer_whose_date_is_behind_has_that_time_though_the_clock_does_not_
     assert clock.at(20.0) == (NOW + 10) * 1e6
 
 
+@pytest.mark.parametrize("wrong", [None, 600.0], ids=["none", "ahead"])
+def test_a_clock_just_set_back_is_not_passed_by_an_answer_without_a_right_date(
+    wrong: float | None,
+) -> None:
+    """Else the frontier passes sessions that are created before the clock has caught up."""
+    clock = ServerClock(lambda: NOW)
+    clock.observe(date(NOW), 0.0, 0.0)
+    clock.observe(date(NOW + 10 - 8), 10.0, 10.0)
+
+    text = None if wrong is None else date(NOW + 20 - 8 + wrong)
+    assert clock.observe(text, 20.0, 20.0) == (NOW + 20 - 8) * 1e6
+
+
+CLOCKS = [0.0, -137.0, 211.0]
+
+
+@given(
+    st.sampled_from(CLOCKS),
+    st.lists(
+        st.tuples(
+            st.floats(0, 40),  # until the next answer
+            st.sampled_from([0.0, 0.0, 0.0, 25.0, -1.5, -8.0, -30.0]),  # the clock is set
+            st.sampled_from([0.0, 0.0, 0.0, 600.0, -600.0, None]),  # by which its Date is wrong
+            st.booleans(),  # whether a session just created is listed
+        ),
+        max_size=30,
+    ),
+)
+def test_no_answer_has_a_later_time_than_its_own_whatever_steps_back_and_dates_come(
+    skew: float, answers: list[tuple[float, float, float | None, bool]]
+) -> None:
+    """Where a right Date has come since it was set back by less than a minute, two minutes ago."""
+    passed, back, told = 0.0, 0.0, None
+    clock = ServerClock(lambda: NOW + passed)
+
+    for pause, step, wrong, lists in answers:
+        passed, skew = passed + pause, skew + step
+        if step < 0:
+            back, told = back + step, None
+        text = None if wrong is None else date(NOW + passed + skew + wrong)
+        at = clock.observe(text, passed, passed)
+        if wrong == 0 and back > -60:
+            back, told = 0.0, passed
+        if told is not None and passed - told <= 120:
+            assert at is None or at <= (NOW + passed + skew) * 1e6 + 2
+        if lists:
+            clock.witness(round((NOW + passed + skew) * 1e6), passed, created=True)
+
+
 def test_a_slow_answer_neither_sets_the_clock_back_nor_is_suspect() -> None:
     clock = ServerClock(lambda: NOW)
     clock.observe(date(NOW), 10.0, 10.0)
