@@ -17,7 +17,7 @@ from exporter.api.schema.session import Session, decode_session
 from exporter.api.times import DAY, MICROSECONDS, MINUTE
 from exporter.api.walk import Page, walk
 from exporter.collect.sessions.dates import PATH, RESOURCE
-from exporter.collect.sessions.plan import FAILED_NARROWEST, NARROWEST, WIDEST
+from exporter.collect.sessions.plan import FAILED_NARROWEST, NARROWEST, WIDER, WIDEST
 from exporter.collect.sessions.probe import Probe
 from exporter.collect.sessions.walk import TOO_LONG, may_be_too_wide
 from exporter.ledger.rules import Slice
@@ -79,7 +79,7 @@ class NewestFirst:
         self._scale = scale
         self._on_page = on_page
         self._width = DAY if probe.dates.coarse else FIRST_WIDTH
-        self._widest = WIDEST
+        self._widest: float = WIDEST
 
     async def parts(self) -> AsyncGenerator[NewestPart, None]:
         """The range, part by part, without a hole. Raises ApiError."""
@@ -115,8 +115,9 @@ class NewestFirst:
         if self._dates.coarse:
             # Narrower slices would read the same days again.
             return width * 2
-        wanted = round(width * min(GROWTH, self._items / max(1, found)))
-        return max(NARROWEST, min(self._widest, wanted))
+        self._widest = min(WIDEST, self._widest * WIDER)
+        wanted = width * min(GROWTH, self._items / max(1, found))
+        return max(NARROWEST, round(min(self._widest, wanted)))
 
     async def _read(self, piece: Slice) -> tuple[Found, ...]:
         """The sessions of a slice, newest first. Raises ApiError."""

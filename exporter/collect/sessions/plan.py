@@ -18,6 +18,10 @@ WIDEST = 32 * DAY
 FAILURES = 3
 """After so many times in a row without a first page, half of the slice is tried."""
 
+WIDER = 1.1
+"""By so much a slice may be wider than the last one, where a wider one was too much for the server:
+one crowded moment is not to make all that follow narrow, and each try in vain costs requests."""
+
 FAILED_NARROWEST = MINUTE
 """No window is cut narrower than this because its first page fails."""
 
@@ -35,7 +39,7 @@ class SlicePlanner:
         self.width = max(width, NARROWEST)
         self._refused_from: int | None = None
         self._failures = 0
-        self._widest = WIDEST
+        self._widest: float = WIDEST
 
     def next(self, now: int, *, coarse: bool, whole: bool = False) -> Slice:
         """The slice to walk now; the last one has no end.
@@ -69,7 +73,8 @@ class SlicePlanner:
             return
         # By the width that was walked: after a refusal it is narrower than `self.width` was.
         factor = min(4.0, max(0.25, self.target / max(1, pages_read)))
-        self.width = max(NARROWEST, min(self._widest, round((done.end - done.start) * factor)))
+        self._widest = min(WIDEST, self._widest * WIDER)
+        self.width = max(NARROWEST, round(min(self._widest, (done.end - done.start) * factor)))
         self.position = done.end
         self._refused_from = None
 
@@ -92,6 +97,6 @@ class SlicePlanner:
         return self._failures % FAILURES == 0 and self.width > FAILED_NARROWEST
 
     def too_wide(self, tried: Slice, now: int) -> None:
-        """The server cannot read so wide a window: no later slice of this pass is as wide."""
+        """The server cannot read so wide a window: the slices that follow grow slowly."""
         self.refused(tried, now)
         self._widest = self.width

@@ -50,6 +50,19 @@ def shown(sessions: list[int], filters: dict[str, str], habits: ListSettings) ->
     refusals=0.0,
     most=None,
 )
+@example(  # one crowded moment in days of quiet, at which the server fails
+    back=219_777,
+    moments=[],
+    crowd=103,
+    crowded=(0.0, 0.001),
+    habits=ListSettings(),
+    known=True,
+    target=8,
+    page_size=1,
+    seed=0,
+    refusals=0.0,
+    most=100,
+)
 @given(
     back=st.integers(1, 9 * 86_400),
     moments=st.lists(st.floats(0, 1), max_size=60),
