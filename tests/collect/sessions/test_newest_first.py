@@ -20,9 +20,7 @@ def test_one_crowded_moment_does_not_make_all_that_is_older_narrow(make: Make) -
     ask, asked = bench.listing.get, 0
     crowded = bench.listing.now() - 1800 * MICROSECONDS
 
-    async def weak(
-        path: str, params: Mapping[str, str] | None = None, *, resource: str
-    ) -> Answer:
+    async def weak(path: str, params: Mapping[str, str] | None = None, *, resource: str) -> Answer:
         nonlocal asked
         asked += 1
         if params:
