@@ -43,6 +43,9 @@ COMMANDS: Mapping[str, Entry] = {
         "exporter.commands.demo", "run the daemon against the built-in simulator", ends=False
     ),
     "healthcheck": Entry("exporter.commands.healthcheck", "ask a running exporter for its health"),
+    "import-state": Entry(
+        "exporter.commands.import_state", "take a state file over into the database of state.url"
+    ),
     "metrics": Entry("exporter.commands.metrics", "print the catalogue of metrics"),
     "sessions": Entry("exporter.commands.sessions", "list recent sessions; nothing is stored"),
     "simulate": Entry("exporter.commands.simulate", "run the simulator of the Not AI API alone"),
