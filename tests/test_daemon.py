@@ -27,6 +27,7 @@ from exporter.settings.model import Settings
 from exporter.web.backend import ReloadError
 from tests.e2e.running import Exporter, Scrape, in_process, process
 from tests.e2e.simulation import simulated
+from tests.plain import TRUSTS_NOBODY
 
 KEY = "aik_v1_" + "x" * 40
 UNREACHABLE = {
@@ -267,7 +268,7 @@ async def test_a_reload_reads_where_to_push_anew() -> None:
         try:
             async with asyncio.timeout(60):
                 url = (await serving).replace("localhost", "127.0.0.1")
-            async with httpx.AsyncClient(base_url=url, timeout=10) as client:
+            async with httpx.AsyncClient(base_url=url, timeout=10, verify=TRUSTS_NOBODY) as client:
 
                 async def pushes() -> bool:
                     return (
@@ -388,7 +389,9 @@ async def test_a_reload_survives_whatever_the_files_hold(tmp_path: Path) -> None
     running = Daemon(load([], variables).settings, lambda: load([], variables).settings)
     serving: asyncio.Future[str] = asyncio.get_running_loop().create_future()
     task = asyncio.create_task(running.run(serving.set_result))
-    async with httpx.AsyncClient(base_url=(await serving), timeout=10) as exporter:
+    async with httpx.AsyncClient(
+        base_url=(await serving), timeout=10, verify=TRUSTS_NOBODY
+    ) as exporter:
         for file, text in bad:
             before = file.read_text()
             file.write_text(text)

@@ -17,6 +17,7 @@ import pytest
 
 from exporter.logsink import BURST, INFO_BURST, MOST_LINES, BackgroundWriter, Thinning
 from tests.e2e.simulation import simulated
+from tests.plain import TRUSTS_NOBODY
 
 TIME_OUT = 20.0
 
@@ -176,7 +177,9 @@ async def test_a_log_that_nobody_reads_stops_neither_scrapes_nor_the_stop(
         )
         try:
             url = await asyncio.wait_for(asyncio.to_thread(served_at, reading), 60)
-            async with httpx.AsyncClient(base_url=url, timeout=TIME_OUT) as client:
+            async with httpx.AsyncClient(
+                base_url=url, timeout=TIME_OUT, verify=TRUSTS_NOBODY
+            ) as client:
                 # Each is a line, and a dozen lines fill the pipe.
                 for _ in range(60):
                     assert (await client.post("/-/reload")).status_code == 200

@@ -11,6 +11,7 @@ import httpx
 import pytest
 
 from tests.e2e.running import Exporter, Process
+from tests.plain import TRUSTS_NOBODY
 
 LINE_SECONDS = 60
 
@@ -56,7 +57,7 @@ async def test_the_demo_counts_sessions_that_grow_and_ends_with_its_simulator(
     }
     async with demo(**variables) as (process, told):
         url = told["status page"].rstrip("/").replace("localhost", "127.0.0.1")
-        async with httpx.AsyncClient(base_url=url, timeout=10) as client:
+        async with httpx.AsyncClient(base_url=url, timeout=10, verify=TRUSTS_NOBODY) as client:
             exporter = Exporter(url, client, process)
             first = await exporter.until(
                 lambda scrape: scrape.value("isnotai_sessions_total", integration="demo"), 10
@@ -72,6 +73,6 @@ async def test_the_demo_counts_sessions_that_grow_and_ends_with_its_simulator(
         process.process.terminate()
 
         assert await process.ended(10) == 0
-        async with httpx.AsyncClient() as client:
+        async with httpx.AsyncClient(verify=TRUSTS_NOBODY) as client:
             with pytest.raises(httpx.TransportError):
                 await client.get(told["simulated API"] + "/health")

@@ -6,6 +6,7 @@ or as soon as the daemon is gone.
 
 import asyncio
 import json
+import re
 import sys
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
@@ -21,37 +22,46 @@ from exporter.daemon import Daemon
 from exporter.settings.load import load
 from exporter.settings.model import Settings
 from exporter.simulator.truth import Truth
+from tests.plain import TRUSTS_NOBODY
 
 WAIT_SECONDS = 90.0
 _MOMENT = 0.05
+_NAME_ENDS = re.compile("[{ ]")
 
 
 class Scrape:
-    """What one scrape showed."""
+    """What one scrape showed. Its lines are parsed when they are asked for."""
 
     def __init__(self, text: str) -> None:
         self.text = text
-        self.samples = {
-            (sample.name, frozenset(sample.labels.items())): float(sample.value)
-            for family in text_string_to_metric_families(text)
-            for sample in family.samples
-        }
+        self._lines: dict[str, list[str]] = {}
+        for line in text.split("\n"):
+            if line and not line.startswith("#"):
+                self._lines.setdefault(_NAME_ENDS.split(line, 1)[0], []).append(line)
+        self._parsed: dict[str, list[tuple[Mapping[str, str], float]]] = {}
+
+    def _samples(self, name: str) -> list[tuple[Mapping[str, str], float]]:
+        """The labels and values of one name's series."""
+        if name not in self._parsed:
+            lines = "\n".join([*self._lines.get(name, ()), ""])
+            self._parsed[name] = [
+                (sample.labels, float(sample.value))
+                for family in text_string_to_metric_families(lines)
+                for sample in family.samples
+            ]
+        return self._parsed[name]
 
     def value(self, name: str, **labels: str) -> float | None:
         """The sum over the series with at least these labels; None without any."""
-        values = [
-            value
-            for (sample, own), value in self.samples.items()
-            if sample == name and own >= labels.items()
-        ]
+        values = [value for own, value in self._samples(name) if own.items() >= labels.items()]
         return sum(values) if values else None
 
     def by(self, label: str, name: str, **labels: str) -> dict[str, float]:
         """Values by one label, those above 0."""
         return {
-            dict(own)[label]: value
-            for (sample, own), value in self.samples.items()
-            if sample == name and own >= labels.items() and value
+            own[label]: value
+            for own, value in self._samples(name)
+            if own.items() >= labels.items() and value
         }
 
     def counted(self, integration: str = "default") -> Truth:
@@ -198,7 +208,7 @@ async def in_process(
         if task.done():
             await task
         url = serving.result().replace("localhost", "127.0.0.1")
-        async with httpx.AsyncClient(base_url=url, timeout=10) as client:
+        async with httpx.AsyncClient(base_url=url, timeout=10, verify=TRUSTS_NOBODY) as client:
             yield Exporter(url, client, _Task(task))
     finally:
         daemon.stop()
@@ -291,5 +301,5 @@ async def client_of(daemon: Process) -> AsyncIterator[Exporter]:
     """A client of a daemon process, once that serves."""
     entry = await daemon.until_logged("serving")
     url = str(entry["url"]).replace("localhost", "127.0.0.1")
-    async with httpx.AsyncClient(base_url=url, timeout=10) as client:
+    async with httpx.AsyncClient(base_url=url, timeout=10, verify=TRUSTS_NOBODY) as client:
         yield Exporter(url, client, daemon)

@@ -13,6 +13,7 @@ from exporter.simulator.edge import path_template
 from exporter.simulator.faults import Faults
 from exporter.simulator.server import serve
 from exporter.simulator.service import DEFAULT_KEY, ApiSettings, SlidingWindow
+from tests.plain import TRUSTS_NOBODY
 from tests.simulator.worlds import BEARER, HOUR, MINUTE, START, Hand, SimulatorRig, served, world
 
 OTHER_KEY = "aik_v1_" + "y" * 40
@@ -42,7 +43,10 @@ def expect_envelope(response: httpx.Response, code: str | None = None) -> dict[s
     ],
 )
 async def test_a_key_opens_v1_and_authorization_wins(headers: dict[str, str], status: int) -> None:
-    async with served() as bench, httpx.AsyncClient(base_url=bench.client.base_url) as client:
+    async with (
+        served() as bench,
+        httpx.AsyncClient(base_url=bench.client.base_url, verify=TRUSTS_NOBODY) as client,
+    ):
         for path in (*PATHS, "/v1/nothing"):
             response = await client.get(path, headers=headers)
             if status == 401:
@@ -55,7 +59,10 @@ async def test_a_key_opens_v1_and_authorization_wins(headers: dict[str, str], st
 
 
 async def test_health_and_documents_need_no_key() -> None:
-    async with served() as bench, httpx.AsyncClient(base_url=bench.client.base_url) as client:
+    async with (
+        served() as bench,
+        httpx.AsyncClient(base_url=bench.client.base_url, verify=TRUSTS_NOBODY) as client,
+    ):
         for path in ("/health", "/openapi/v3.json", "/swagger"):
             assert (await client.get(path)).status_code == 200
 
@@ -108,7 +115,7 @@ async def test_callers_share_a_bucket_only_without_bearer() -> None:
     api = ApiSettings(tier="free", keys=(DEFAULT_KEY, OTHER_KEY))
     async with (
         served(api=api) as bench,
-        httpx.AsyncClient(base_url=bench.client.base_url) as client,
+        httpx.AsyncClient(base_url=bench.client.base_url, verify=TRUSTS_NOBODY) as client,
     ):
         for _ in range(60):
             await client.get("/v1/integration", headers={"x-api-key": DEFAULT_KEY})
@@ -292,7 +299,7 @@ async def test_a_slow_answer_comes_in_the_end() -> None:
 
 
 async def test_a_server_stops_at_once_while_it_is_slow() -> None:
-    async with httpx.AsyncClient(headers=BEARER, verify=False) as client:  # noqa: S501 - no TLS
+    async with httpx.AsyncClient(headers=BEARER, verify=TRUSTS_NOBODY) as client:
         async with served() as bench:
             bench.service.faults = Faults(slow=1, slow_seconds=600)
             url = bench.client.base_url.join("/v1/stats")

@@ -18,6 +18,7 @@ from exporter.simulator.app import create_app
 from exporter.simulator.clock import SimClock
 from exporter.simulator.options import duration
 from exporter.simulator.server import serve
+from tests.plain import TRUSTS_NOBODY
 from tests.simulator.worlds import START, Hand, world
 
 COMMAND = [sys.executable, "-m", "exporter", "simulate", "--history", "1m"]
@@ -42,7 +43,9 @@ def test_a_process_tells_where_it_is_and_stops_when_told() -> None:
         told,
     ):
         headers = {"authorization": f"Bearer {told['key']}"}
-        response = httpx.get(f"{told['url']}/v1/sessions", headers=headers, timeout=10)
+        response = httpx.get(
+            f"{told['url']}/v1/sessions", headers=headers, timeout=10, verify=TRUSTS_NOBODY
+        )
         assert response.headers["x-isnotai-tier"] == "free"
         assert len(response.headers.get_list("date")) == 1
         process.send_signal(signal.SIGTERM)
@@ -63,7 +66,9 @@ def test_a_process_ends_with_its_parent() -> None:
     ) as parent:
         assert parent.stdout is not None
         told = json.loads(parent.stdout.readline())
-        assert httpx.get(f"{told['url']}/health", timeout=10).status_code == 200
+        assert (
+            httpx.get(f"{told['url']}/health", timeout=10, verify=TRUSTS_NOBODY).status_code == 200
+        )
         parent.kill()
         # The pipe closes when the grandchild, its last holder, is gone.
         assert parent.stdout.read() == ""
@@ -128,7 +133,9 @@ def test_the_same_seed_and_start_give_the_same_sessions() -> None:
     def first_page() -> list[dict[str, str]]:
         with simulator("--start", "2026-06-10T12:00:00", "--speed", "0.001") as (_, told):
             headers = {"authorization": f"Bearer {told['key']}"}
-            answer = httpx.get(f"{told['url']}/v1/sessions", headers=headers, timeout=10)
+            answer = httpx.get(
+                f"{told['url']}/v1/sessions", headers=headers, timeout=10, verify=TRUSTS_NOBODY
+            )
             data: list[dict[str, str]] = answer.json()["data"]
             return data
 
@@ -147,12 +154,12 @@ async def test_a_server_can_come_back_on_its_port() -> None:
     app = create_app(world(), SimClock(Hand(), START))
     async with serve(app) as url:
         port = int(url.rsplit(":", 1)[1])
-        async with httpx.AsyncClient() as client:
+        async with httpx.AsyncClient(verify=TRUSTS_NOBODY) as client:
             assert (await client.get(f"{url}/health")).status_code == 200
-    async with httpx.AsyncClient() as client:
+    async with httpx.AsyncClient(verify=TRUSTS_NOBODY) as client:
         with pytest.raises(httpx.ConnectError):
             await client.get(f"{url}/health")
-    async with serve(app, port=port) as again, httpx.AsyncClient() as client:
+    async with serve(app, port=port) as again, httpx.AsyncClient(verify=TRUSTS_NOBODY) as client:
         assert again == url
         assert (await client.get(f"{url}/health")).status_code == 200
 
@@ -166,7 +173,7 @@ async def test_the_signal_handlers_of_the_process_stay_as_they_were() -> None:
 async def test_no_answer_waits_for_a_delayed_acknowledgement() -> None:
     app = create_app(world(rate=1.0), SimClock(Hand(), START))
     loop = asyncio.get_running_loop()
-    async with serve(app) as url, httpx.AsyncClient() as client:
+    async with serve(app) as url, httpx.AsyncClient(verify=TRUSTS_NOBODY) as client:
         took = []
         for _ in range(20):
             began = loop.time()

@@ -15,6 +15,7 @@ from exporter.simulator.edge import Edge
 from exporter.simulator.server import serve
 from exporter.simulator.service import DEFAULT_KEY, ApiSettings
 from exporter.simulator.world import World, WorldSettings
+from tests.plain import TRUSTS_NOBODY
 
 START = datetime(2026, 6, 10, 12, tzinfo=UTC)
 SECOND = timedelta(seconds=1)
@@ -82,7 +83,7 @@ async def served(
             base_url=url,
             headers=BEARER,
             timeout=10,
-            verify=False,  # noqa: S501
+            verify=TRUSTS_NOBODY,
         ) as client,
     ):
         yield SimulatorRig(app, hand, client)

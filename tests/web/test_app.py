@@ -16,6 +16,7 @@ from starlette.types import ASGIApp
 
 from exporter.web.app import create_app
 from exporter.web.backend import Health
+from tests.plain import TRUSTS_NOBODY
 from tests.web.conftest import FakeSite, serving
 
 # prometheus-client leaves this one untyped.
@@ -31,7 +32,9 @@ TEXT = "text/plain; version=0.0.4; charset=utf-8"
 async def client_of(app: ASGIApp) -> AsyncIterator[httpx.AsyncClient]:
     async with (
         serving(app) as server,
-        httpx.AsyncClient(base_url=f"http://127.0.0.1:{server.port}", timeout=5) as client,
+        httpx.AsyncClient(
+            base_url=f"http://127.0.0.1:{server.port}", timeout=5, verify=TRUSTS_NOBODY
+        ) as client,
     ):
         yield client
 

@@ -11,6 +11,7 @@ import pytest
 
 from exporter.web.app import create_app
 from tests.net.peers import listening
+from tests.plain import TRUSTS_NOBODY
 from tests.web.conftest import FakeSite, serving
 
 PREFIX = "/tools/isnotai"
@@ -41,7 +42,9 @@ async def proxy(port: int, *, strips: bool = True, header: bytes = b"") -> Async
 
 
 async def get(url: str) -> httpx.Response:
-    async with httpx.AsyncClient(timeout=5, headers={"Connection": "close"}) as client:
+    async with httpx.AsyncClient(
+        timeout=5, headers={"Connection": "close"}, verify=TRUSTS_NOBODY
+    ) as client:
         return await client.get(url)
 
 

@@ -23,6 +23,7 @@ from exporter.web.address import bind
 from exporter.web.connections import BoundedProtocol
 from exporter.web.server import Server, ServerStoppedError
 from exporter.web.webconfig import WebConfig, WebConfigError
+from tests.plain import TRUSTS_NOBODY
 from tests.web.conftest import serving
 
 HASH = bcrypt.hashpw(b"open sesame", bcrypt.gensalt(4)).decode()
@@ -49,7 +50,7 @@ async def until_closed(reader: asyncio.StreamReader) -> bytes:
 
 
 async def scrape(server: Server) -> httpx.Response:
-    async with httpx.AsyncClient(timeout=5) as client:
+    async with httpx.AsyncClient(timeout=5, verify=TRUSTS_NOBODY) as client:
         return await client.get(f"http://127.0.0.1:{server.port}/metrics")
 
 
@@ -491,7 +492,7 @@ async def test_a_reader_that_stops_reading_is_cut_off_when_its_time_is_over(
 async def test_basic_auth_guards_the_server_and_can_be_replaced(app: ASGIApp) -> None:
     async with serving(app, WebConfig(users=MappingProxyType({"prometheus": HASH}))) as server:
         url = f"http://127.0.0.1:{server.port}"
-        async with httpx.AsyncClient(base_url=url, timeout=5) as client:
+        async with httpx.AsyncClient(base_url=url, timeout=5, verify=TRUSTS_NOBODY) as client:
             assert (await client.get("/metrics")).status_code == 401
             assert (await client.get("/-/healthy")).status_code == 200
             right = ("prometheus", "open sesame")
@@ -514,7 +515,7 @@ async def test_added_headers_come_with_each_answer_in_place_of_our_own(app: ASGI
     config = WebConfig(users={"prometheus": HASH}, headers=headers)
     async with serving(app, config) as server:
         url = f"http://127.0.0.1:{server.port}"
-        async with httpx.AsyncClient(base_url=url, timeout=5) as client:
+        async with httpx.AsyncClient(base_url=url, timeout=5, verify=TRUSTS_NOBODY) as client:
             for auth in (None, ("prometheus", "open sesame")):
                 response = await client.get("/", auth=auth)
                 assert response.headers.get_list("content-security-policy") == [
@@ -526,7 +527,7 @@ async def test_added_headers_come_with_each_answer_in_place_of_our_own(app: ASGI
 async def test_ipv6_is_served_too_where_the_machine_has_it(app: ASGIApp) -> None:
     server = Server(app, bind(None, 0))
     hosts = ["127.0.0.1", "[::1]"] if socket.has_dualstack_ipv6() else ["127.0.0.1"]
-    async with server.running(), httpx.AsyncClient(timeout=5) as client:
+    async with server.running(), httpx.AsyncClient(timeout=5, verify=TRUSTS_NOBODY) as client:
         for host in hosts:
             response = await client.get(f"http://{host}:{server.port}/-/healthy")
             assert response.status_code == 200

@@ -18,6 +18,7 @@ from exporter.web import server as server_module
 from exporter.web.server import Server
 from exporter.web.tls import TLSConfig
 from exporter.web.webconfig import WebConfig, WebConfigError
+from tests.plain import TRUSTS_NOBODY
 from tests.web.conftest import serving
 
 
@@ -121,7 +122,7 @@ async def test_plain_http_on_the_tls_port_harms_nobody(
     app: ASGIApp, config: TLSConfig, ca: trustme.CA
 ) -> None:
     async with serving(app, WebConfig(config)) as server:
-        async with httpx.AsyncClient(timeout=5) as client:
+        async with httpx.AsyncClient(timeout=5, verify=TRUSTS_NOBODY) as client:
             with pytest.raises(httpx.TransportError):
                 await client.get(f"http://127.0.0.1:{server.port}/metrics")
         assert await scrape(server, trusting(ca)) == 200
