@@ -41,16 +41,16 @@ class Teller:
     def __init__(self, telemetry: Telemetry) -> None:
         self._telemetry = telemetry
         self._odd: set[str] = set()
-        self._exemplars: dict[int, Exemplar] = {}
+        self._exemplars: Mapping[int, Exemplar] = {}
 
     @property
     def exemplars(self) -> Mapping[int, Exemplar]:
-        """The last session of each bucket of the score."""
+        """The last session of each bucket of the score; another mapping once one changes."""
         return self._exemplars
 
     def forget_exemplars(self) -> None:
         """Show no session any more."""
-        self._exemplars.clear()
+        self._exemplars = {}
 
     def tell(self, effects: Effects, now: float, *, exemplars: bool) -> None:
         """Called after the commit, at Unix seconds of our clock."""
@@ -61,7 +61,10 @@ class Teller:
         for name in sorted(effects.odd - self._odd):
             _log.warning("session_field_out_of_bounds", field=name, message=_OUT_OF_BOUNDS[name])
         self._odd |= effects.odd
-        for score, identity in effects.scores if exemplars else ():
-            if identity is not None:
-                labels = (("session_id", identity),)
-                self._exemplars[states.score_place(score)] = Exemplar(labels, score, now)
+        fresh = {
+            states.score_place(score): Exemplar((("session_id", identity),), score, now)
+            for score, identity in (effects.scores if exemplars else ())
+            if identity is not None
+        }
+        if fresh:
+            self._exemplars = {**self._exemplars, **fresh}

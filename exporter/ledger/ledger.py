@@ -5,7 +5,8 @@ commits fail, the counts of the last one stay published. The ledger asks the API
 session collector walks, and hands over what it read.
 """
 
-from collections.abc import Callable, Iterator
+import operator
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import NamedTuple, TypeVar
 
@@ -101,6 +102,9 @@ class Ledger:
         self._shown = Shown()
         self._walked = Walked()
         self._resting = False
+        self._samples: tuple[Sample, ...] = ()
+        self._basis: tuple[object, ...] = (None,) * 4
+        """What the samples were made of."""
         self.rules = counting
 
     @property
@@ -327,15 +331,20 @@ class Ledger:
         """Unix seconds of our clock."""
         return self._clock.now()
 
-    def samples(self, *, gauges: bool) -> Iterator[Sample]:
+    def samples(self, *, gauges: bool) -> Sequence[Sample]:
         """The series of what was last committed; none before the state could be opened.
 
-        gauges: whether those that go stale are shown.
+        The same ones until something is committed. gauges: whether those that go stale are shown.
         """
         state = self._shown.counted()
-        if state is not None:
-            exemplars = self._teller.exemplars
-            yield from states.samples(state, exemplars, gauges=gauges, rules=self.rules)
+        if state is None:
+            return ()
+        exemplars, rules = self._teller.exemplars, self.rules
+        basis = (state, exemplars, rules, gauges)
+        if not all(map(operator.is_, basis, self._basis)):
+            self._samples = (*states.samples(state, exemplars, gauges=gauges, rules=rules),)
+            self._basis = basis
+        return self._samples
 
     def _load(self, connection: Connection) -> LedgerState:
         """Where this integration stands in the state."""

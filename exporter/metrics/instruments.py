@@ -1,10 +1,12 @@
 """Counters and histograms that the exporter keeps about itself; they start anew with the process.
 
-What is counted about sessions is not here: the ledger keeps that, with its state.
+What is counted about sessions is not here: the ledger keeps that, with its state. A series is the
+same sample, the object itself, for as long as it does not change: so nothing of it is made anew.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from itertools import product
+from typing import cast
 
 from exporter.metrics.model import Histogram, Metric, Sample
 
@@ -27,23 +29,25 @@ class Counter:
     ) -> None:
         self.metric = metric
         self._created = created
-        self._values: dict[tuple[str, ...], float] = {}
+        self._samples: dict[tuple[str, ...], Sample] = {}
         self.expose(known or {})
 
     def expose(self, known: Mapping[str, tuple[str, ...]]) -> None:
         """Have a series for these label values, at 0 where there is none yet."""
         for labels in _known(self.metric, known):
-            self._values.setdefault(labels, 0.0)
+            if labels not in self._samples:
+                self.inc(*labels, by=0.0)
 
     def inc(self, *labels: str, by: float = 1.0) -> None:
-        self._values[labels] = self._values.get(labels, 0.0) + by
+        value = self.value(*labels) + by
+        self._samples[labels] = Sample(self.metric, value, labels, self._created)
 
     def value(self, *labels: str) -> float:
-        return self._values.get(labels, 0.0)
+        sample = self._samples.get(labels)
+        return 0.0 if sample is None else cast(float, sample.value)
 
-    def samples(self) -> Iterable[Sample]:
-        for labels, value in self._values.items():
-            yield Sample(self.metric, value, labels, self._created)
+    def samples(self) -> Collection[Sample]:
+        return self._samples.values()
 
 
 class HistogramInstrument:
@@ -54,18 +58,23 @@ class HistogramInstrument:
     ) -> None:
         self.metric = metric
         self._created = created
-        self._values: dict[tuple[str, ...], Histogram] = {}
+        self._samples: dict[tuple[str, ...], Sample] = {}
         self.expose(known or {})
 
     def expose(self, known: Mapping[str, tuple[str, ...]]) -> None:
         """Have a series for these label values, empty where there is none yet."""
         for labels in _known(self.metric, known):
-            self._values.setdefault(labels, Histogram.empty(self.metric.buckets))
+            if labels not in self._samples:
+                self._show(Histogram.empty(self.metric.buckets), labels)
 
     def observe(self, value: float, *labels: str) -> None:
-        before = self._values.get(labels) or Histogram.empty(self.metric.buckets)
-        self._values[labels] = before.observe(value)
+        sample = self._samples.get(labels)
+        empty = Histogram.empty(self.metric.buckets)
+        before = empty if sample is None else cast(Histogram, sample.value)
+        self._show(before.observe(value), labels)
 
-    def samples(self) -> Iterable[Sample]:
-        for labels, value in self._values.items():
-            yield Sample(self.metric, value, labels, self._created)
+    def _show(self, value: Histogram, labels: tuple[str, ...]) -> None:
+        self._samples[labels] = Sample(self.metric, value, labels, self._created)
+
+    def samples(self) -> Collection[Sample]:
+        return self._samples.values()

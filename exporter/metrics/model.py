@@ -37,11 +37,12 @@ class Metric:
     max_values: int | None = None
     known: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     per_integration: bool = True
+    label_names: tuple[str, ...] = field(init=False)
+    """All label names in exposition order, `integration` first where it is carried."""
 
-    @property
-    def label_names(self) -> tuple[str, ...]:
-        """All label names in exposition order, `integration` first where it is carried."""
-        return (INTEGRATION, *self.labels) if self.per_integration else self.labels
+    def __post_init__(self) -> None:
+        own = (INTEGRATION,) if self.per_integration else ()
+        object.__setattr__(self, "label_names", (*own, *self.labels))
 
     @property
     def exposed_name(self) -> str:

@@ -4,8 +4,9 @@ It is made of parts, one for each integration and one for the exporter itself. A
 anew, whole, and the others stay as they are; no reader ever sees half of one.
 """
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import NamedTuple
 
@@ -43,6 +44,14 @@ class Family:
         points = [*points]
         return cls(metric, *(zip(*points, strict=True) if points else ((), (), ())))
 
+    def changed(self, own: tuple[str, ...], samples: Iterable[Sample]) -> "Family":
+        """The same series, some with other values. own: the first labels of each."""
+        values, created = [*self.values], [*self.created]
+        for sample in samples:
+            place = self.labels.index((*own, *sample.labels))
+            values[place], created[place] = sample.value, sample.created
+        return Family(self.metric, self.labels, tuple(values), tuple(created))
+
     @property
     def points(self) -> tuple[Point, ...]:
         return tuple(map(Point, self.labels, self.values, self.created))
@@ -65,10 +74,14 @@ class Group:
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """The families of one integration, in the catalogue's order; None for the exporter's own."""
+    """The families of one integration, in the catalogue's order; None for the exporter's own.
+
+    samples: what it was made of, by which the next one of that integration is seen to be the same.
+    """
 
     integration: str | None
     families: tuple[Family, ...]
+    samples: tuple[Sample, ...] = field(default=(), compare=False, repr=False)
 
     @property
     def series(self) -> int:
@@ -102,14 +115,45 @@ class Snapshot:
         return sum(part.series for part in self.parts)
 
 
-def build_part(group: Group) -> Part:
+def build_part(group: Group, last: Part | None = None) -> Part:
     """A part of all samples, families in the catalogue's order, series sorted by labels.
 
+    last: the same integration's part before. Its families are taken over where no sample of theirs
+    changed, and it is the part itself where none did.
     Raises DuplicateSeriesError where two samples name one series.
     """
     own = () if group.integration is None else (group.integration,)
+    samples = tuple(group.samples)
+    changed = None if last is None else _changed(samples, last.samples)
+    if last is None or changed is None:
+        return Part(group.integration, tuple(_families(own, samples)), samples)
+    if not changed:
+        return last
+    families = (
+        family.changed(own, changed[family.metric]) if family.metric in changed else family
+        for family in last.families
+    )
+    return Part(group.integration, tuple(families), samples)
+
+
+def _changed(
+    samples: Sequence[Sample], last: Sequence[Sample]
+) -> Mapping[Metric, Sequence[Sample]] | None:
+    """The samples that changed, by metric; None where series came, went or changed places."""
+    if len(samples) != len(last):
+        return None
+    changed = defaultdict[Metric, list[Sample]](list)
+    for sample, before in zip(samples, last, strict=True):
+        if sample is not before and sample != before:
+            if sample.metric is not before.metric or sample.labels != before.labels:
+                return None
+            changed[sample.metric].append(sample)
+    return changed
+
+
+def _families(own: tuple[str, ...], samples: Iterable[Sample]) -> Iterator[Family]:
     points: dict[Metric, dict[tuple[str, ...], Point]] = {}
-    for sample in group.samples:
+    for sample in samples:
         metric = sample.metric
         labels = (*own, *sample.labels)
         if len(labels) != len(metric.label_names):
@@ -118,11 +162,8 @@ def build_part(group: Group) -> Part:
         if labels in series:
             raise DuplicateSeriesError(f"{metric.name}{labels} was read twice")
         series[labels] = Point(labels, sample.value, sample.created)
-    families = (
-        Family.of(metric, (points[metric][labels] for labels in sorted(points[metric])))
-        for metric in sorted(points, key=catalogue.ORDER.__getitem__)
-    )
-    return Part(group.integration, tuple(families))
+    for metric in sorted(points, key=catalogue.ORDER.__getitem__):
+        yield Family.of(metric, (points[metric][labels] for labels in sorted(points[metric])))
 
 
 def with_series(own: Part, others: int) -> Part:

@@ -214,8 +214,10 @@ class Poller:
             yield Sample(catalogue.RESOURCE_LAST_SUCCESS, state.last_success, labels)
             yield Sample(catalogue.RESOURCE_FAILURES, float(state.failures), labels)
         for part in state.parts.values():
-            fresh = self.fresh(part.read_at)
-            yield from (it for it in part.samples if fresh or it.metric in LASTING)
+            if self.fresh(part.read_at):
+                yield from part.samples
+            else:
+                yield from (it for it in part.samples if it.metric in LASTING)
 
     def _publish(self, part: str, samples: Iterable[Sample]) -> None:
         now = self._clock.monotonic()

@@ -12,6 +12,7 @@ import time
 import zlib
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from functools import cache, cached_property
+from itertools import chain, repeat
 from typing import Literal, NamedTuple, cast
 
 from prometheus_client import exposition as text_format
@@ -70,25 +71,54 @@ class Lines(NamedTuple):
 
 
 class RenderedFamily(NamedTuple):
-    """A family of one part, and the lines of each of its points, as columns of `Lines`."""
+    """A family of one part, and the lines of each of its points, as columns of `Lines`.
+
+    further, apart: empty where no point has any. series: as the family has them.
+    """
 
     family: Family
+    series: int
     text: tuple[bytes, ...] = ()
     further: tuple[bytes, ...] = ()
     apart: tuple[bytes | None, ...] = ()
 
-    def pieces(self, form: Format) -> Iterable[bytes]:
-        if form == "text":
-            return self.text
-        return (
-            text + further if apart is None else apart
-            for text, further, apart in zip(self.text, self.further, self.apart, strict=True)
+    @classmethod
+    def of(cls, family: Family, lines: Iterable[Lines]) -> "RenderedFamily":
+        text, further, apart = zip(*lines, strict=True)
+        return cls(
+            family,
+            family.series,
+            text,
+            further if any(further) else (),
+            apart if any(apart) else (),
         )
+
+    def pieces(self, form: Format) -> Iterable[bytes]:
+        if form == "text" or not (self.further or self.apart):
+            return self.text
+        if not self.apart:
+            return chain.from_iterable(zip(self.text, self.further, strict=True))
+        return (
+            text + further if apart is None else apart for text, further, apart in self._lines()
+        )
+
+    def changed(self, family: Family) -> "RenderedFamily":
+        """The family with the same series, of which only those that changed are written."""
+        lines = [*self._lines()]
+        values = zip(family.values, family.created, strict=True)
+        before = zip(self.family.values, self.family.created, strict=True)
+        for place, (now, then) in enumerate(zip(values, before, strict=True)):
+            if now != then:
+                lines[place] = _lines(family.metric, Point(family.labels[place], *now))
+        return RenderedFamily.of(family, lines)
 
     def known(self) -> dict[Point, Lines]:
         """The lines by their points."""
-        lines = map(Lines, self.text, self.further, self.apart)
-        return dict(zip(self.family.points, lines, strict=True))
+        return dict(zip(self.family.points, self._lines(), strict=True))
+
+    def _lines(self) -> Iterable[Lines]:
+        further, apart = self.further or repeat(b""), self.apart or repeat(None)
+        return map(Lines, self.text, further, apart)
 
 
 class RenderedPart(NamedTuple):
@@ -199,13 +229,24 @@ class Renderer:
     def __init__(self, runtime: CollectorRegistry) -> None:
         self._runtime = runtime
 
+    def changed_series(self, part: Part, last: RenderedPart | None) -> int:
+        """How many series the families have of which something is to be written."""
+        before = {} if last is None else last.families
+        return sum(
+            family.series
+            for family in part.families
+            if family.metric not in before or before[family.metric].family is not family
+        )
+
     def part(self, part: Part, last: RenderedPart | None = None) -> RenderedPart:
         """The part, rendered. last: the same integration's part as it was rendered before."""
+        if last is not None and last.part is part:
+            return last
         before = {} if last is None else last.families
         families = {
             family.metric: _rendered(family, before.get(family.metric)) for family in part.families
         }
-        return RenderedPart(part, families, part.series)
+        return RenderedPart(part, families, sum(it.series for it in families.values()))
 
     def runtime(self) -> tuple[bytes, bytes]:
         """The process as it is now, as text and as OpenMetrics."""
@@ -219,11 +260,13 @@ class Renderer:
 
 def _rendered(family: Family, last: RenderedFamily | None) -> RenderedFamily:
     """The family, of which only the points that changed are written anew."""
-    if last is not None and last.family == family:
+    if last is not None and (last.family is family or last.family == family):
         return last
+    if last is not None and last.family.labels == family.labels:
+        return last.changed(family)
     known = {} if last is None else last.known()
-    lines = [known.get(point) or _lines(family.metric, point) for point in family.points]
-    return RenderedFamily(family, *zip(*lines, strict=True))
+    lines = (known.get(point) or _lines(family.metric, point) for point in family.points)
+    return RenderedFamily.of(family, lines)
 
 
 def _lines(metric: Metric, point: Point) -> Lines:

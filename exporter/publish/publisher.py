@@ -28,7 +28,8 @@ LONGEST_HOLD_SECONDS = 0.5
 take no more than a tenth of a core; but no longer than this."""
 
 MOST_AT_ONCE = 500
-"""Series of a part that is rendered where it is made; larger ones are rendered on a thread."""
+"""Series of families that changed, which are rendered where they are made; more of them are
+rendered on a thread."""
 
 _log = get_logger(__name__)
 
@@ -167,8 +168,9 @@ class Publisher:
 
     async def _renew_part(self, name: str) -> None:
         self._see(name)
-        rendered = await self._rendered(name, self._parts[name])
-        if rendered is not None and name in self._parts:
+        last = self._parts[name]
+        rendered = await self._rendered(name, last)
+        if rendered is not None and rendered is not last and name in self._parts:
             self._parts[name] = rendered
             self._outdated = True
 
@@ -187,11 +189,12 @@ class Publisher:
     async def _rendered(self, name: str | None, last: RenderedPart | None) -> RenderedPart | None:
         """The part as it is now; None where no part can be made of its samples."""
         try:
-            part = build_part(Group(name, self._sources[name].samples()))
+            before = None if last is None else last.part
+            part = build_part(Group(name, self._sources[name].samples()), before)
             if name is None:
                 others = sum(it.series for it in self._parts.values() if it is not None)
                 part = with_series(part, others)
-            if part.series > MOST_AT_ONCE:
+            if self._renderer.changed_series(part, last) > MOST_AT_ONCE:
                 return await asyncio.to_thread(self._renderer.part, part, last)
             await asyncio.sleep(0)
             return self._renderer.part(part, last)

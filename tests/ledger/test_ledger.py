@@ -375,3 +375,16 @@ def test_memory_of_sessions_and_the_file_stay_bounded_over_days(make: Make, tmp_
     assert len(bench.state.minutes) <= 200
     assert sizes[-1] <= sizes[5]
     assert bench.counts()["sessions"] == 30 * 120
+
+
+def test_series_are_made_anew_only_when_something_was_committed(bench: Bench) -> None:
+    add(bench, "one", score=0.9)
+    polls(bench, 1)
+    shown = bench.ledger.samples(gauges=True)
+
+    assert bench.ledger.samples(gauges=True) is shown
+    assert len(bench.ledger.samples(gauges=False)) == len(shown) - 2
+
+    add(bench, "two")
+    polls(bench, 1)
+    assert bench.ledger.samples(gauges=True) != shown

@@ -51,6 +51,22 @@ def test_histograms_of_known_series_are_there_empty() -> None:
     assert counts == {("stats",): 1, ("usage",): 1}
 
 
+def test_a_series_that_does_not_change_stays_the_same_sample() -> None:
+    counter = Counter(catalogue.SESSION_FLAGS, 0.0)
+    timed = HistogramInstrument(catalogue.POLL_DURATION, 7.0)
+    for label in ("one", "other"):
+        counter.inc(label)
+        timed.observe(1.0, label)
+    counted, observed = [*counter.samples()], [*timed.samples()]
+
+    counter.inc("one")
+    timed.observe(2.0, "one")
+
+    for before, after in ((counted, [*counter.samples()]), (observed, [*timed.samples()])):
+        assert before[0] != after[0]
+        assert before[1] is after[1]
+
+
 def test_what_watches_an_integration_starts_at_zero_for_every_resource_it_polls() -> None:
     telemetry = Telemetry(7.0, ("health", "sessions"), dropped_counter(7.0))
 

@@ -3,10 +3,12 @@
 import dataclasses
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from exporter.metrics import catalogue
 from exporter.metrics.model import Histogram, Metric, Sample
-from exporter.metrics.snapshot import DuplicateSeriesError, Group, build
+from exporter.metrics.snapshot import DuplicateSeriesError, Group, Part, build, build_part
 
 
 def test_an_empty_snapshot_counts_only_itself() -> None:
@@ -95,3 +97,52 @@ def test_nobody_can_change_a_snapshot() -> None:
         snapshot.taken = 1.0  # type: ignore[misc]  # mypy knows that it cannot be
     assert isinstance(snapshot.families, tuple)
     assert all(isinstance(family.points, tuple) for family in snapshot.families)
+
+
+def test_a_part_of_which_nothing_changed_stays_as_it_is() -> None:
+    def read(stats: float) -> Part:
+        found = (Sample(catalogue.UP, 1.0), Sample(catalogue.STATS, stats, ("a",)))
+        return build_part(Group("campus", found), before)
+
+    before: Part | None = None
+    before = read(1.0)
+    assert read(1.0) is before
+    up, stats = before.families
+
+    changed = read(2.0)
+
+    assert changed.families[0] is up
+    assert changed.families[1].values == (2.0,)
+    assert stats.values == (1.0,)
+
+
+samples_of_stats = st.lists(
+    st.builds(
+        Sample,
+        st.just(catalogue.STATS),
+        st.sampled_from((0.0, 1.0)),
+        st.sampled_from("abc").map(lambda name: (name,)),
+        st.sampled_from((None, 5.0)),
+    ),
+    unique_by=lambda sample: sample.labels,
+)
+samples_of_up = st.lists(st.builds(Sample, st.just(catalogue.UP), st.floats(0, 1)), max_size=1)
+
+
+@given(st.lists(st.tuples(samples_of_stats, samples_of_up, st.booleans()), max_size=6))
+def test_a_part_made_from_the_one_before_is_as_if_made_anew(
+    readings: list[tuple[list[Sample], list[Sample], bool]],
+) -> None:
+    last: Part | None = None
+    for stats, up, up_first in readings:
+        samples = [*up, *stats] if up_first else [*stats, *up]
+        last = build_part(Group("campus", samples), last)
+        assert last == build_part(Group("campus", samples))
+
+
+def test_a_series_that_is_read_twice_is_a_defect_also_beside_the_part_before() -> None:
+    once = Sample(catalogue.STATS, 1.0, ("a",))
+    before = build_part(Group("default", [once, Sample(catalogue.STATS, 1.0, ("b",))]))
+
+    with pytest.raises(DuplicateSeriesError, match="isnotai_stats"):
+        build_part(Group("default", [once, once]), before)

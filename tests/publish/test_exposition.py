@@ -271,6 +271,16 @@ def test_only_the_series_that_changed_are_written_again(monkeypatch: pytest.Monk
     assert sorted(written) == [("campus",), *[("campus", "a")] * 2, ("campus", "b")]
 
 
+def test_a_part_that_did_not_change_is_not_rendered_again() -> None:
+    renderer = Renderer(CollectorRegistry())
+    part = build_part(Group("campus", [Sample(catalogue.UP, 1.0)]))
+    rendered = renderer.part(part)
+
+    assert renderer.changed_series(part, None) == 1
+    assert renderer.changed_series(part, rendered) == 0
+    assert renderer.part(part, rendered) is rendered
+
+
 def by_prometheus_client(whole: Snapshot) -> tuple[bytes, bytes]:
     """The snapshot as prometheus-client writes it, all at once."""
     families = [exposition_module._wire_family(family) for family in whole.families]
