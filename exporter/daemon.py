@@ -62,6 +62,7 @@ class Daemon:
     otlp: reads where to push, too; at the start and at each reload. Raises SettingsError.
     findings: reads where to send findings, if they are on. Raises SettingsError.
     origins: where the settings that were read last come from, for the status page.
+    on_built: called when all was made that is to last: True after a reload, False at the start.
     """
 
     def __init__(
@@ -72,8 +73,10 @@ class Daemon:
         otlp: Callable[[], OtlpSettings | None] = lambda: None,
         findings: Callable[[Settings], OtlpSettings | None] = lambda settings: None,
         origins: Callable[[], Mapping[str, str]] = dict,
+        on_built: Callable[[bool], None] = lambda reloaded: None,
     ) -> None:
         self._settings = settings
+        self._on_built = on_built
         self._origins = origins
         self._shown = effective(settings, origins())
         self._reload = reload
@@ -149,6 +152,7 @@ class Daemon:
             _log.info("serving", address=settings.listen_address, url=url, version=VERSION)
             if on_serving:
                 on_serving(url)
+            self._on_built(False)
             await self._work()
             if self._pushes.metrics_on:
                 await self._publisher.renew()
@@ -300,6 +304,7 @@ class Daemon:
             self._publisher.follow(self._sources())
             self._reloaded = Reload(self._clock.now())
             self._publisher.changed()
+            self._on_built(True)
             _log.info("reloaded")
 
     def _not_reloaded(self, problem: str) -> ReloadError:

@@ -257,6 +257,20 @@ async def test_a_reload_to_another_key_forgets_what_was_said_of_the_old_one() ->
             await exporter.until(lambda scrape: scrape.value("isnotai_api_key_valid") is None)
 
 
+async def test_it_says_when_all_was_made_that_is_to_last() -> None:
+    built: list[bool] = []
+    settings = load([], UNREACHABLE).settings
+    running = Daemon(settings, lambda: settings, on_built=built.append)
+    serving: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+    task = asyncio.create_task(running.run(serving.set_result))
+    await asyncio.wait_for(serving, 60)
+    await running.reload()
+    running.stop()
+    await asyncio.wait_for(task, 60)
+
+    assert built == [False, True]
+
+
 async def test_a_reload_reads_where_to_push_anew() -> None:
     """The variables, through whatever the daemon was given to read them; off, on, elsewhere."""
     variables: dict[str, str] = {}

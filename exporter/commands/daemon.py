@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable, Iterable, Mapping
 
+from exporter import longlived
 from exporter.commands.command import Line
 from exporter.daemon import Daemon
 from exporter.ledger.engine import ForeignStateError
@@ -53,6 +54,7 @@ def run(line: Line) -> int:
             otlp=lambda: push_settings(environ),
             origins=lambda: loaded.origins,
             findings=lambda settings: findings_settings(settings, environ),
+            on_built=lambda reloaded: longlived.set_apart(anew=reloaded),
         )
     )
 

@@ -157,15 +157,19 @@ def score_histogram(state: LedgerState, exemplars: Mapping[int, Exemplar]) -> Hi
     """The final scores counted so far."""
     bounds = catalogue.SCORE_BOUNDS
     kept = tuple(map(exemplars.get, range(len(bounds) + 1))) if exemplars else ()
-    return replace(_histogram(state, bounds, SCORE, SCORE_SUM), exemplars=kept)
+    return _histogram(state, bounds, SCORE, SCORE_SUM, kept)
 
 
 def _histogram(
-    state: LedgerState, bounds: tuple[float, ...], name: str, total: tuple[str, str]
+    state: LedgerState,
+    bounds: tuple[float, ...],
+    name: str,
+    total: tuple[str, str],
+    exemplars: tuple[Exemplar | None, ...] = (),
 ) -> Histogram:
     """What was counted by the buckets of these bounds, as `name`, and summed up as `total`."""
     counts = tuple(int(state.value((name, str(place)))) for place in range(len(bounds) + 1))
-    return Histogram(bounds, counts, state.value(total))
+    return Histogram(bounds, counts, state.value(total), exemplars)
 
 
 def _detail_samples(state: LedgerState) -> Iterator[Sample]:

@@ -15,6 +15,7 @@ from functools import cache, cached_property
 from itertools import chain, repeat
 from typing import Literal, NamedTuple, cast
 
+from msgspec import Struct
 from prometheus_client import exposition as text_format
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
 from prometheus_client.gc_collector import GCCollector
@@ -70,7 +71,7 @@ class Lines(NamedTuple):
     apart: bytes | None = None
 
 
-class RenderedFamily(NamedTuple):
+class RenderedFamily(Struct, frozen=True, gc=False):
     """A family of one part, and the lines of each of its points, as columns of `Lines`.
 
     further, apart: empty where no point has any. series: as the family has them.

@@ -1,5 +1,6 @@
 """What the exposition promises: two formats with the same samples, in formats that parsers read."""
 
+import gc
 import gzip
 import math
 from collections.abc import Callable, Iterable
@@ -269,6 +270,23 @@ def test_only_the_series_that_changed_are_written_again(monkeypatch: pytest.Monk
         part = build_part(Group("campus", [Sample(catalogue.UP, 1.0), *stats]))
         last = renderer.part(part, last)
     assert sorted(written) == [("campus",), *[("campus", "a")] * 2, ("campus", "b")]
+
+
+def test_the_garbage_collector_looks_at_little_of_a_part_however_many_series_it_has() -> None:
+    def tracked(series: int) -> int:
+        made = []
+        gc.collect()
+        before = len(gc.get_objects())
+        for number in range(20):
+            samples = [Sample(catalogue.STATS, float(n), (f"s{n}",)) for n in range(series)]
+            samples.append(Sample(catalogue.POLL_DURATION, scores(0.5), ("stats",), CREATED))
+            made.append(renderer.part(build_part(Group(f"campus-{number}", samples))))
+        gc.collect()
+        return len(gc.get_objects()) - before
+
+    renderer = Renderer(CollectorRegistry())
+    tracked(1)  # what is kept for all parts is made once
+    assert tracked(100) <= 20 * 6
 
 
 def test_a_part_that_did_not_change_is_not_rendered_again() -> None:
