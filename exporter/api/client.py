@@ -8,12 +8,13 @@ import asyncio
 import re
 import ssl
 import sys
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
-from http.cookiejar import CookieJar, DefaultCookiePolicy
+from functools import cached_property
 from importlib.util import find_spec
 from types import MappingProxyType
+from typing import Any
 
 from exporter import __version__
 from exporter.api import body as bodies
@@ -57,6 +58,11 @@ if find_spec("sniffio") is None:
     # not installed Python looks for it in every folder each time: a sixth of the processor time.
     sys.modules["sniffio"] = None  # type: ignore[assignment]  # None: it cannot be imported
 
+_URLS = 64
+"""Paths of which the URL is kept."""
+
+_NO_BODY = httpx.ByteStream(b"")
+
 _TIER = re.compile(r"[a-z][a-z0-9_-]{0,31}")
 
 
@@ -68,6 +74,16 @@ class _Reply:
     server_time: int | None
 
 
+class _NoCookies(httpx.Cookies):
+    """Keeps none: they would only pile up."""
+
+    def extract_cookies(self, response: httpx.Response) -> None:
+        """Leave them. Without this each answer is translated for a jar that wants none."""
+
+
+_NO_COOKIES = _NoCookies()
+
+
 class PeerClient(httpx.AsyncClient):
     """HTTP to one peer, shared by all who ask there; it closes when the last has let go of it.
 
@@ -77,6 +93,54 @@ class PeerClient(httpx.AsyncClient):
     peer: Peer | None = None
     _holders = 0
     _closing: asyncio.Task[None] | None = None
+
+    @property  # type: ignore[misc]  # nobody sets it
+    def cookies(self) -> httpx.Cookies:
+        return _NO_COOKIES
+
+    @asynccontextmanager
+    async def get_stream(
+        self, path: str, params: Mapping[str, str], headers: Mapping[str, str]
+    ) -> AsyncIterator[httpx.Response]:
+        """The answer of `GET path`, of which the body is yet to be read: as `stream` gives it.
+
+        What is the same in all requests is made once; httpx makes it anew for each, and parses
+        the URL three times. Raises httpx.TransportError, httpx.InvalidURL.
+        """
+        url = self._url(path)
+        request = httpx.Request(
+            "GET",
+            url.copy_with(params=params) if params else url,
+            headers=[*self._standing, *headers.items()],
+            stream=_NO_BODY,
+            extensions=self._extensions,
+        )
+        response = await self.send(request, stream=True)
+        try:
+            yield response
+        finally:
+            await response.aclose()
+
+    def _url(self, path: str) -> httpx.URL:
+        if path not in self._urls:
+            if len(self._urls) >= _URLS:
+                self._urls.clear()
+            self._urls[path] = self.build_request("GET", path).url
+        return self._urls[path]
+
+    @cached_property
+    def _urls(self) -> dict[str, httpx.URL]:
+        return {}
+
+    @cached_property
+    def _standing(self) -> Sequence[tuple[str, str]]:
+        """The headers of all requests."""
+        raw = self.build_request("GET", "").headers.raw
+        return [(name.decode("ascii"), value.decode("ascii")) for name, value in raw]
+
+    @cached_property
+    def _extensions(self) -> dict[str, Any]:
+        return {"timeout": self.timeout.as_dict()}
 
     def hold(self) -> None:
         """Keep it open until `let_go`."""
@@ -131,8 +195,6 @@ def http_client(base_url: str, network: Network) -> PeerClient:
                 # Uncompressed, so that the bound on a body is one on memory as well.
                 "Accept-Encoding": "identity",
             },
-            # No cookie is kept: they would only pile up.
-            cookies=CookieJar(DefaultCookiePolicy(allowed_domains=())),
             limits=httpx.Limits(
                 max_connections=descriptors.for_peers(), max_keepalive_connections=KEPT
             ),
@@ -294,7 +356,7 @@ class Client:
         http = self._http
         try:
             with http.held():
-                request = http.stream("GET", path, params=params, headers=headers)
+                request = http.get_stream(path, params, headers)
                 async with asyncio.timeout(REQUEST_SECONDS), request as response:
                     code, during = str(response.status_code), "reading"
                     received = self._clock.monotonic()

@@ -11,7 +11,7 @@ import httpx
 import pytest
 
 from exporter.api import body as bodies
-from exporter.api.client import PeerClient
+from exporter.api.client import PeerClient, http_client
 from exporter.api.errors import (
     ApiError,
     KeyMissingError,
@@ -23,6 +23,7 @@ from exporter.api.errors import (
 from exporter.api.key import FixedKey, KeyFile
 from exporter.api.pauses import KEY as WITH_KEY
 from exporter.metrics.telemetry import Telemetry, dropped_counter
+from exporter.net.network import Network
 from tests import virtual_time
 from tests.api.clients import (
     KEY,
@@ -55,6 +56,36 @@ async def test_the_key_goes_as_a_bearer_and_the_version_as_user_agent() -> None:
     assert "x-api-key" not in request.headers
     assert request.headers["user-agent"].startswith("isnotai-exporter/")
     assert request.headers["accept-encoding"] == "identity"
+
+
+@pytest.mark.parametrize("url", [URL, f"{URL}/behind/a/proxy", "https://user:word@api.test:8443"])
+@pytest.mark.parametrize("path", ["/v1/stats", "/v1/sessions/a%2Fb", "/v1/café?a=b"])
+@pytest.mark.parametrize("params", [{}, {"cursor": "a+b/c=&", "period": "24h"}])
+async def test_a_request_is_the_one_that_httpx_would_build(
+    url: str, path: str, params: dict[str, str]
+) -> None:
+    asked: list[httpx.Request] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        asked.append(request)
+        return unread(ok())
+
+    headers = {"authorization": f"Bearer {KEY}"}
+    async with http_client(url, Network.read({})) as http:
+        http._transport = httpx.MockTransport(answer)
+        wanted = http.build_request("GET", path, params=params or None, headers=headers)
+        for _ in range(2):
+            async with http.get_stream(path, params, headers):
+                pass
+        async with http.stream("GET", path, params=params or None, headers=headers):
+            pass
+
+    first, second, theirs = asked
+    for request in (first, second):
+        assert request.url == wanted.url == theirs.url
+        assert request.headers.raw == theirs.headers.raw
+        assert request.extensions["timeout"] == wanted.extensions["timeout"]
+        assert await request.aread() == b""
 
 
 async def test_where_a_proxy_strips_authorization_the_key_goes_in_the_other_header() -> None:
