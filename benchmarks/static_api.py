@@ -14,6 +14,8 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from urllib.parse import parse_qsl, urlsplit
 
+from exporter.simulator.openapi import document
+
 SESSION_SECONDS = 20
 FLAGS = tuple(f"{kind}_{number}" for kind in ("cursor", "typing", "browser") for number in range(5))
 
@@ -122,6 +124,7 @@ def _usage(first: str, last: str) -> bytes:
 _STATS = json.dumps(
     {"data": {f"total{name}": 7 * n for n, name in enumerate("ABCDEFGHIJKLMNO")}}
 ).encode()
+_OPENAPI = json.dumps(document("refs", (), "v3")).encode()
 _INTEGRATION = b'{"data": {"apiKeyMasked": "aik_v1_...abcd"}}'
 
 
@@ -156,6 +159,8 @@ class Api:
                 return json.dumps(told).encode()
             case "integration":
                 return _INTEGRATION
+            case "v3.json":
+                return _OPENAPI
             case "stats":
                 return _STATS
             case "analytics":
