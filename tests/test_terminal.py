@@ -5,12 +5,12 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import pytest
 
-COMMAND = (sys.executable, "-m", "exporter")
+PROGRAM = ("-m", "exporter")
 FULL = Path("/dev/full")
 SETTINGS = {"ISNOTAI_API_KEY": "aik_v1_" + "x" * 40, "ISNOTAI_WEB_LISTEN_ADDRESS": "127.0.0.1:0"}
 
@@ -21,9 +21,10 @@ def ended(
     prepare: Callable[[], None] | None = None,
     stdout: int | None = subprocess.PIPE,
     stderr: int | None = subprocess.PIPE,
+    program: Sequence[str] = PROGRAM,
 ) -> subprocess.CompletedProcess[bytes]:
     return subprocess.run(
-        [*COMMAND, *arguments],
+        [sys.executable, *program, *arguments],
         env=env or {},
         stdout=stdout,
         stderr=stderr,
@@ -31,6 +32,18 @@ def ended(
         timeout=60,
         check=False,
     )
+
+
+HELP_OF_EACH = """
+import sys
+from exporter.cli import main
+for command in ("", "backfill", "sessions", "simulate"):
+    sys.argv[1:] = [*command.split(), "--help"]
+    try:
+        main()
+    except SystemExit as ended:
+        assert ended.code == 0
+"""
 
 
 @pytest.mark.parametrize(
@@ -41,14 +54,14 @@ def ended(
     ],
     ids=["ascii", "latin-1"],
 )
-@pytest.mark.parametrize("command", ["", "backfill", "sessions", "simulate"])
-def test_help_is_shown_whatever_the_encoding(command: str, encoding: dict[str, str]) -> None:
+def test_help_is_shown_whatever_the_encoding(encoding: dict[str, str]) -> None:
     """The flags of the daemon are those of the other commands, too."""
-    shown = ended(*([command] if command else []), "--help", env=encoding)
+    shown = ended(env=encoding, program=("-c", HELP_OF_EACH))
 
     assert shown.stderr == b""
     assert shown.returncode == 0
-    assert b"Usage: isnotai-exporter" in shown.stdout
+    for command in (b"", b" backfill", b" sessions", b" simulate"):
+        assert b"Usage: isnotai-exporter" + command in shown.stdout
     assert b"\\" not in shown.stdout.replace(b"\\S", b"")
 
 
@@ -67,17 +80,26 @@ def test_full_disks_behind_both_streams_still_give_the_exit_code() -> None:
         assert ended("--region", "mars", env=SETTINGS, stderr=full.fileno()).returncode == 2
 
 
-@pytest.mark.parametrize("closed", [(0,), (1,), (2,), (0, 1, 2)], ids=str)
-def test_a_command_runs_with_any_stream_closed(closed: tuple[int, ...]) -> None:
+def closing(descriptors: tuple[int, ...]) -> Callable[[], None]:
     def close() -> None:
-        for descriptor in closed:
+        for descriptor in descriptors:
             os.close(descriptor)
 
-    metrics = ended("metrics", prepare=close)
-    bad = ended("--region", "mars", env=SETTINGS, prepare=close)
+    return close
+
+
+@pytest.mark.parametrize("closed", [(0,), (1,), (2,), (0, 1, 2)], ids=str)
+def test_a_command_runs_with_any_stream_closed(closed: tuple[int, ...]) -> None:
+    metrics = ended("metrics", prepare=closing(closed))
 
     assert metrics.returncode == 0
     assert (b"isnotai_up" in metrics.stdout) == (1 not in closed)
+
+
+@pytest.mark.parametrize("closed", [(1,), (2,), (0, 1, 2)], ids=str)
+def test_what_is_wrong_is_told_where_its_stream_is_open(closed: tuple[int, ...]) -> None:
+    bad = ended("--region", "mars", env=SETTINGS, prepare=closing(closed))
+
     assert bad.returncode == 2
     assert bad.stdout == b""
     assert (b"ISNOTAI" in bad.stderr or b"--region" in bad.stderr) == (2 not in closed)
@@ -107,7 +129,10 @@ def test_ctrl_c_in_a_command_is_one_line_and_130() -> None:
         silent.settimeout(30)
         settings = {**SETTINGS, "ISNOTAI_BASE_URL": f"http://127.0.0.1:{silent.getsockname()[1]}"}
         with subprocess.Popen(
-            [*COMMAND, "check"], env=settings, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+            [sys.executable, *PROGRAM, "check"],
+            env=settings,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
         ) as checking:
             try:
                 connection, _ = silent.accept()

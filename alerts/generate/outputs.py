@@ -24,11 +24,11 @@ HEADER = "# Made by `python -m alerts.generate`; change the rules there.\n"
 GRAFANA_RANGE_SECONDS = 600
 
 
-class _Dumper(yaml.SafeDumper):
+class _Dumper(yaml.CSafeDumper):
     """YAML with expressions as readable blocks, and nothing folded."""
 
 
-def _text(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
+def _text(dumper: yaml.CSafeDumper, text: str) -> yaml.ScalarNode:
     style = "|" if "\n" in text else None
     return dumper.represent_scalar("tag:yaml.org,2002:str", text, style=style)
 

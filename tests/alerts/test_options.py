@@ -33,11 +33,13 @@ def test_without_options_the_thresholds_are_the_defaults(tmp_path: Path) -> None
     }
 
 
-@pytest.mark.parametrize("name", asdict(Thresholds()))
-def test_each_threshold_is_an_option(tmp_path: Path, name: str) -> None:
-    assert main(["--into", str(tmp_path), f"--{name.replace('_', '-')}", "3.75"]) == 0
+def test_each_threshold_is_an_option_of_its_own(tmp_path: Path) -> None:
+    chosen = {name: 100.5 + number for number, name in enumerate(asdict(Thresholds()))}
+    options = (f"--{name.replace('_', '-')}={value:g}" for name, value in chosen.items())
 
-    assert thresholds(tmp_path)[name] == "vector(3.75)"
+    assert main(["--into", str(tmp_path), *options]) == 0
+
+    assert thresholds(tmp_path) == {name: f"vector({value:g})" for name, value in chosen.items()}
 
 
 def test_links_lead_to_the_sites_own_addresses(tmp_path: Path) -> None:

@@ -26,30 +26,28 @@ def test_a_mistyped_shell_is_told_which_there_are(capsys: pytest.CaptureFixture[
     assert capsys.readouterr().err == "isnotai-exporter: shell: must be one of bash, zsh, fish\n"
 
 
-@pytest.mark.parametrize(
-    ("words", "expected"),
-    [
-        ("isnotai-exporter aud", ["audit"]),
-        ("isnotai-exporter check --off", ["--offline"]),
-        ("isnotai-exporter check --region e", ["eu"]),
-        ("isnotai-exporter completion z", ["zsh"]),
-    ],
-)
-def test_bash_completes_commands_flags_and_values(
-    tmp_path: Path, words: str, expected: list[str]
-) -> None:
+COMPLETED = {
+    "isnotai-exporter aud": ["audit"],
+    "isnotai-exporter check --off": ["--offline"],
+    "isnotai-exporter check --region e": ["eu"],
+    "isnotai-exporter completion z": ["zsh"],
+}
+
+
+def test_bash_completes_commands_flags_and_values(tmp_path: Path) -> None:
     command = tmp_path / "isnotai-exporter"
     command.write_text(f'#!/bin/sh\nexec {sys.executable} -m exporter "$@"\n')
     command.chmod(0o755)
-    given = words.split()
-    script = (
-        f'eval "$({command} completion bash)"; COMP_WORDS=({" ".join(given)});'
-        f"COMP_CWORD={len(given) - 1}; _isnotai_exporter_completion {command};"
-        'printf "%s\\n" "${COMPREPLY[@]}"'
-    )
+    script = [f'eval "$({command} completion bash)"']
+    for words in COMPLETED:
+        script += [
+            f"COMPREPLY=(); COMP_WORDS=({words}); COMP_CWORD={len(words.split()) - 1}",
+            f"_isnotai_exporter_completion {command}",
+            'echo "${COMPREPLY[*]}"',
+        ]
 
     completed = subprocess.run(
-        ["bash", "-c", script], capture_output=True, text=True, timeout=60, check=True
+        ["bash", "-c", "\n".join(script)], capture_output=True, text=True, timeout=60, check=True
     )
 
-    assert completed.stdout.split() == expected
+    assert [line.split() for line in completed.stdout.splitlines()] == list(COMPLETED.values())

@@ -6,7 +6,7 @@ python -m tests.hostile.floods      all kinds to all resources at once, in one p
 import asyncio
 import json
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -37,19 +37,26 @@ def repeated(unit: bytes, size: int, values: int) -> bytes:
     return b"[" + b",".join([unit] * number) + b"]"
 
 
-def flooded(path: str, unit: bytes, size: int, values: int) -> Iterator[bytes]:
-    """Answers of a path with such a list for its items, in an unread field, and for each list."""
+LISTS = ("timeSeries", "topOrigins", "browserCounts", "detectionFlags")
+
+
+def flooded(path: str, kind: str, unit: bytes, size: int, values: int) -> bytes:
+    """An answer of a path with such a list: for its data, in an unread field, or for that list."""
     many = repeated(unit, size - 4096, values - 100)
     good = json.dumps(GOOD[path]).encode()
-    yield b'{"data":' + many + b',"pagination":{"hasMore":false}}'
-    yield b'{"unread":' + many + b"," + good[1:]
-    for name in ("timeSeries", "topOrigins", "browserCounts", "detectionFlags"):
-        head, found, tail = good.partition(f'"{name}": '.encode())
-        if found:
-            end = tail.index(b"]" if tail[:1] == b"[" else b"}") + 1
-            yield head + found + many + tail[end:]
+    if kind == "data":
+        return b'{"data":' + many + b',"pagination":{"hasMore":false}}'
+    if kind == "unread":
+        return b'{"unread":' + many + b"," + good[1:]
+    head, found, tail = good.partition(f'"{kind}": '.encode())
+    end = tail.index(b"]" if tail[:1] == b"[" else b"}") + 1
+    return head + found + many + tail[end:]
 
 
+_KINDS = {
+    path: ["data", "unread", *(name for name in LISTS if f'"{name}": ' in json.dumps(good))]
+    for path, good in GOOD.items()
+}
 _number = count()
 
 
@@ -98,18 +105,18 @@ async def flood() -> None:
         await ask_all(one)
         print(f"{peak_mib():.1f} good answers", flush=True)
         for kind, unit in UNITS.items():
-            for turn in range(6):
+            for turn in range(max(map(len, _KINDS.values()))):
                 one.answer = _flood(unit, turn)
                 await ask_all(one)
             print(f"{peak_mib():.1f} {kind}", flush=True)
         for number in (2_000, 49_000):
-            for _ in range(5):
+            for _ in range(3):
                 one.answer = lambda request, number=number: (  # type: ignore[misc]
                     fresh_flags(number) if request.url.path == "/v1/sessions" else None
                 )
                 await ask_all(one)
         print(f"{peak_mib():.1f} fresh flags", flush=True)
-        one.answer = fat_pages(30)
+        one.answer = fat_pages(12)
         await ask_all(one)
         print(f"{peak_mib():.1f} fat pages", flush=True)
 
@@ -120,8 +127,8 @@ def _flood(unit: bytes, turn: int) -> Callable[[httpx.Request], httpx.Response]:
     def answer(request: httpx.Request) -> httpx.Response:
         path = request.url.path
         most = registry.BOUNDS[RESOURCE_OF[path]]
-        kinds = list(flooded(path, unit, most.size, most.values))
-        return httpx.Response(200, content=kinds[turn % len(kinds)])
+        kind = _KINDS[path][turn % len(_KINDS[path])]
+        return httpx.Response(200, content=flooded(path, kind, unit, most.size, most.values))
 
     return answer
 

@@ -23,7 +23,7 @@ SHOWN: dict[str, frozenset[Metric]] = {
 }
 """What a good answer of a resource alone decides."""
 
-AT_ONCE = 3
+AT_ONCE = 6
 """So many odd answers in a row, before a good one."""
 
 PLACES = [

@@ -28,9 +28,13 @@ from exporter.simulator.world import ORDERS, Index
 from tests.clocks import FakeClock
 
 
-@dataclass
+@dataclass(eq=False)
 class Fake:
-    """A session as the API holds it. visible: from when the list shows it."""
+    """A session as the API holds it. visible: from when the list shows it.
+
+    id and created stay as they are. salt: a number that tells sessions apart, as the simulator's
+    have.
+    """
 
     id: str
     created: int
@@ -44,11 +48,10 @@ class Fake:
     user: object = None
     id_written: object = None
     """What stands for the id in the list, where that is odd."""
+    salt: int = field(init=False)
 
-    @property
-    def salt(self) -> int:
-        """A number that tells sessions apart, as the simulator's have."""
-        return salt_of(self.id)
+    def __post_init__(self) -> None:
+        self.salt = salt_of(self.id)
 
     def item(self) -> dict[str, object]:
         return {
@@ -72,6 +75,7 @@ class Rows:
     """Sessions by their orders, as the simulator's world has them."""
 
     def __init__(self, rows: list[Any]) -> None:
+        self.of = rows
         self._created = Index(ORDERS["newest"][0], rows)
 
     def index(self, order: str) -> Index:
@@ -142,6 +146,7 @@ class Listing:
         """Who learns of the header."""
         self.depth = 0
         """Pages of the walk under way."""
+        self._rows = Rows([])
 
     def now(self) -> int:
         return round((self.clock.now() + self.skew) * MICROSECONDS)
@@ -171,8 +176,15 @@ class Listing:
             raise StatusError(400)
         return Answer(self._page(params, now), at)
 
+    def _visible(self, now: int) -> Rows:
+        """What the list shows now; sorted anew only where that is not what it showed last."""
+        shown = [it for it in self.sessions.values() if it.visible <= now]
+        if shown != self._rows.of:
+            self._rows = Rows(shown)
+        return self._rows
+
     def _page(self, params: Mapping[str, str], now: int) -> dict[str, object]:
-        rows = Rows([it for it in self.sessions.values() if it.visible <= now])
+        rows = self._visible(now)
         tier = Tier("", 0, self.page_size, timedelta(microseconds=self.history))
         query = parse_query(params, tier, self.lists)
         size = window_size(rows, query, tier, instant(now))

@@ -8,6 +8,7 @@ in, pages of the database. Each is laid beside a copy, and the next process read
 import random
 import sqlite3
 from collections.abc import Callable, Iterator
+from copy import copy
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -90,9 +91,9 @@ def busy(bench: Bench, number: int) -> None:
         if it.status == "active" and now - it.created > 25 * MICROSECONDS:
             it.status, it.updated, it.score = "closed", now, (it.score or 0.0) + 0.4
             it.flags.append("webdriver")
-    for copy in range(3):
-        name = f"s{number}-{copy}"
-        here[name] = Fake(name, now, now, now, score=copy / 4, flags=["headless"])
+    for which in range(3):
+        name = f"s{number}-{which}"
+        here[name] = Fake(name, now, now, now, score=which / 4, flags=["headless"])
     bench.clock.advance(RULES["interval"])
 
 
@@ -146,7 +147,7 @@ def disk(tmp_path_factory: pytest.TempPathFactory) -> Disk:
         written, clock = log.read_bytes(), bench.clock.now()
         ends = ends_of_frames(written)
         assert ends[-1] < len(written) == len(older)
-        sessions = {key: Fake(**vars(it)) for key, it in bench.listing.sessions.items()}
+        sessions = {key: copy(it) for key, it in bench.listing.sessions.items()}
         assert path.read_bytes() == database
         right = settled(bench)
     finally:

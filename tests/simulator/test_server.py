@@ -85,13 +85,15 @@ def test_a_process_ends_with_its_parent() -> None:
         (["--start", "today"], "today"),
     ],
 )
-def test_a_bad_option_is_one_line_and_exit_code_2(options: list[str], named: str) -> None:
-    done = subprocess.run(
-        [*COMMAND, *options], capture_output=True, text=True, timeout=30, check=False
-    )
-    assert done.returncode == 2
-    assert named in done.stderr
-    assert len(done.stderr.splitlines()) == 1
+def test_a_bad_option_is_one_line_and_exit_code_2(
+    options: list[str], named: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["simulate", *options], {}) == 2
+
+    written = capsys.readouterr()
+    assert written.out == ""
+    assert named in written.err
+    assert len(written.err.splitlines()) == 1
 
 
 def test_a_port_that_is_taken_is_one_line_and_exit_code_1() -> None:
