@@ -321,6 +321,20 @@ def test_parts_are_joined_family_by_family_to_what_prometheus_client_would_write
         assert both(exposition) == by_prometheus_client(together)
 
 
+def test_a_body_of_many_parts_is_joined_in_small_blocks() -> None:
+    """While one is joined, nothing else runs."""
+    parts = 2 * exposition_module.PARTS_AT_ONCE + 1
+    together = build((Group(f"{n:03d}", [Sample(catalogue.UP, 1.0)]) for n in range(parts)), TAKEN)
+    exposition = Renderer(CollectorRegistry()).render(together)
+
+    blocks = [*exposition._blocks("text")]
+
+    lines = [block.count(b"isnotai_up{") for block in blocks]
+    assert sum(lines) == parts
+    assert max(lines) == exposition_module.PARTS_AT_ONCE
+    assert b"".join(blocks) == exposition.text == by_prometheus_client(together)[0]
+
+
 @given(
     st.text(st.characters(), max_size=12),
     st.floats(),
