@@ -124,9 +124,10 @@ def build_part(group: Group, last: Part | None = None) -> Part:
     """
     own = () if group.integration is None else (group.integration,)
     samples = tuple(group.samples)
-    changed = None if last is None else _changed(samples, last.samples)
-    if last is None or changed is None:
-        return Part(group.integration, tuple(_families(own, samples)), samples)
+    last = last or Part(group.integration, ())
+    changed = _changed(samples, last.samples)
+    if changed is None:
+        return Part(group.integration, tuple(_families(own, samples, last)), samples)
     if not changed:
         return last
     families = (
@@ -151,19 +152,32 @@ def _changed(
     return changed
 
 
-def _families(own: tuple[str, ...], samples: Iterable[Sample]) -> Iterator[Family]:
-    points: dict[Metric, dict[tuple[str, ...], Point]] = {}
+def _families(own: tuple[str, ...], samples: Iterable[Sample], last: Part) -> Iterator[Family]:
+    """The families of these samples; those of `last` that had the same ones."""
+    known = {family.metric: family for family in last.families}
+    found, before = _by_metric(samples), _by_metric(last.samples)
+    for metric in sorted(found, key=catalogue.ORDER.__getitem__):
+        same = found[metric] == before.get(metric)
+        yield known[metric] if same else _family(metric, own, found[metric])
+
+
+def _by_metric(samples: Iterable[Sample]) -> Mapping[Metric, list[Sample]]:
+    found = defaultdict[Metric, list[Sample]](list)
     for sample in samples:
-        metric = sample.metric
+        found[sample.metric].append(sample)
+    return found
+
+
+def _family(metric: Metric, own: tuple[str, ...], samples: Iterable[Sample]) -> Family:
+    points: dict[tuple[str, ...], Point] = {}
+    for sample in samples:
         labels = (*own, *sample.labels)
         if len(labels) != len(metric.label_names):
             raise ValueError(f"{metric.name} wants labels {metric.label_names}, got {labels}")
-        series = points.setdefault(metric, {})
-        if labels in series:
+        if labels in points:
             raise DuplicateSeriesError(f"{metric.name}{labels} was read twice")
-        series[labels] = Point(labels, sample.value, sample.created)
-    for metric in sorted(points, key=catalogue.ORDER.__getitem__):
-        yield Family.of(metric, (points[metric][labels] for labels in sorted(points[metric])))
+        points[labels] = Point(labels, sample.value, sample.created)
+    return Family.of(metric, (points[labels] for labels in sorted(points)))
 
 
 def with_series(own: Part, others: int) -> Part:
