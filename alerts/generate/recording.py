@@ -42,10 +42,14 @@ SLOW = ("3h", "6h", "1d")
 DAYS = 14
 DROPPED = ((1, 1), (2, 5), (4, 10))
 """So many of the highest days are left out where there are more days than the second number."""
-TRIMMED = 0.43
-"""What leaving out the two highest in seven takes off a mean of chance alone, in its deviations."""
+TRIMMED, TRIMMED_ONE = 0.43, 0.23
+"""What leaving out the two highest in seven, or the highest, takes off a mean of chance alone, in
+its deviations."""
 
 GAP = "job_integration:isnotai_session_gap_seconds:"
+FRONTIER = "job_integration:isnotai_session_frontier_timestamp_seconds:"
+BACKLOG_SECONDS = 900
+"""A minute in which the frontier advances by more brings a backlog."""
 LAG = "job_instance_integration:isnotai_session_frontier_lag_seconds:max"
 POLL_FAILURES = "job_integration:isnotai_poll_failures_per_polls:ratio_rate"
 BURN_WINDOWS = ("5m", "30m", "1h", "6h")
@@ -113,15 +117,37 @@ max by (cluster, namespace, job, instance, integration) (
     )
 
 
+def _trimmed(kept: str, days: str, bias: float) -> str:
+    """A sum over the days that were kept, as if those left out had not been the highest. One more
+    is taken to have come: of a few, the days left out had nearly all."""
+    return f"({kept} + {bias:g} * sqrt({days} * ({kept} + 1)))"
+
+
+def _frontier() -> tuple[Recording, ...]:
+    """Up to when sessions are counted, and by how much a minute moves that: by hours, where a
+    backlog comes after an outage."""
+    frontier = FRONTIER + "max"
+    return (
+        Recording(frontier, f"max by ({SITE}) (isnotai_session_frontier_timestamp_seconds)"),
+        Recording(
+            FRONTIER + "increase1m", f"{frontier} - last_over_time({frontier}[6h] offset 1m)"
+        ),
+    )
+
+
 def _expected_minute() -> Recording:
     """The bots that a minute should bring: a part that keeps no hours, as scripts do, and a part
-    that comes and goes with the people."""
+    that comes and goes with the people. Where fewer people come than usual, more of the bots of a
+    quiet hour are steady; a backlog brings those of all its minutes."""
     people = f"clamp_min({SESSIONS}increase1m - {BOTS}increase1m, 0)"
     with_people = f"{USUAL}_per_human * {people}"
-    steady = threshold("steady_share")
+    usual = f"({USUAL}1m * ({FRONTIER}increase1m > {BACKLOG_SECONDS}) / 60 or {USUAL}1m)"
     return Recording(
         EXPECTED + "1m",
-        f"(1 - {steady}) * {with_people} + {steady} * {USUAL}1m\nor\n{with_people}\nor\n"
+        f"{with_people}\n"
+        f"+ {USUAL}_steady_share * clamp_min({usual} - {with_people}, 0)\n"
+        f"+ {threshold('steady_share')} * clamp_max({usual} - {with_people}, 0)\n"
+        f"or\n{with_people}\nor\n"
         f"{people} / (1 / {threshold('prior_share')} - 1)",
     )
 
@@ -182,6 +208,7 @@ def ledger() -> Group:
     """What is counted, each minute."""
     rules = [
         _lag(),
+        *_frontier(),
         _joined(SESSIONS, "isnotai_sessions_total", SITE),
         _joined(BOTS, "isnotai_bot_sessions_total", SITE),
         _joined(FLAGS, "isnotai_session_flags_total", FLAG_SITE),
@@ -203,8 +230,8 @@ def ledger() -> Group:
         Recording(
             FLAGS + "expected1h",
             f"({FLAGS}usual_per_session * on ({SITE}) group_left () {SESSIONS}increase1h"
-            f"\n  > {threshold('holiday_floor')} * {FLAGS}usual1h)\n"
-            f"or\n{threshold('holiday_floor')} * {FLAGS}usual1h\n"
+            f"\n  > {FLAGS}usual1h)\n"
+            f"or\n{FLAGS}usual1h\n"
             f"or\n{FLAGS}usual_per_session * on ({SITE}) group_left () {SESSIONS}increase1h",
         ),
         Recording(
@@ -238,6 +265,7 @@ def baseline() -> Group:
     kept_b, kept_h, kept_d = BOTS + "kept3h", HUMANS + "kept3h", BOTS + "kept_days"
     prior = threshold("prior_bots")
     people = f"{prior} * (1 / {threshold('prior_share')} - 1)"
+    steady = threshold("steady_share")
     rules = [
         *(_window(SESSIONS, window) for window in SLOW),
         *(_window(BOTS, window) for window in SLOW),
@@ -253,14 +281,20 @@ def baseline() -> Group:
         Recording(kept_d, _kept_days(f"({days_b} >= bool 0)", rank)),
         Recording(
             USUAL + "_per_human",
-            f"({kept_b} + {TRIMMED:g} * sqrt({kept_d} * {kept_b}) + {prior})\n"
+            f"({_trimmed(kept_b, kept_d, TRIMMED)} + {prior})\n"
             f"/ ({kept_h} + {people})\n"
             "or\n"
             f"({BOTS}increase1d - {BOTS}increase1h + {prior})\n"
             f"/ ({SESSIONS}increase1d - {SESSIONS}increase1h"
             f" - {BOTS}increase1d + {BOTS}increase1h + {people})",
         ),
-        Recording(USUAL + "1m", f"{kept_b} / (180 * {kept_d})"),
+        Recording(USUAL + "1m", f"{_trimmed(kept_b, kept_d, TRIMMED)} / (180 * {kept_d})"),
+        Recording(
+            USUAL + "_steady_share",
+            "clamp_max(clamp_min(\n"
+            f"{steady} * avg_over_time({USUAL}1m[1d]) / {USUAL}1m\n"
+            f", {steady}), 1)",
+        ),
         *(_expected(window) for window in SLOW),
         *(_evidence(window) for window in SLOW),
     ]
@@ -272,7 +306,8 @@ def _flags() -> tuple[Recording, ...]:
     yesterday, so that a flag that is rolled out surges on one day only."""
     days_f = "job_integration_flag_day:isnotai_session_flags:increase3h"
     days_s = "job_integration_day:isnotai_sessions:increase3h"
-    kept_f, kept_s = FLAGS + "kept3h", SESSIONS + "kept3h"
+    kept_f, kept_s, kept_d = FLAGS + "kept3h", SESSIONS + "kept3h", FLAGS + "kept_days"
+    ever = FLAGS + "ever_per_session"
     week, yesterday = FLAGS + "week_per_session", FLAGS + "yesterday_per_session"
     prior = threshold("prior_flags")
     return (
@@ -281,19 +316,25 @@ def _flags() -> tuple[Recording, ...]:
         Recording(days_s, by_day(SESSIONS + "increase3h", "23h", 7)),
         Recording(kept_s, f"sum by ({SITE}) ({days_s}) - max by ({SITE}) ({days_s})"),
         Recording(kept_f, f"sum by ({FLAG_SITE}) ({days_f}) - max by ({FLAG_SITE}) ({days_f})"),
+        Recording(kept_d, f"clamp_min(count by ({FLAG_SITE}) ({days_f}) - 1, 1)"),
         Recording(
             FLAGS + "usual1h",
-            f"{kept_f} / (3 * clamp_min(count by ({FLAG_SITE}) ({days_f}) - 1, 1))",
+            f"{_trimmed(kept_f, kept_d, TRIMMED_ONE)} / (3 * {kept_d})",
+        ),
+        Recording(
+            ever,
+            f"({FLAGS}max2m + {prior})\n"
+            f"/ on ({SITE}) group_left () ({SESSIONS}max2m + 200 * {prior})",
         ),
         Recording(
             week,
-            f"(({kept_f} or 0 * {FLAGS}max2m) + {prior}) / on ({SITE}) group_left ()"
-            f" ({kept_s} + 200 * {prior})",
+            f"(({_trimmed(kept_f, kept_d, TRIMMED_ONE)} or 0 * {FLAGS}max2m) + 200 * {ever})\n"
+            f"/ on ({SITE}) group_left () ({kept_s} + 200)",
         ),
         Recording(
             yesterday,
-            f'sum by ({FLAG_SITE}) ({days_f}{{day="1"}}) / on ({SITE}) group_left ()\n'
-            f'(sum by ({SITE}) ({days_s}{{day="1"}}) + 200 * {prior})',
+            f'(sum by ({FLAG_SITE}) ({days_f}{{day="1"}}) + 200 * {ever})\n'
+            f'/ on ({SITE}) group_left () (sum by ({SITE}) ({days_s}{{day="1"}}) + 200)',
         ),
         Recording(
             FLAGS + "usual_per_session",
@@ -316,6 +357,10 @@ def _scores() -> tuple[Recording, ...]:
             f"quantile by ({SITE}) (0.5,\n{by_day(mean, '24h', 7)}\n)\n"
             f"and on ({SITE})\n"
             f"count by ({SITE}) (\n{by_day(mean, '24h', 7)}\n) >= 2",
+        ),
+        Recording(
+            SESSIONS + "usual6h",
+            f"quantile by ({SITE}) (0.5,\n{by_day(SESSIONS + 'increase6h', '24h', 7)}\n)",
         ),
     )
 

@@ -139,7 +139,9 @@ RULES = (
   {SCORES}mean6h - {SCORES}usual_mean6h > {threshold("score_shift")}
   or
   {SCORES}mean6h - {SCORES}usual_mean6h < -{threshold("score_shift")}
-)""",
+)
+and {SESSIONS}increase6h > 0.5 * {SESSIONS}usual6h
+and {SESSIONS}increase6h < 2 * {SESSIONS}usual6h""",
         "Bot scores have shifted at {{ $labels.integration }}",
         'The mean bot score of the last 6 h is [[mean]], {{ printf "%+.2f" $value }} from the '
         "usual [[usual]] of this time of day.",

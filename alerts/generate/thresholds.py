@@ -15,9 +15,9 @@ class Thresholds:
     page_evidence: float = 9.5
     fast_evidence: float = 12.0
     ticket_ratio: float = 1.5
-    ticket_evidence: float = 9.5
+    ticket_evidence: float = 8.0
     hint_ratio: float = 1.3
-    hint_evidence: float = 6.0
+    hint_evidence: float = 5.0
     min_bots: float = 5.0
     flag_ratio: float = 3.0
     flag_evidence: float = 12.0

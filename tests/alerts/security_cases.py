@@ -4,7 +4,18 @@ Most begin with some quiet hours, from which the rules learn what is usual; what
 in steps of a quarter of an hour.
 """
 
-from tests.alerts.promtool import CAMPUS, WEEK, Case, Firing, Story, frontier, named, phases, steady
+from tests.alerts.promtool import (
+    CAMPUS,
+    WEEK,
+    Case,
+    Firing,
+    Story,
+    frontier,
+    named,
+    phases,
+    rising,
+    steady,
+)
 
 STEP = 15
 FRONTIER = named("isnotai_session_frontier_timestamp_seconds")
@@ -77,6 +88,20 @@ def weekly(usual: float, raised: float) -> str:
     """A week, with three raised hours at its start and again after it."""
     return quarters((usual, 24), (raised, 3), (usual, WEEK_OF_DAYS - 3), (raised, 3), (usual, 9))
 
+
+def after_outage(bots: float) -> dict[str, str]:
+    """Two days, then a holiday that begins with four hours of outage; then so many bots land."""
+    days, away, after = 48 * 4, 4 * 4, 8
+    frontier_then = days * STEP * 60 - 300
+    return {
+        SESSIONS: f"{quarters((120, 48))} {steady(5760, away)} {steady(5760 + 16 + bots, after)}",
+        BOTS: f"{quarters((20, 48))} {steady(960, away)} {steady(960 + bots, after)}",
+        FRONTIER: f"{frontier((300, days), step=STEP)} {steady(frontier_then, away)} "
+        f"{rising(STEP * 60, after, frontier_then + away * STEP * 60)}",
+    }
+
+
+LANDED = 52 * 60
 
 SPIKE = Story(
     "NotAIBotShareSpike",
@@ -202,6 +227,20 @@ SPIKE = Story(
             },
             {QUIET + 90: [Firing(HERE, WAVE, "")], QUIET + 180: []},
         ),
+        Case(
+            "silent",
+            "what lands after an outage on a holiday: the scripts of four hours, and few people",
+            after_outage(48),
+            {LANDED + at: [] for at in (1, 4, 10)},
+            STEP,
+        ),
+        Case(
+            "fires",
+            "twice as many",
+            after_outage(100),
+            {LANDED + 4: [Firing(HERE, WAVE, "")]},
+            STEP,
+        ),
     ),
 )
 
@@ -263,12 +302,24 @@ HINT = Story(
 def scores(*means: tuple[float, float]) -> dict[str, str]:
     """120 scores an hour of these means, for so many hours each."""
     return {
+        SESSIONS: quarters(*((120, hours) for _, hours in means)),
         SCORE_COUNT: quarters(*((120, hours) for _, hours in means)),
         SCORE_SUM: quarters(*((120 * mean, hours) for mean, hours in means)),
     }
 
 
 DAYS = 4 * 24
+
+
+def fewer(hourly: float) -> dict[str, str]:
+    """120 scores an hour of a mean of 0.2, then so many of 0.5."""
+    return {
+        SESSIONS: quarters((120, DAYS), (hourly, 10)),
+        SCORE_COUNT: quarters((120, DAYS), (hourly, 10)),
+        SCORE_SUM: quarters((24, DAYS), (0.5 * hourly, 10)),
+    }
+
+
 SHIFTED = "Bot scores have shifted at campus"
 SHIFT = Story(
     "NotAIScoreShift",
@@ -305,9 +356,24 @@ SHIFT = Story(
             STEP,
         ),
         Case(
+            "fires",
+            "on a quieter day, too",
+            fewer(80),
+            {(DAYS + 8) * 60: [Firing(HERE, SHIFTED, "")]},
+            STEP,
+        ),
+        Case(
+            "silent",
+            "on a holiday, when most of those who come are scripts",
+            fewer(30),
+            {(DAYS + at) * 60: [] for at in (7, 8, 9)},
+            STEP,
+        ),
+        Case(
             "silent",
             "fewer than 50 scores in six hours",
             {
+                SESSIONS: quarters((8, DAYS + 10)),
                 SCORE_COUNT: quarters((8, DAYS + 10)),
                 SCORE_SUM: quarters((1.6, DAYS), (7, 10)),
             },
@@ -363,6 +429,23 @@ SURGE = Story(
             "one of 600 sessions, where last week had none",
             flagged(600, (0, 72), (1, 4)),
             {(72 + 2) * 60: [], (72 + 3) * 60: []},
+            STEP,
+        ),
+        Case(
+            "silent",
+            "as ever, when a first day has hardly a minute of yesterday",
+            flagged(600, (48, 27)),
+            {23 * 60 + at: [] for at in (4, 15, 45, 120)},
+            STEP,
+        ),
+        Case(
+            "silent",
+            "as ever, after a week in which hardly anybody came",
+            {
+                SESSIONS: quarters((200, 72), (2, WEEK_OF_DAYS), (200, 4)),
+                FLAG: quarters((20, 72), (0.2, WEEK_OF_DAYS), (20, 4)),
+            },
+            {(72 + WEEK_OF_DAYS + at) * 60: [] for at in (1, 2, 3)},
             STEP,
         ),
     ),
