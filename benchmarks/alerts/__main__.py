@@ -4,7 +4,8 @@ Seeds below 100 are for tuning, those from 100 on for reporting; six in a row ha
 size. Beside the repository's rules stand what they were before they weighed evidence, a fixed
 threshold, and how soon someone who knows the true rates could tell. `--into FILE` puts the table
 between its marks in a document. Files that are named are judged instead of the repository's rules,
-and alone.
+and alone. What the engine found is kept in a folder, so that a run that was interrupted goes on
+where it was.
 """
 
 import argparse
@@ -45,6 +46,7 @@ START = 1_789_948_800
 """A Monday's midnight, as most terms start."""
 LEFT_OUT = {"notai-polls", "notai-polls-slow", "notai-operations", "notai-quota"}
 """Groups that say nothing about sessions; they would take half of the time."""
+CACHE = ROOT / "build/alert-laboratory"
 BEGIN, END = "<!-- begin laboratory: made by benchmarks/alerts -->", "<!-- end laboratory -->"
 
 
@@ -72,30 +74,38 @@ def run(
     days: int = DAYS,
     jobs: int = 1,
     program: Path = engine.PROGRAM,
+    cache: Path = CACHE,
 ) -> dict[str, judge.Tally]:
-    """Simulate these terms, and judge each set of rules on all of them. jobs: engines at a time."""
+    """Simulate two terms of each seed, one of them slow, and judge each set of rules on all.
+
+    jobs: engines at a time. cache: where what they found is kept.
+    """
     tallies = {name: judge.Tally() for name in sets}
     with tempfile.TemporaryDirectory() as folder, ThreadPoolExecutor(jobs) as pool:
         files = {
             name: needed(judged.rules, Path(folder, str(number)))
             for number, (name, judged) in enumerate(sets.items())
         }
-        for seed in seeds:
-            made = term.make(seed, size=size, days=days)
+        for seed, slow in ((seed, slow) for seed in seeds for slow in (False, True)):
+            made = term.make(seed, size=size, days=days, slow=slow)
             scrapes = {
                 late: exporter.expose(seed, made, START, late=late)
                 for late in {judged.late for judged in sets.values()}
             }
             waiting = {
                 name: pool.submit(
-                    engine.evaluate, scrapes[sets[name].late], of_set, program=program
+                    engine.evaluate_once,
+                    scrapes[sets[name].late],
+                    of_set,
+                    cache,
+                    program=program,
                 )
                 for name, of_set in files.items()
             }
             for name, answer in waiting.items():
-                fired, _ = answer.result()
-                tallies[name].add(made, fired)
-            sys.stderr.write(f"term {seed}: {made.size} a day, {len(made.attacks)} attacks\n")
+                tallies[name].add(made, answer.result())
+            kind = "slow term" if slow else "term"
+            sys.stderr.write(f"{kind} {seed}: {made.size} a day, {len(made.attacks)} attacks\n")
     return tallies
 
 
@@ -124,6 +134,7 @@ def main() -> int:
     parser.add_argument("--seeds", default="102-107", help="the first and the last [102-107]")
     parser.add_argument("--days", type=int, default=DAYS, help="of a term [42]")
     parser.add_argument("--jobs", type=int, default=1, help="engines that run at a time")
+    parser.add_argument("--cache", type=Path, default=CACHE, help="where findings are kept")
     parser.add_argument("--program", type=Path, default=engine.PROGRAM)
     parser.add_argument("--into", type=Path, help="a document that gets the table")
     parser.add_argument("rules", nargs="*", type=Path)
@@ -131,7 +142,14 @@ def main() -> int:
     first, _, last = chosen.seeds.partition("-")
     seeds = range(int(first), int(last or first) + 1)
     sets = {OURS: Judged(chosen.rules)} if chosen.rules else ALL
-    tallies = run(seeds, sets, days=chosen.days, jobs=chosen.jobs, program=chosen.program)
+    tallies = run(
+        seeds,
+        sets,
+        days=chosen.days,
+        jobs=chosen.jobs,
+        program=chosen.program,
+        cache=chosen.cache,
+    )
     table = lines(tallies)
     sys.stdout.write("\n".join(table) + "\n")
     if chosen.into:

@@ -18,6 +18,17 @@ SEEN_AFTER = 1
 """Minutes until a session is in the counters: it is polled and scraped once a minute."""
 
 
+def since_start(term: Term, attack: Attack) -> int | None:
+    """The same for an attack of days, whose windows all begin at its start."""
+    came = due = 0.0
+    for minute in range(attack.start, attack.end):
+        came += term.bots[minute]
+        due += term.usual_bots[minute]
+        if came >= LEAST and came > due and came * log(came / due) - came + due > EVIDENCE:
+            return minute - attack.start + SEEN_AFTER
+    return None
+
+
 def first_minute(term: Term, attack: Attack) -> int | None:
     """Minutes from the attack's start until the evidence is there; None: not while it lasts."""
     start = max(0, attack.start - HOUR)

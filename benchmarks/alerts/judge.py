@@ -11,13 +11,14 @@ from math import inf, isfinite, sqrt
 from statistics import median
 
 from benchmarks.alerts.engine import Firing
-from benchmarks.alerts.ideal import first_minute
+from benchmarks.alerts.ideal import first_minute, since_start
 from benchmarks.alerts.term import DAY, HOUR, SIZES, Attack, Term
 
 MONTH = 30.44 * DAY
 PAGE, WARNING, INFO = "critical", "warning", "info"
 AFTER = {PAGE: 2 * HOUR, WARNING: DAY + HOUR, INFO: DAY + HOUR}
 STOPPED = "NotAISessionsStopped"
+LOW_AND_SLOW = "low and slow with a page or a warning within a day"
 FAST_FROM = 5_000
 """Sessions a day from which on sudden waves should page within minutes."""
 
@@ -50,16 +51,20 @@ class Told:
 
 @dataclass(slots=True)
 class Tally:
-    """Counts over terms."""
+    """Counts over terms. Of slow ones, only attacks, pixel outages and calm days are counted."""
 
     attacks: list[Told] = field(default_factory=list)
+    slow: list[Told] = field(default_factory=list)
+    """Those that are low and slow, of terms of both kinds."""
     false: dict[str, list[tuple[int, str]]] = field(
         default_factory=lambda: {PAGE: [], WARNING: [], INFO: []}
     )
     months: dict[int, float] = field(default_factory=dict)
     pixels: list[int | None] = field(default_factory=list)
     calm_days: list[bool] = field(default_factory=list)
-    """For each day without an attack: whether a page or a warning fired in it, by chance."""
+    """For each day with neither an attack nor a benign event: whether a page or a warning fired."""
+    benign_days: list[bool] = field(default_factory=list)
+    """The same for each day without an attack in which a benign event could tell."""
 
     def add(self, term: Term, fired: Sequence[Firing]) -> None:
         """Take in a term with what fired during it."""
@@ -71,17 +76,27 @@ class Tally:
                 paged = _first(attack, others, (PAGE,))
                 warned = _first(attack, others, (PAGE, WARNING))
                 noticed = _first(attack, others, (PAGE, WARNING, INFO))
-                possible = first_minute(term, attack)
+                is_slow = attack.kind == "low and slow"
+                possible = (since_start if is_slow else first_minute)(term, attack)
                 told = Told(attack, term.size, paged, warned, noticed, possible)
-                self.attacks.append(told)
+                if is_slow:
+                    self.slow.append(told)
+                if not term.slow:
+                    self.attacks.append(told)
         for start, end in term.pixel_outages:
             if sum(term.expected[start : start + 30]) >= 20:
                 times_ = [one.start - start for one in stopped if start <= one.start < end + 30]
                 self.pixels.append(min(times_, default=None))
+        self._add_days(term, others)
+        if term.slow:
+            return
         for severity in self.false:
             mine = [one for one in security if one.labels["severity"] == severity]
             self._add_false(severity, term, mine)
         self.months[term.size] = self.months.get(term.size, 0) + term.minutes / MONTH
+
+    def _add_days(self, term: Term, others: Iterable[Firing]) -> None:
+        """The days without an attack, of which the first and the last do not count."""
         loud = [one for one in others if one.labels["severity"] in (PAGE, WARNING)]
         for start in range(DAY, term.minutes - DAY, DAY):
             near = (
@@ -90,7 +105,10 @@ class Tally:
             )
             if not any(near):
                 fires = any(one.start < start + DAY and start < one.end for one in loud)
-                self.calm_days.append(fires)
+                benign = any(
+                    begin < start + DAY and start < end + DAY for _, begin, end in term.benign
+                )
+                (self.benign_days if benign else self.calm_days).append(fires)
 
     def _add_false(self, severity: str, term: Term, mine: Iterable[Firing]) -> None:
         last = -DAY
@@ -135,9 +153,17 @@ def interval(part: int, whole: int) -> str:
 
 def rate(count: int, months: float) -> str:
     """Events a month with a rough 95 % interval."""
+    if not months:
+        return "–"
     low = max(0.0, sqrt(count) - 0.98) ** 2
     high = (sqrt(count + 1) + 0.98) ** 2
     return f"{count / months:.2f} ({low / months:.2f}–{high / months:.2f})"
+
+
+def within_a_day(of: Sequence[Told], name: str) -> str:
+    """The share of which that time is a day at most."""
+    times = [getattr(one, name) for one in of]
+    return interval(sum(time is not None and time <= DAY for time in times), len(times))
 
 
 def _times(minutes: Sequence[int | None]) -> str:
@@ -155,7 +181,7 @@ def table(tally: Tally) -> dict[str, str]:
     large = [one for one in told if one.large]
     waves = [one for one in large if one.attack.kind != "ramp"]
     sudden = [one for one in told if one.sudden and one.size >= FAST_FROM]
-    slow = [one for one in told if one.attack.kind == "low and slow"]
+    telling = [one for one in tally.slow if one.possible is not None and one.possible <= DAY]
     months = sum(tally.months.values())
 
     def share(of: Sequence[Told], name: str) -> str:
@@ -178,11 +204,13 @@ def table(tally: Tally) -> dict[str, str]:
             [one.paged for one in sudden]
         ),
         **speed,
-        "low and slow with a page or a warning within a day": interval(
-            sum(one.warned is not None and one.warned <= DAY for one in slow), len(slow)
-        ),
-        "days without attack that have one by chance": interval(
+        LOW_AND_SLOW: within_a_day(tally.slow, "warned"),
+        "the same, of those that can be told within a day": within_a_day(telling, "warned"),
+        "days without attack and without benign event that have one": interval(
             sum(tally.calm_days), len(tally.calm_days)
+        ),
+        "days of a benign event, without attack, that have one": interval(
+            sum(tally.benign_days), len(tally.benign_days)
         ),
         "pixel outages within 30 min": interval(
             sum(time is not None and time <= 30 for time in tally.pixels), len(tally.pixels)
@@ -194,12 +222,13 @@ def table(tally: Tally) -> dict[str, str]:
 
 
 def possible(tally: Tally) -> dict[str, str]:
-    """The rows of `table` on speed, for someone who knows the sites' true rates."""
+    """The rows of `table` on how soon, for someone who knows the sites' true rates."""
     sudden = [one for one in tally.attacks if one.sudden and one.size >= FAST_FROM]
     rows = {
         f"median to the page, sudden, {FAST_FROM:,} a day and more": _times(
             [one.possible for one in sudden]
-        )
+        ),
+        LOW_AND_SLOW: within_a_day(tally.slow, "possible"),
     }
     for size in SIZES:
         if size >= FAST_FROM:

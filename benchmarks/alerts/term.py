@@ -78,6 +78,8 @@ class Term:
     benign: list[tuple[str, int, int]] = field(default_factory=list)
     calm: list[tuple[int, int]] = field(default_factory=list)
     """Breaks and holidays."""
+    slow: bool = False
+    """Whether all attacks are low and slow."""
 
 
 def poisson(chance: Random, mean: float) -> int:
@@ -127,9 +129,20 @@ def _days(chance: Random, days: int) -> tuple[list[float], list[tuple[int, int]]
     return factors, calm
 
 
-def make(seed: int, *, size: int | None = None, days: int = 84, attacks: bool = True) -> Term:
-    """One term. The same seed gives the same term."""
-    chance = Random(f"term {seed}")  # noqa: S311 - a simulation
+def make(
+    seed: int,
+    *,
+    size: int | None = None,
+    days: int = 84,
+    attacks: bool = True,
+    slow: bool = False,
+) -> Term:
+    """One term. The same seed gives the same term.
+
+    slow: one whose attacks are all low and slow, and which has more pixel outages: in others, there
+    is hardly place for an attack of days, and an outage is rare.
+    """
+    chance = Random(f"slow term {seed}" if slow else f"term {seed}")  # noqa: S311 - a simulation
     size = size or SIZES[seed % len(SIZES)]
     share = min(0.15, max(0.008, exp(chance.gauss(log(0.04), 0.6))))
     shape = _shape(chance)
@@ -154,9 +167,9 @@ def make(seed: int, *, size: int | None = None, days: int = 84, attacks: bool = 
     extra = [0.0] * minutes
     flagged = [0.0] * minutes
     planned: list[tuple[Kind, int, int, float]] = []
-    term = Term(size, minutes, [], [], {}, [], expected, usual, calm=calm)
+    term = Term(size, minutes, [], [], {}, [], expected, usual, calm=calm, slow=slow)
     if attacks:
-        planned = _plan(chance, days)
+        planned = _plan_slow(chance, days) if slow else _plan(chance, days)
         _overlay(planned, term, extra, flagged)
     for _ in range(max(1, days // 42)):  # a class tries an agent
         start = chance.randrange(1, days) * DAY + chance.randrange(9 * HOUR, 16 * HOUR)
@@ -245,10 +258,24 @@ def _plan(chance: Random, days: int) -> list[tuple[Kind, int, int, float]]:
     return sorted(planned, key=lambda one: one[1])
 
 
+def _plan_slow(chance: Random, days: int) -> list[tuple[Kind, int, int, float]]:
+    """An attack of days, and then again after more than a week."""
+    planned: list[tuple[Kind, int, int, float]] = []
+    day = chance.randrange(8, 11)
+    while (end := day + chance.randrange(2, 5)) < days:
+        planned.append(("low and slow", day * DAY, end * DAY, chance.uniform(1.5, 2.5)))
+        day = end + chance.randrange(8, 11)
+    return planned
+
+
 def _pixel(chance: Random, term: Term, days: int) -> None:
     """The pixel is gone from the pages for some hours, at day time outside of breaks."""
-    for _ in range(max(1, days // 28)):
-        start = chance.randrange(1, days) * DAY + chance.randrange(9 * HOUR, 19 * HOUR)
+    if term.slow:  # further apart than a week, after which the same hour is compared
+        on = (day + chance.randrange(2) for day in range(2, days - 1, 9))
+    else:
+        on = (chance.randrange(1, days) for _ in range(max(1, days // 28)))
+    for day in on:
+        start = day * DAY + chance.randrange(9 * HOUR, 19 * HOUR)
         end = start + chance.randrange(1, 5) * HOUR
         if not any(start < stop and begin < end for begin, stop in term.calm):
             term.pixel_outages.append((start, end))

@@ -434,9 +434,8 @@ SURGE = Story(
         Case(
             "silent",
             "as ever, when a first day has hardly a minute of yesterday",
-            flagged(600, (48, 27)),
+            {SESSIONS: minutes((600, 26)), FLAG: minutes((48, 26))},
             {23 * 60 + at: [] for at in (4, 15, 45, 120)},
-            STEP,
         ),
         Case(
             "silent",
