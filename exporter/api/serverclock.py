@@ -83,10 +83,11 @@ class ServerClock:
     lowest counts. Answers on one connection come from one server, so that a second one that agrees
     proves little.
 
-    **First Dates that are minutes off our clock.** If they are behind it, the second that agrees
-    is believed. While they are ahead, our own clock stands in for the API's (`by_ours`), or the
-    newest createdAt where that is later: the API's clock has shown it. Our clock may be ahead of
-    the API's, so meanwhile an answer's own time is that of the newest createdAt at most.
+    **First Dates that are minutes off our clock.** Until Dates have agreed for two minutes,
+    something else stands in for the API's clock (`stands_in`): two Dates that agree, if they are
+    behind our clock; else our own clock, or the newest createdAt where that is later, as the API's
+    clock has shown it. Any of these may be ahead of the API's, so meanwhile an answer's own time is
+    that of the newest createdAt at most.
 
     **Dates off by more than `FAR_SECONDS`.** One server may be wrong for long, so it does not count
     how many agree. They are compared with what else tells the time (`witness`): when the
@@ -108,8 +109,10 @@ class ServerClock:
         self._created: _Anchor | None = None
         self._behind: _Anchor | None = None
         """The last Date that lay a little behind what the clock was taken to show."""
-        self.by_ours = False
-        """Whether it goes by our own clock, which may be minutes off, until a Date is believed."""
+        self.stands_in = False
+        """Whether it goes by what may be minutes off, until a Date is believed."""
+        self._undisputed: float | None = None
+        """While Dates stand in: since when none has disagreed with them, on the monotonic clock."""
 
     def observe(self, date: str | None, sent: float, received: float) -> int | None:
         """Learn from an answer's Date; `sent` and `received` are on the monotonic clock.
@@ -166,7 +169,7 @@ class ServerClock:
         Our own clock, while it stands in, may be ahead of it. The newest createdAt is not.
         """
         shown = self.at(monotonic)
-        if shown is None or not self.by_ours:
+        if shown is None or not self.stands_in:
             return shown
         created = self._created.at(monotonic) if self._created else None
         return created if created is not None and created <= shown else shown - _FAR
@@ -183,19 +186,15 @@ class ServerClock:
         ours, told = _Anchor(wall, seen.monotonic, seen.late), agreed or seen
         ahead = seen.server > wall
         if abs(seen.server - wall) <= _FAR:
-            if ahead:
-                self._stand_in(ours, seen)
-            else:
-                self._set(told)
+            self._stand_in(ours if ahead else told, seen)
             return
         held = self._held(seen, wall, 0.0, FAR_HELD_SECONDS)
         if held is None:
             self._stand_in(ours, seen)
-        elif agreed is not None and seen.monotonic - self._suspected >= held:
-            if ahead and self._created is not None and not held:
-                self._stand_in(self._created, seen)
-            else:
-                self._set(agreed)
+        elif agreed is not None and held and seen.monotonic - self._suspected >= held:
+            self._set(agreed)
+        elif agreed is not None and not held:
+            self._stand_in(self._created or agreed, seen)
 
     def _set_aside(self, seen: _Anchor) -> _Anchor | None:
         """Set an unexpected Date aside; the lowest that agree, or None where it is the first."""
@@ -207,9 +206,12 @@ class ServerClock:
         return self._suspect
 
     def _stand_in(self, anchor: _Anchor, seen: _Anchor) -> None:
-        """Go by `anchor`, which no Date has confirmed, until Dates like `seen` have agreed."""
-        self._anchor, self.by_ours = anchor, True
-        self._raise_to_created(seen)
+        """Go by `anchor` until Dates have agreed for a while."""
+        self._anchor, self.stands_in = anchor, True
+        if anchor is self._suspect or anchor is seen:
+            self._suspect, self._undisputed = None, seen.monotonic
+        else:
+            self._raise_to_created(seen)
 
     def _raise_to_created(self, seen: _Anchor) -> None:
         """Let the newest createdAt stand in, where it lies between what does so and a Date."""
@@ -218,16 +220,19 @@ class ServerClock:
             return
         time = created.at(seen.monotonic)
         if anchor.at(seen.monotonic) < time <= seen.server:
-            self._anchor = created
+            self._anchor, self._undisputed = created, None
 
     def _follow(self, anchor: _Anchor, seen: _Anchor) -> None:
         expected = anchor.at(seen.monotonic)
         if not _is_off(seen, expected, expected + anchor.spread):
-            # Both are at most the truth, so the higher is nearer to it.
-            self._set(seen if seen.server >= expected else anchor)
+            if self._undisputed is None or seen.monotonic - self._undisputed >= HELD_SECONDS:
+                # Both are at most the truth, so the higher is nearer to it.
+                self._set(seen if seen.server >= expected else anchor)
             return
-        if self.by_ours:
+        if self.stands_in:
             self._raise_to_created(seen)
+        if self._undisputed is not None:
+            self._undisputed = seen.monotonic
         agreed = self._set_aside(seen)
         held = self._held(seen, expected, HELD_SECONDS)
         if agreed and held is not None and seen.monotonic - self._suspected >= held:
@@ -253,9 +258,9 @@ class ServerClock:
         return None if abs(time - expected) <= _FAR else unheard
 
     def _set(self, anchor: _Anchor) -> None:
-        if anchor is not self._anchor:
-            self.by_ours = False
-        self._anchor, self._suspect = anchor, None
+        if anchor is not self._anchor or self._undisputed is not None:
+            self.stands_in = False
+        self._anchor, self._suspect, self._undisputed = anchor, None, None
 
     @property
     def disputed(self) -> bool:
@@ -276,7 +281,7 @@ class ServerClock:
 
     def _likely(self) -> _Anchor | None:
         anchor, suspect = self._anchor, self._suspect
-        if anchor is None or suspect is None or not self.by_ours:
+        if anchor is None or suspect is None or not self.stands_in or self._undisputed is not None:
             return anchor
         off = abs(anchor.at(suspect.monotonic) - suspect.server)
         return suspect if off <= _FAR else anchor

@@ -131,7 +131,7 @@ def test_a_clock_just_set_back_is_not_passed_by_an_answer_without_a_right_date(
     assert clock.observe(text, 20.0, 20.0) == (NOW + 20 - 8) * 1e6
 
 
-CLOCKS = [0.0, -137.0, 211.0]
+CLOCKS = [0.0, -137.0, 211.0, -900.0, 900.0, -25_337.0, 25_411.0]
 
 
 @given(
@@ -150,18 +150,18 @@ def test_no_answer_has_a_later_time_than_its_own_whatever_steps_back_and_dates_c
     skew: float, answers: list[tuple[float, float, float | None, bool]]
 ) -> None:
     """Where a right Date has come since it was set back by less than a minute, two minutes ago."""
-    passed, back, told = 0.0, 0.0, None
+    passed, back, told = 0.0, 0.0, -1.0
     clock = ServerClock(lambda: NOW + passed)
 
     for pause, step, wrong, lists in answers:
         passed, skew = passed + pause, skew + step
         if step < 0:
-            back, told = back + step, None
+            back, told = back + step, -1.0
         text = None if wrong is None else date(NOW + passed + skew + wrong)
         at = clock.observe(text, passed, passed)
         if wrong == 0 and back > -60:
-            back, told = 0.0, passed
-        if told is not None and passed - told <= 120:
+            told = passed
+        if back == 0 or (told >= 0 and passed - told <= 120):
             assert at is None or at <= (NOW + passed + skew) * 1e6 + 2
         if lists:
             clock.witness(round((NOW + passed + skew) * 1e6), passed, created=True)
@@ -213,21 +213,43 @@ def test_first_dates_that_are_minutes_ahead_of_our_clock_have_to_agree_for_a_whi
     for passed in range(10, 121, 10):
         sent = 10.0 + passed
         at = clock.observe(date(NOW + off + passed), sent, sent)
-        assert clock.by_ours == (passed < 120)
+        assert clock.stands_in == (passed < 120)
         # Ours may be ahead of the API's by minutes, though these Dates say that it is behind.
         assert at == (NOW + passed + (off if passed == 120 else -2400)) * 1e6
         assert clock.at(sent) == (NOW + passed + (off if passed == 120 else 0)) * 1e6
         assert clock.likely(sent) == (NOW + off + passed) * 1e6
 
 
-@pytest.mark.parametrize("off", [-2000, -700, -4])
-def test_first_dates_that_are_minutes_behind_our_clock_wait_for_a_second(off: float) -> None:
-    clock = ServerClock(lambda: NOW)
+@pytest.mark.parametrize("off", [-7200, -2000, -700, -4])
+def test_first_dates_that_are_behind_our_clock_stand_in_until_they_have_agreed_for_a_while(
+    off: float,
+) -> None:
+    """They may be ahead of the API's clock by as much as those of one wrong server are."""
+    passed = 0
+    clock = ServerClock(lambda: NOW + passed)
+    clock.witness(round((NOW + off) * 1e6), 10.0)
 
     assert clock.observe(date(NOW + off), 10.0, 10.0) is None
-    assert clock.observe(date(NOW + off), 10.0, 10.0) == (NOW + off) * 1e6
-    assert clock.observe(None, 20.0, 20.0) == (NOW + off + 10) * 1e6
-    assert not clock.by_ours
+    for passed in range(10, 141, 10):
+        sent = 10.0 + passed
+        at = clock.observe(date(NOW + off + passed), sent, sent)
+        assert clock.stands_in == (passed < 130)
+        assert at == (NOW + off + passed - (0 if passed >= 130 else 2400)) * 1e6
+        assert clock.at(sent) == (NOW + off + passed) * 1e6
+        assert clock.likely(sent) == (NOW + off + passed) * 1e6
+
+
+@pytest.mark.parametrize("off", [-7200, -900])
+def test_two_first_dates_that_are_wrong_do_not_pass_what_the_list_shows(off: float) -> None:
+    clock = ServerClock(lambda: NOW)
+
+    for later in range(10, 60, 10):
+        clock.witness(round((NOW + off + later - 3) * 1e6), float(later), created=True)
+        at = clock.observe(date(NOW + off + later + 600), float(later), float(later))
+        assert at is None or at <= (NOW + off + later) * 1e6
+    right = clock.observe(date(NOW + off + 70), 70.0, 70.0)
+    assert right is not None
+    assert (NOW + off + 60) * 1e6 <= right <= (NOW + off + 70) * 1e6
 
 
 @pytest.mark.parametrize("off", [700, 2000, 7200, 2 * DAY])
@@ -240,9 +262,9 @@ def test_while_first_dates_are_ahead_the_newest_session_tells_the_time(off: floa
         at = clock.observe(date(NOW + off + later), later, later)
 
     assert at == (NOW + off - 600 + 30) * 1e6
-    assert clock.by_ours
+    assert clock.stands_in
     assert clock.observe(date(NOW + off - 600 + 40), 40.0, 40.0) == (NOW + off - 600 + 40) * 1e6
-    assert not clock.by_ours
+    assert not clock.stands_in
 
 
 @given(
@@ -259,7 +281,7 @@ def test_while_our_own_clock_stands_in_no_reading_is_later_than_it_was(
     for pause, wrong, lists in answers:
         passed += pause
         at = clock.observe(date(NOW + passed + wrong), passed, passed)
-        assert at is None or not clock.by_ours or at <= (NOW + passed) * 1e6
+        assert at is None or not clock.stands_in or at <= (NOW + passed) * 1e6
         if lists:
             clock.witness(round((NOW + passed - 5) * 1e6), passed, created=True)
 

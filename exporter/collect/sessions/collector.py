@@ -195,16 +195,16 @@ class Sessions:
     async def _follow_step_back(self, now: int) -> None:
         """Start anew where the API's clock was set back: what lies ahead of it was not read.
 
-        Not soon after the first Dates, which are believed at once where they are behind our clock.
+        Not soon after the first Date, which is believed at once where it agrees with our clock.
         """
         monotonic = self._clock.monotonic()
-        known = not self._probe.by_our_clock
-        if known and not self._trusted_from:
+        if not self._trusted_from:
             self._trusted_from = monotonic + HELD_SECONDS
-        ahead = known and await self._ledger.is_ahead_of(now)
-        self._set_back = (self._set_back or now) if ahead else None
-        trusted = monotonic >= self._trusted_from and not self._probe.disputed
-        if self._set_back and trusted:
+        likely = self._probe.likely_now(now)
+        ahead = await self._ledger.is_ahead_of(likely)
+        self._set_back = (self._set_back or likely) if ahead else None
+        trusted = not self._probe.unsure and not self._probe.disputed
+        if self._set_back and trusted and monotonic >= self._trusted_from:
             gap = await self._ledger.step_back(now, since=self._set_back)
             _log.warning("frontier_stepped_back", gap_seconds=round(gap))
             self._tail = self._sweep = self._tip = self._set_back = None

@@ -58,9 +58,9 @@ class Probe:
         return self._server_clock.likely(self._clock.monotonic()) or now
 
     @property
-    def by_our_clock(self) -> bool:
-        """Whether the API's time is taken from our own clock, as no Date is believed yet."""
-        return self._server_clock.by_ours
+    def unsure(self) -> bool:
+        """Whether something stands in for the API's clock, as no Date is believed yet."""
+        return self._server_clock.stands_in
 
     @property
     def disputed(self) -> bool:
@@ -108,9 +108,9 @@ class Probe:
     def is_future(self, item: Session | InvalidSession, at: int) -> bool:
         """Whether a session read at the API's time `at` is not created yet, by that time.
 
-        Our own clock in the API's place may be wrong by years, so then none is.
+        What stands in for the API's clock may be wrong by years, so then none is.
         """
-        return isinstance(item, Session) and not self.by_our_clock and item.created > at + FUTURE
+        return isinstance(item, Session) and not self.unsure and item.created > at + FUTURE
 
     def note_created(self, created: int) -> None:
         """Tell the clock that a session created then was listed: the API's clock has shown it."""
