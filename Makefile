@@ -6,6 +6,7 @@ BIN := $(VENV)/bin
 PYTEST := $(BIN)/python -m pytest
 # From a lock, never resolved: what was released since the lock was made can change nothing.
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
+INSTALL_LOCKED := $(BIN)/python scripts/install_locked.py
 STAGE := scripts/stage
 
 .PHONY: help
@@ -15,19 +16,29 @@ help: ## this list
 # pyenv's shims know every Python it has, but start only the chosen one unless they are told which.
 RUN_PYTHON = $(if $(shell $(PYTHON) --version 2>/dev/null),,PYENV_VERSION=$$(pyenv whence $(PYTHON) | tail -n 1) )$(PYTHON)
 
-# Two stamps, so that trying the exporter installs no test tools.
+# Three stamps, so that trying the exporter installs no test tools, and testing it none for lint.
 $(VENV)/.runtime: requirements/build.txt requirements/runtime.txt pyproject.toml
 	@echo "installing into $(VENV); the first time takes about a minute"
 	$(RUN_PYTHON) -m venv $(VENV)
-	$(INSTALL) --no-deps --require-hashes -r requirements/build.txt -r requirements/runtime.txt
+	$(INSTALL_LOCKED) requirements/build.txt requirements/runtime.txt
 	$(INSTALL) --no-deps --no-build-isolation --editable .
 	$(BIN)/python -m pip check
 	@touch $@
 
-$(VENV)/.dev: requirements/dev.txt $(VENV)/.runtime
-	$(INSTALL) --no-deps --require-hashes -r requirements/dev.txt
+INSTALLED = $(BIN)/python -m pip list --disable-pip-version-check --format=freeze | paste -sd' '
+
+# Compiled on all cores, as hundreds of processes import it.
+$(VENV)/.test: requirements/test.txt $(VENV)/.runtime
+	$(INSTALL_LOCKED) requirements/test.txt
 	$(BIN)/python -m pip check
-	@echo "installed: $$($(BIN)/python -m pip list --disable-pip-version-check --format=freeze | paste -sd' ')"
+	@$(BIN)/python -m compileall -qq -j 0 $(VENV)/lib || true
+	@echo "installed: $$($(INSTALLED))"
+	@touch $@
+
+$(VENV)/.dev: requirements/dev.txt $(VENV)/.test
+	$(INSTALL_LOCKED) requirements/dev.txt
+	$(BIN)/python -m pip check
+	@echo "installed: $$($(INSTALLED))"
 	@touch $@
 
 .PHONY: demo
@@ -42,11 +53,11 @@ run: $(VENV)/.runtime ## run the exporter; set ISNOTAI_API_KEY first
 # were one process's. What is compiled is kept, as hundreds of processes import it.
 TEST = PYTHONDONTWRITEBYTECODE= $(PYTEST) -n 3 --maxschedchunk 2 -m "not tools and not soak" --ignore=tests/tools
 .PHONY: test
-test: $(VENV)/.dev ## the Python tests
+test: $(VENV)/.test ## the Python tests (EXAMPLES=all: with all examples of the property tests)
 	$(TEST) $(ARGS)
 
 .PHONY: test-fast
-test-fast: $(VENV)/.dev ## the Python tests without whole runs
+test-fast: $(VENV)/.test ## the Python tests without whole runs
 	$(TEST) --ignore=tests/e2e --ignore=tests/soak $(ARGS)
 
 .PHONY: coverage
@@ -174,6 +185,7 @@ lock: ## pin what pyproject.toml allows; the files name no package index (UPGRAD
 	$(COMPILE) pyproject.toml -o requirements/runtime.txt
 	$(COMPILE) requirements/build.in -o requirements/build.txt
 	$(COMPILE) --all-extras --group dev pyproject.toml -c requirements/runtime.txt -o requirements/dev.txt
+	$(COMPILE) --all-extras --group test pyproject.toml -c requirements/dev.txt -o requirements/test.txt
 	$(COMPILE) --extra grpc pyproject.toml -c requirements/dev.txt -o requirements/grpc.txt
 	$(COMPILE) --extra postgres pyproject.toml -c requirements/dev.txt -o requirements/postgres.txt
 	$(COMPILE) --group docs -c requirements/dev.txt -o requirements/docs.txt

@@ -1,7 +1,7 @@
 """What all tests have: how hypothesis chooses its examples, and what is logged.
 
 On CI they are the same in every run, so that a change is judged by what it changes; everywhere else
-they are new each time, and `make soak` looks at many more.
+they are new each time. tests/examples.py says how many there are.
 """
 
 import io
@@ -14,10 +14,13 @@ import structlog
 from hypothesis import settings
 
 from exporter import log
+from tests.examples import examples
 
 # No deadline: how long an example takes depends on what else the machine does.
-settings.register_profile("ci", derandomize=True, print_blob=True, deadline=None)
-settings.register_profile("here", deadline=None)
+settings.register_profile(
+    "ci", derandomize=True, print_blob=True, deadline=None, max_examples=examples(100)
+)
+settings.register_profile("here", deadline=None, max_examples=examples(100))
 settings.load_profile("ci" if os.environ.get("CI") else "here")
 
 

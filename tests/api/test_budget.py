@@ -13,6 +13,7 @@ from exporter.api.errors import ThrottledError
 from exporter.api.pauses import KEY, KEYLESS
 from tests import virtual_time
 from tests.clocks import FakeClock
+from tests.examples import examples
 from tests.virtual_time import VirtualClock
 
 RESOURCES = ("health", "integration", "stats", "analytics", "usage", "sessions")
@@ -64,7 +65,7 @@ def most_within(arrivals: list[float], seconds: float) -> int:
     )
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=examples(25), deadline=None)
 @given(
     st.sampled_from([None, "free", "pro", "platinum"]),
     st.one_of(st.floats(0.001, 0.05), st.floats(0.05, 1)),
@@ -87,7 +88,7 @@ def test_no_60_seconds_at_the_api_see_more_than_the_budget(
         assert most_within(arrivals, 60.0 / allowed) <= 1
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=examples(30), deadline=None)
 @given(st.lists(REQUESTS, max_size=25), st.floats(0, 150), st.booleans())
 def test_a_change_of_the_tier_spends_no_more_than_the_larger_one(
     requests: list[Request], at: float, up: bool

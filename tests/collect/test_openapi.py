@@ -23,6 +23,7 @@ from exporter.settings.model import Settings
 from exporter.simulator.odd import ODD, encoded, places, put
 from exporter.simulator.openapi import STYLES, document
 from tests.collect.recorded import Board, RecordedApi
+from tests.examples import examples
 from tests.hostile.odd import GOOD
 
 DESCRIBING = [style for style in STYLES if style != "bare"]
@@ -281,7 +282,7 @@ GIVEN: Mapping[str, Any] = document("wrapped", [], "1")
 PLACES = [place for place in places(GIVEN) if place]
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(300), deadline=None)
 @given(st.lists(st.tuples(st.sampled_from(PLACES), st.sampled_from(ODD)), max_size=4))
 def test_no_odd_document_is_a_defect(odd: list[tuple[tuple[str | int, ...], Any]]) -> None:
     given = GIVEN

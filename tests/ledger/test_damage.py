@@ -20,6 +20,7 @@ from exporter.api.answer import Answer
 from exporter.api.errors import StatusError
 from exporter.api.times import MICROSECONDS, parse_time
 from exporter.ledger.engine import StateError
+from tests.examples import examples
 from tests.ledger.bench import Make, add, polls
 from tests.ledger.listing import Fake
 from tests.ledger.test_exactly_once import Counting
@@ -197,7 +198,7 @@ def number(sessions: list[Fake], counted: Callable[[Fake], bool]) -> int:
 
 TestDamaged = Damaged.TestCase
 TestDamaged.settings = settings(
-    max_examples=7,
+    max_examples=examples(7),
     stateful_step_count=30,
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow],

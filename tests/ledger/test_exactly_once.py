@@ -11,6 +11,7 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import rule, run_state_machine_as_test
 
+from tests.examples import examples
 from tests.ledger.bench import Bench, KilledError
 from tests.ledger.world import FLAGS, OFF, LedgerMachine
 
@@ -190,7 +191,7 @@ class Counting(LedgerMachine):
 
 TestCounting = Counting.TestCase
 TestCounting.settings = settings(
-    max_examples=24,
+    max_examples=examples(24),
     stateful_step_count=30,
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow],

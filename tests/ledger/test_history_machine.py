@@ -18,6 +18,7 @@ from exporter.api.errors import ApiError
 from exporter.api.times import DAY, MICROSECONDS
 from exporter.collect.sessions.served import LONGEST_MARGIN, MARGIN
 from exporter.ledger.ledger import FIRST_GRACE
+from tests.examples import examples
 from tests.ledger.bench import Bench
 from tests.ledger.listing import Fake
 from tests.ledger.machine import OVERLAP, SETTLE, PollingMachine
@@ -239,7 +240,7 @@ def bots(sessions: list[Fake]) -> int:
 
 TestHistoryEdge = HistoryEdge.TestCase
 TestHistoryEdge.settings = settings(
-    max_examples=15,
+    max_examples=examples(15),
     stateful_step_count=20,
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow],

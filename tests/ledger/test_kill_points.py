@@ -15,6 +15,8 @@ from typing import Any
 
 import pytest
 
+from tests.examples import ALL
+
 ROOT = Path(__file__).parents[2]
 
 RIGHT = {
@@ -58,6 +60,10 @@ RIGHT = {
 every = pytest.mark.parametrize(
     ("stage", "kind"), [(stage, kind) for stage in RIGHT for kind in ("line", "step")]
 )
+each = pytest.mark.parametrize(
+    ("stage", "kind"), [("backlog", "line"), ("first", "step"), ("gap", "step")]
+)
+"""Each stage and each kind."""
 
 
 @pytest.fixture
@@ -100,7 +106,7 @@ def unseen(stage: str, kind: str) -> int:
     return int((stage, kind) in {("first", "step"), ("gap", "step")})
 
 
-@every
+@(every if ALL else each)
 def test_killed_here_and_there_in_a_poll_it_loses_and_doubles_nothing(
     folder: Path, stage: str, kind: str
 ) -> None:

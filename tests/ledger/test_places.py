@@ -15,6 +15,7 @@ from exporter.ledger import placerecords, places, records, schema
 from exporter.ledger.rules import Bounds, Known, Rules, Tally, read
 from exporter.metrics import catalogue
 from exporter.places import Place
+from tests.examples import examples
 from tests.ledger.bench import Bench, Make, add, polls
 
 OPEN = Place("course", r"/courses/(\w+)")
@@ -57,7 +58,7 @@ VISITS = st.lists(
 )
 
 
-@settings(deadline=None, max_examples=150)
+@settings(deadline=None, max_examples=examples(150))
 @given(VISITS, st.integers(2, 4), st.integers(1, 4))
 def test_a_value_shows_late_enough_and_no_hidden_one_can_be_derived(
     visits: list[tuple[str, str | None]], min_users: int, most: int

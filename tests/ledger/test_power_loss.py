@@ -25,6 +25,7 @@ from exporter.ledger.store import Store
 from tests.clocks import FakeClock
 from tests.e2e.running import in_process
 from tests.e2e.simulation import simulated
+from tests.examples import examples
 from tests.ledger import bench as benches
 from tests.ledger.bench import Bench, MortalStore
 from tests.ledger.killing import image, published
@@ -263,7 +264,7 @@ def test_a_log_torn_at_every_frame_leaves_the_last_whole_commit(
         check(disk, damage(disk, at, len(disk.log)), folder, go_on=False)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=examples(25), deadline=None)
 @given(data=st.data())
 def test_from_whatever_a_power_loss_leaves_it_counts_on_to_the_right_end(
     disk: Disk, data: st.DataObject
@@ -276,7 +277,7 @@ def test_from_whatever_a_power_loss_leaves_it_counts_on_to_the_right_end(
         check(disk, damage(disk, at, length), Path(name), go_on=True)
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=examples(20), deadline=None)
 @given(data=st.data())
 def test_a_database_torn_while_the_log_is_folded_in_is_mended_from_the_log(
     disk: Disk, data: st.DataObject

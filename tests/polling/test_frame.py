@@ -33,6 +33,7 @@ from exporter.polling.schedule import Schedule
 from tests import virtual_time
 from tests.clocks import FakeClock
 from tests.collect.recorded import telemetry
+from tests.examples import examples
 from tests.virtual_time import VirtualClock
 
 FAILURES = [
@@ -405,7 +406,7 @@ def test_what_comes_while_a_poll_runs_is_skipped_and_counted_and_the_rhythm_stay
     assert skipped == 3
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=examples(30), deadline=None)
 @given(st.lists(st.floats(0, 500), max_size=8), st.floats(1, 120), st.integers(1, 20).map(float))
 def test_polls_never_overlap_and_each_tick_is_a_poll_or_counted_as_skipped(
     durations: list[float], interval: float, rounds: float

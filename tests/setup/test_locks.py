@@ -62,10 +62,10 @@ def checkout(tmp_path: Path) -> Path:
     (project / "requirements").mkdir(parents=True)
     (project / "scripts").mkdir()
     shutil.copy(ROOT / "Makefile", project)
-    shutil.copy(ROOT / "scripts/stage", project / "scripts")
+    shutil.copy(ROOT / "scripts/install_locked.py", project / "scripts")
     (project / "requirements/build.txt").write_text("")
     (project / "requirements/runtime.txt").write_text(asked)
-    (project / "requirements/dev.txt").write_text(asked + asking)
+    (project / "requirements/test.txt").write_text(asked + asking)
     (project / "backend.py").write_text(BACKEND)
     (project / "pyproject.toml").write_text(
         '[build-system]\nrequires = []\nbuild-backend = "backend"\nbackend-path = ["."]\n'
@@ -76,7 +76,7 @@ def checkout(tmp_path: Path) -> Path:
 def set_up(checkout: Path) -> subprocess.CompletedProcess[str]:
     """What `make test` does first, with the folder of wheels as the only source."""
     return subprocess.run(
-        ["make", ".venv/.dev", f"PYTHON={sys.executable}", "VENV=.venv"],
+        ["make", ".venv/.test", f"PYTHON={sys.executable}", "VENV=.venv"],
         cwd=checkout,
         env={
             "PATH": os.environ["PATH"],
@@ -105,11 +105,25 @@ def commands(text: str) -> list[str]:
     return re.sub(r"\\\n\s*", " ", text).splitlines()
 
 
+OWN_FOLDERS = [
+    path
+    for path in ROOT.iterdir()
+    if path.is_dir() and not path.name.startswith((".venv", ".tools"))
+]
 INSTALLING_FILES = sorted(
     path
-    for pattern in ("Makefile", "Dockerfile", ".ci/*", "**/*.mk", "**/*.sh", ".github/**/*.y*ml")
-    for path in ROOT.glob(pattern)
-    if path.is_file() and not {".tools", "node_modules"} & set(path.parts)
+    for path in (
+        *(ROOT / "Makefile", ROOT / "Dockerfile"),
+        *(ROOT / ".ci").iterdir(),
+        *(ROOT / ".github").rglob("*.y*ml"),
+        *(
+            path
+            for folder in OWN_FOLDERS
+            for kind in ("mk", "sh")
+            for path in folder.rglob(f"*.{kind}")
+        ),
+    )
+    if path.is_file() and "node_modules" not in path.parts
 )
 
 

@@ -31,7 +31,7 @@ def pins(name: str) -> dict[str, str]:
 
 @pytest.mark.parametrize("lock", ["runtime.txt", "grpc.txt", "postgres.txt"])
 def test_what_users_install_is_what_the_tests_ran_with(lock: str) -> None:
-    locked, tested = pins(lock), pins("dev.txt")
+    locked, tested = pins(lock), pins("test.txt")
 
     assert len(locked) > 20
     assert {name: tested.get(name) for name in locked} == locked

@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from exporter.simulator.world import World, WorldSettings
+from tests.examples import examples
 from tests.simulator.worlds import HOUR, MINUTE, SECOND, START, items, world
 
 ROUGH: dict[str, Any] = {
@@ -22,7 +23,7 @@ ROUGH: dict[str, Any] = {
 }
 
 
-@settings(max_examples=6, deadline=None)
+@settings(max_examples=examples(6), deadline=None)
 @given(cuts=st.lists(st.integers(0, 900_000), max_size=12), seed=st.integers(0, 2**64))
 def test_the_sessions_do_not_depend_on_how_advances_are_cut(cuts: list[int], seed: int) -> None:
     whole, cut = world(seed, rate=0.5, **ROUGH), world(seed, rate=0.5, **ROUGH)

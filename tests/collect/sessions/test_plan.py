@@ -14,6 +14,7 @@ from exporter.collect.sessions.plan import SlicePlanner
 from exporter.collect.sessions.walk import TOO_LONG
 from exporter.ledger.rules import Slice
 from exporter.simulator.lists import ListSettings
+from tests.examples import examples
 
 NOON = 20_000 * DAY + DAY // 2
 
@@ -36,7 +37,7 @@ def shown(sessions: list[int], filters: dict[str, str], habits: ListSettings) ->
     return [it for it in sessions if start <= it and (end is None or it <= end)]
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(200), deadline=None)
 @example(  # refused where half of the rest cannot have an end, but a day can
     back=395_993,
     moments=[],
