@@ -25,7 +25,7 @@ from exporter.simulator.truth import Truth
 from tests.plain import TRUSTS_NOBODY
 
 WAIT_SECONDS = 90.0
-_MOMENT = 0.05
+_MOMENT = 0.1
 _NAME_ENDS = re.compile("[{ ]")
 
 

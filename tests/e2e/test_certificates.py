@@ -2,7 +2,6 @@
 
 import asyncio
 import ssl
-import sys
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
@@ -10,6 +9,7 @@ from pathlib import Path
 import pytest
 import trustme
 
+from exporter import cli
 from tests.e2e.running import Exporter, client_of, process
 from tests.e2e.simulation import simulated
 
@@ -63,19 +63,12 @@ async def _pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> N
     raise ConnectionResetError  # so that the other direction ends as well
 
 
-async def check(variables: Mapping[str, str]) -> tuple[int, str]:
+async def check(
+    variables: Mapping[str, str], capsys: pytest.CaptureFixture[str]
+) -> tuple[int, str]:
     """What `check` says, and its exit code."""
-    run = await asyncio.create_subprocess_exec(
-        sys.executable,
-        "-m",
-        "exporter",
-        "check",
-        env=dict(variables),
-        stdout=asyncio.subprocess.PIPE,
-    )
-    said, _ = await asyncio.wait_for(run.communicate(), 60)
-    assert run.returncode is not None
-    return run.returncode, said.decode()
+    code = await asyncio.to_thread(cli.main, ["check"], variables)
+    return code, capsys.readouterr().out
 
 
 async def until_page_says(exporter: Exporter, text: str) -> None:
@@ -86,7 +79,7 @@ async def until_page_says(exporter: Exporter, text: str) -> None:
 
 @pytest.mark.parametrize("variable", ["SSL_CERT_FILE", "SSL_CERT_DIR"])
 async def test_a_bundle_and_a_server_that_rotate_together_need_no_restart(
-    tmp_path: Path, variable: str
+    tmp_path: Path, variable: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     old, new = trustme.CA(), trustme.CA()
     bundle = tmp_path / "ca.pem"
@@ -105,7 +98,7 @@ async def test_a_bundle_and_a_server_that_rotate_together_need_no_restart(
                 await exporter.until(lambda scrape: scrape.value("isnotai_up") == 0)
                 await until_page_says(exporter, REASON)
                 assert REASON in daemon.output
-                code, said = await check(variables)
+                code, said = await check(variables, capsys)
                 assert (code, REASON in said) == (1, True), said
 
                 bundle.write_bytes(new.cert_pem.bytes() + b"\n")
