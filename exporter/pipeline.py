@@ -6,7 +6,7 @@ It decides nothing about counting, asking or showing; it only says what belongs 
 import asyncio
 import random
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 
 from exporter.api.budget import Budget
@@ -36,6 +36,7 @@ from exporter.net.proxies import UnusableAddressError
 from exporter.places import Place
 from exporter.polling.frame import Poller, ResourceState
 from exporter.polling.schedule import Schedule, place, spread
+from exporter.polling.starts import Starts
 from exporter.redaction import redact
 from exporter.settings.errors import SettingsError
 from exporter.settings.model import Account, Settings
@@ -54,6 +55,7 @@ class Shared:
     on_change: told the name of an integration of which something new is known.
     retry: what is tried again within one poll.
     leases: by integration, where replicas share the state, which poll by leases; None: one process.
+    starts: when each poll may begin.
     """
 
     store: Store
@@ -61,6 +63,7 @@ class Shared:
     on_change: Callable[[str], None]
     retry: RetryPolicy
     leases: Leases | None = None
+    starts: Starts = field(default_factory=Starts)
 
 
 class Pipeline:
@@ -262,6 +265,7 @@ class Pipeline:
                 deadlines=self._deadlines,
                 on_poll=partial(self._shared.on_change, self.name),
                 schedule=self._schedule(resource, settings),
+                starts=self._shared.starts,
                 state=before._known(resource, settings) if before else None,
             )
         return pollers

@@ -21,6 +21,7 @@ from exporter.metrics.model import Metric, Sample
 from exporter.metrics.telemetry import Telemetry
 from exporter.polling.collector import Collector, NothingAskedError
 from exporter.polling.schedule import Schedule
+from exporter.polling.starts import Starts
 
 STUCK_INTERVALS = 5
 STUCK_GRACE_SECONDS = 4 * REQUEST_SECONDS
@@ -70,6 +71,7 @@ class Poller:
     Where the interval is long, a poll that failed is repeated before the next is due.
 
     interval, stale_after: seconds. on_poll: called after each poll, so that a snapshot is made.
+    starts: when it may begin, beside others that are due.
     deadlines: by when its requests must have ended, as the client tells.
     state: what is known already, from before a reload; None: nothing.
     """
@@ -86,11 +88,13 @@ class Poller:
         deadlines: Deadlines,
         on_poll: Callable[[], None],
         schedule: Schedule | None = None,
+        starts: Starts | None = None,
         state: ResourceState | None = None,
     ) -> None:
         self.collector = collector
         self.interval = interval
         self._schedule = schedule or Schedule(interval)
+        self._starts = starts or Starts()
         self.stale_after = stale_after
         self.state = state or ResourceState()
         self.next_poll = clock.now()
@@ -115,6 +119,7 @@ class Poller:
             self.next_poll = self._clock.now() + first
             await self._clock.sleep(first)
         while True:
+            await self._starts.wait()
             await self.poll()
             passed = max(tick, floor((self._clock.monotonic() - start) / self.interval))
             if passed > tick:

@@ -30,6 +30,7 @@ from exporter.metrics.telemetry import Telemetry
 from exporter.polling.collector import Publish
 from exporter.polling.frame import STUCK_GRACE_SECONDS, Poller
 from exporter.polling.schedule import Schedule
+from exporter.polling.starts import Starts
 from tests import virtual_time
 from tests.clocks import FakeClock
 from tests.collect.recorded import telemetry
@@ -122,6 +123,7 @@ def poller_of(
     deadlines: Deadlines | None = None,
     on_poll: Callable[[], None] = lambda: None,
     schedule: Schedule | None = None,
+    starts: Starts | None = None,
 ) -> Poller:
     """A poller; its values go stale after five intervals unless said otherwise."""
     return Poller(
@@ -134,6 +136,7 @@ def poller_of(
         deadlines=deadlines or Deadlines(),
         on_poll=on_poll,
         schedule=schedule,
+        starts=starts,
     )
 
 
@@ -550,3 +553,23 @@ async def test_values_are_steady_while_no_poll_runs_and_nothing_goes_stale() -> 
     one.collected.work = lambda publish: seen.append(one.poller.steady(now))
     await one.poller.poll()
     assert seen == [False]
+
+
+async def test_a_poll_that_is_due_begins_when_it_is_its_turn() -> None:
+    turn, polled = asyncio.Event(), asyncio.Event()
+
+    class Gate(Starts):
+        async def wait(self) -> None:
+            await turn.wait()
+
+    collected = Collected(lambda publish: polled.set())
+    poller = poller_of(collected, VirtualClock(), starts=Gate())
+    task = asyncio.create_task(poller.run())
+    for _ in range(10):
+        await asyncio.sleep(0)
+    assert not polled.is_set()
+
+    turn.set()
+    await asyncio.wait_for(polled.wait(), 10)
+    task.cancel()
+    await asyncio.wait([task])
