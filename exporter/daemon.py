@@ -29,6 +29,7 @@ from exporter.net import descriptors
 from exporter.net.network import Network
 from exporter.pipeline import Shared
 from exporter.pipelines import Pipelines
+from exporter.polling.schedule import LONGEST_SPREAD_SECONDS
 from exporter.publish.exposition import Exposition
 from exporter.publish.otlp_settings import OtlpSettings
 from exporter.publish.publisher import Publisher, Source, Sources
@@ -46,6 +47,9 @@ from exporter.web.status import READY_SECONDS, StatusSource
 FIRST_SECONDS = 0.5
 """How long to wait for the first snapshot before serving."""
 
+SETTLED_SECONDS = 1.5 * LONGEST_SPREAD_SECONDS
+"""By when the first polls are over, and what is kept of them was made."""
+
 CLOSE_SECONDS = 3.0
 """How long the state may take to be committed at a stop."""
 
@@ -62,7 +66,8 @@ class Daemon:
     otlp: reads where to push, too; at the start and at each reload. Raises SettingsError.
     findings: reads where to send findings, if they are on. Raises SettingsError.
     origins: where the settings that were read last come from, for the status page.
-    on_built: called when all was made that is to last: True after a reload, False at the start.
+    on_built: called when much was made that is to last: with True after a reload, with False at the
+    start and once the first polls are over.
     """
 
     def __init__(
@@ -171,6 +176,7 @@ class Daemon:
             tasks = [
                 group.create_task(self._publisher.run()),
                 group.create_task(self._open_state()),
+                group.create_task(self._settle()),
             ]
             self._pushes.start(group)
             await self._stop.wait()
@@ -179,6 +185,11 @@ class Daemon:
             self._pushes.cancel()
             for task in tasks:
                 task.cancel()
+
+    async def _settle(self) -> None:
+        """Say when the first polls are over."""
+        await self._clock.sleep(SETTLED_SECONDS)
+        self._on_built(False)
 
     async def _open_state(self) -> None:
         """Take the state, then poll. Raises StateLockedError, ForeignStateError."""

@@ -257,18 +257,29 @@ async def test_a_reload_to_another_key_forgets_what_was_said_of_the_old_one() ->
             await exporter.until(lambda scrape: scrape.value("isnotai_api_key_valid") is None)
 
 
-async def test_it_says_when_all_was_made_that_is_to_last() -> None:
+async def test_it_says_when_all_was_made_that_is_to_last(monkeypatch: pytest.MonkeyPatch) -> None:
+    """At the start, when the first polls are over, and after a reload."""
+    monkeypatch.setattr(daemon, "SETTLED_SECONDS", 0.0)
     built: list[bool] = []
+    twice = asyncio.Event()
+
+    def on_built(reloaded: bool) -> None:
+        built.append(reloaded)
+        if len(built) == 2:
+            twice.set()
+
     settings = load([], UNREACHABLE).settings
-    running = Daemon(settings, lambda: settings, on_built=built.append)
+    running = Daemon(settings, lambda: settings, on_built=on_built)
     serving: asyncio.Future[str] = asyncio.get_running_loop().create_future()
     task = asyncio.create_task(running.run(serving.set_result))
-    await asyncio.wait_for(serving, 60)
+    async with asyncio.timeout(60):
+        await serving
+        await twice.wait()
     await running.reload()
     running.stop()
     await asyncio.wait_for(task, 60)
 
-    assert built == [False, True]
+    assert built == [False, False, True]
 
 
 async def test_a_reload_reads_where_to_push_anew() -> None:
