@@ -51,9 +51,12 @@ def fetch(wanted: Sequence[str], folder: Path) -> bool:
 def main(locks: Sequence[str]) -> int:
     """The exit code; pip says what is wrong."""
     every = dict.fromkeys(it for lock in locks for it in entries(Path(lock).read_text("utf-8")))
+    wanted = [it for it in every if not is_there(it)]
+    if not wanted:
+        return 0
     with TemporaryDirectory() as name:
         folder = Path(name)
-        if not fetch([it for it in every if not is_there(it)], folder):
+        if not fetch(wanted, folder):
             return 1
         both = folder / "all.txt"
         both.write_text("\n".join(every) + "\n", "utf-8")

@@ -30,10 +30,18 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: not item.nodeid.startswith(long))
 
 
+# Structlog's own way to show an error, with Rich and every variable, takes longer than most tests.
+PLAIN = [
+    *structlog.get_config()["processors"][:-1],
+    structlog.dev.ConsoleRenderer(colors=False, exception_formatter=structlog.dev.plain_traceback),
+]
+
+
 @pytest.fixture(autouse=True)
 def _log_level_of_no_other_test() -> Iterator[None]:
     """A command that ran in this process may have left a level that drops what a test looks for."""
     structlog.reset_defaults()
+    structlog.configure(processors=PLAIN)
     yield
     structlog.reset_defaults()
 
