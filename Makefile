@@ -31,7 +31,7 @@ INSTALLED = $(BIN)/python -m pip list --disable-pip-version-check --format=freez
 $(VENV)/.test: requirements/test.txt $(VENV)/.runtime
 	$(INSTALL_LOCKED) requirements/test.txt
 	$(BIN)/python -m pip check
-	@$(BIN)/python -m compileall -qq -j 0 $(VENV)/lib || true
+	@$(BIN)/python -m compileall -qq -j 0 $(VENV)/lib exporter || true
 	@echo "installed: $$($(INSTALLED))"
 	@touch $@
 
