@@ -5,7 +5,6 @@ commits fail, the counts of the last one stay published. The ledger asks the API
 session collector walks, and hands over what it read.
 """
 
-import operator
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import NamedTuple, TypeVar
@@ -102,9 +101,6 @@ class Ledger:
         self._shown = Shown()
         self._walked = Walked()
         self._resting = False
-        self._samples: tuple[Sample, ...] = ()
-        self._basis: tuple[object, ...] = (None,) * 4
-        """What the samples were made of."""
         self.rules = counting
 
     @property
@@ -336,15 +332,7 @@ class Ledger:
 
         The same ones until something is committed. gauges: whether those that go stale are shown.
         """
-        state = self._shown.counted()
-        if state is None:
-            return ()
-        exemplars, rules = self._teller.exemplars, self.rules
-        basis = (state, exemplars, rules, gauges)
-        if not all(map(operator.is_, basis, self._basis)):
-            self._samples = (*states.samples(state, exemplars, gauges=gauges, rules=rules),)
-            self._basis = basis
-        return self._samples
+        return self._shown.samples(self._teller.exemplars, self.rules, gauges=gauges)
 
     def _load(self, connection: Connection) -> LedgerState:
         """Where this integration stands in the state."""

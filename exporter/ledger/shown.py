@@ -4,11 +4,15 @@ A commit of our own ends on the store's thread; what other replicas committed co
 loop. So both are taken in under a lock, and an older one never over a newer.
 """
 
+import operator
 import threading
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from exporter.ledger import state as states
+from exporter.ledger.rules import Rules
 from exporter.ledger.state import LedgerState
+from exporter.metrics.model import Exemplar, Sample
 
 
 class Shown:
@@ -24,6 +28,9 @@ class Shown:
         self._highest: dict[tuple[str, str], float] = {}
         """Counts as they were shown, where the state has lost some of them."""
         self._lock = threading.Lock()
+        self._samples: tuple[Sample, ...] = ()
+        self._basis: tuple[object, ...] = (None,) * 4
+        """What the samples were made of."""
 
     def committed(self, state: LedgerState, version: int) -> None:
         """Show what was committed here, unless what came after it is shown already."""
@@ -48,7 +55,20 @@ class Shown:
             self.losses += 1
         return int(before.get(states.SESSIONS, 0.0) - state.value(states.SESSIONS))
 
-    def counted(self) -> LedgerState | None:
+    def samples(
+        self, exemplars: Mapping[int, Exemplar], rules: Rules, *, gauges: bool
+    ) -> Sequence[Sample]:
+        """The series of the state; the same objects until it is another. Called by one thread."""
+        state = self._counted()
+        if state is None:
+            return ()
+        basis = (state, exemplars, rules, gauges)
+        if not all(map(operator.is_, basis, self._basis)):
+            self._samples = (*states.samples(state, exemplars, gauges=gauges, rules=rules),)
+            self._basis = basis
+        return self._samples
+
+    def _counted(self) -> LedgerState | None:
         """The state with the counts that are to be shown."""
         with self._lock:
             state = self.state
