@@ -120,6 +120,9 @@ class PeerClient(httpx.AsyncClient):
             yield response
         finally:
             await response.aclose()
+            # The one that httpx puts there refers to the answer: a circle of 36 objects, which only
+            # the garbage collector would free.
+            response.stream = _NO_BODY
 
     def _url(self, path: str) -> httpx.URL:
         if path not in self._urls:

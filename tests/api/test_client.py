@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import gc
 import json
 import logging
 import traceback
@@ -86,6 +87,19 @@ async def test_a_request_is_the_one_that_httpx_would_build(
         assert request.headers.raw == theirs.headers.raw
         assert request.extensions["timeout"] == wanted.extensions["timeout"]
         assert await request.aread() == b""
+
+
+async def test_a_request_leaves_nothing_behind_that_only_the_garbage_collector_frees() -> None:
+    async with trial(URL, Script(ok())) as api:
+        await api.client.get("/v1/stats", resource="stats")
+        gc.collect()
+        gc.disable()
+        try:
+            for _ in range(10):
+                await api.client.get("/v1/stats", resource="stats")
+            assert gc.collect() < 10
+        finally:
+            gc.enable()
 
 
 async def test_where_a_proxy_strips_authorization_the_key_goes_in_the_other_header() -> None:
