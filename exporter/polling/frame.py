@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from math import floor, inf
 from traceback import walk_tb
 
+from msgspec import Struct
 from structlog.contextvars import bound_contextvars
 
 from exporter.api.client import REQUEST_SECONDS
@@ -38,8 +39,7 @@ LASTING: frozenset[Metric] = frozenset({catalogue.API_INFO, catalogue.QUOTA_LIMI
 _log = get_logger(__name__)
 
 
-@dataclass(slots=True)
-class _Part:
+class _Part(Struct, frozen=True, gc=False):
     read_at: float
     samples: tuple[Sample, ...]
 
