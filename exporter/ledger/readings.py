@@ -4,8 +4,9 @@ It happens in the transaction that commits the tally, so that each reading count
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
 from functools import partial
+
+from msgspec.structs import replace
 
 from exporter.api.schema.flags import is_label
 from exporter.api.schema.session import InvalidSession, Session

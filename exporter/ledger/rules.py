@@ -5,7 +5,10 @@ promises, and why nothing is lost or doubled, stands in docs/counting.md.
 """
 
 from collections import Counter
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from exporter.api.schema.session import MOST_FLAGS, Session, is_under_way
 from exporter.api.times import MINUTE
@@ -58,9 +61,8 @@ class Bounds:
         return not any(start <= created < end for start, end in self.forgotten)
 
 
-@dataclass(frozen=True, slots=True)
-class Known:
-    """What is remembered of a session.
+class Known(Struct, frozen=True, gc=False):
+    """What is remembered of a session; a struct, of which one is made for each reading.
 
     bot: whether it was counted as one. flags: those counted. score: the last that was read.
     places: the places counted, each with the label that it counted under.

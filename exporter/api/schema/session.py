@@ -6,11 +6,13 @@ millisecond for the largest tier's rate. Whatever an item holds, what is made of
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import lru_cache
 from hashlib import blake2b
 from types import MappingProxyType
 from typing import cast
+
+from msgspec import Struct
 
 from exporter.api.schema.decode import number_or_none
 from exporter.api.times import parse_time
@@ -42,8 +44,7 @@ PLACE_FIELDS = MappingProxyType({"pageUrl": "string", "userId": "string"})
 """What is read besides where places are set."""
 
 
-@dataclass(frozen=True, slots=True)
-class Session:
+class Session(Struct, frozen=True, gc=False):
     """A session as one reading gave it. Times are microseconds since 1970, by the API's clock.
 
     score: from 0 to 1. flags: distinct. odd: fields that were out of bounds, and so left out.
@@ -59,7 +60,11 @@ class Session:
     flags: tuple[str, ...] = ()
     odd: tuple[str, ...] = ()
     places: tuple[tuple[str, str], ...] = ()
-    user: str | None = field(default=None, repr=False)
+    user: str | None = None
+
+    def __repr__(self) -> str:
+        """Without what names a person."""
+        return f"Session({self.id!r}, created={self.created})"
 
 
 @dataclass(frozen=True, slots=True)
