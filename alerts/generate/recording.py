@@ -46,6 +46,9 @@ TRIMMED, TRIMMED_ONE = 0.43, 0.23
 """What leaving out the two highest in seven, or the highest, takes off a mean of chance alone, in
 its deviations."""
 
+QUIETER, ALONE = 2, 0.4
+"""A day was quiet where the last six hours have so many times the sessions of its six hours; of the
+other day, such a part is expected."""
 GAP = "job_integration:isnotai_session_gap_seconds:"
 FRONTIER = "job_integration:isnotai_session_frontier_timestamp_seconds:"
 BACKLOG_SECONDS = 900
@@ -188,20 +191,20 @@ def _evidence(window: str) -> Recording:
 
 def _silence(window: str) -> Recording:
     """The sessions that a window should have had: the fewer of yesterday's and last week's, less
-    as the six hours before were less; but not below a third, so that a long silence stays one."""
+    as the six hours before were less; but not below a third, so that a long silence stays one. A
+    day that was much quieter than this one, as a holiday is, is passed over; then the other, which
+    nothing confirms, counts for less."""
     seen, before = f"{SESSIONS}increase{window}", f"{SESSIONS}increase6h"
     minutes = minutes_of(window)
-    days = (
-        f"label_replace(\n"
-        f"  ({seen} offset {day})\n"
-        f"  * clamp_min(clamp_max({before} offset {minutes}m / {before} offset {at}m, 1), 0.3),\n"
-        f'  "day", "{day}", "", ""\n'
-        ")"
-        for day, at in (("1d", 1440 + minutes), ("1w", 10080 + minutes))
-    )
-    return Recording(
-        f"{SESSIONS}expected{window}", f"min by ({SITE}) (\n" + "\nor\n".join(days) + "\n)"
-    )
+    alike, either = [], []
+    for day, at in (("1d", 1440 + minutes), ("1w", 10080 + minutes)):
+        grown = f"{before} offset {minutes}m\n    / {before} offset {at}m"
+        then = f"{seen} offset {day}\n  * clamp_min(clamp_max(\n    {grown}\n  , 1), 0.3)"
+        labelled = 'label_replace(\n  {}\n, "day", "{}", "", "")'
+        alike.append(labelled.format(f"{then}\n  and\n    {grown} < {QUIETER}", day))
+        either.append(labelled.format(then, day))
+    one, both = (f"min by ({SITE}) (\n" + "\nor\n".join(d) + "\n)" for d in (alike, either))
+    return Recording(f"{SESSIONS}expected{window}", f"{ALONE:g} * {one}\n> {both}\nor\n{both}")
 
 
 def ledger() -> Group:

@@ -10,7 +10,7 @@ from math import log
 
 from benchmarks.alerts.term import HOUR, Attack, Term
 
-EVIDENCE = 9.5
+EVIDENCE = 9.0
 """As the rules ask for a page (`page_evidence`); about one window in 20,000 has it by chance."""
 LEAST = 5
 """Bots, as `min_bots`."""

@@ -182,6 +182,7 @@ def table(tally: Tally) -> dict[str, str]:
     waves = [one for one in large if one.attack.kind != "ramp"]
     sudden = [one for one in told if one.sudden and one.size >= FAST_FROM]
     telling = [one for one in tally.slow if one.possible is not None and one.possible <= DAY]
+    outside = [one for one in telling if not one.attack.in_break]
     months = sum(tally.months.values())
 
     def share(of: Sequence[Told], name: str) -> str:
@@ -206,6 +207,7 @@ def table(tally: Tally) -> dict[str, str]:
         **speed,
         LOW_AND_SLOW: within_a_day(tally.slow, "warned"),
         "the same, of those that can be told within a day": within_a_day(telling, "warned"),
+        "the same, outside of breaks": within_a_day(outside, "warned"),
         "days without attack and without benign event that have one": interval(
             sum(tally.calm_days), len(tally.calm_days)
         ),

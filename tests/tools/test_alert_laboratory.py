@@ -1,6 +1,8 @@
 """A short simulated term: the shipped rules on it by Prometheus' own engine, and by `backtest`."""
 
+from array import array
 from collections.abc import Callable
+from itertools import accumulate
 from pathlib import Path
 
 import pytest
@@ -49,6 +51,28 @@ def test_a_short_term_is_judged_and_backtest_sees_what_prometheus_sees(
         real = sorted((one.start, one.end) for one in fired if one.alert == alert)
         computed = [(one.start, one.end) for one in ours if one.alert == alert]
         assert _missing(real, computed, kept) + _missing(computed, real, kept) == [], alert
+
+
+def test_sessions_that_stop_on_the_day_after_a_holiday_are_missed_within_half_an_hour(
+    tool: Callable[[str], Path], tmp_path: Path
+) -> None:
+    hourly = [120] * 7 * 24 + [12] * 24 + [120] * 8
+    stopped = len(hourly) * 60
+    total = list(accumulate(rate / 60 for rate in hourly for _ in range(60)))
+    scrapes = exporter.Scrapes(START, stopped + 60)
+    scrapes.add(
+        "isnotai_sessions_total",
+        array("d", total + total[-1:] * 60),
+        job=exporter.JOB,
+        instance="a:10984",
+        integration=exporter.INTEGRATION,
+    )
+
+    fired, _ = engine.evaluate(scrapes, needed(RULES, tmp_path), program=tool("rule-engine"))
+
+    alarms = [one.start for one in fired if one.alert == judge.STOPPED]
+    assert alarms
+    assert stopped < min(alarms) <= stopped + 30
 
 
 def _missing(
