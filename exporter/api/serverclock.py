@@ -186,7 +186,10 @@ class ServerClock:
         ours, told = _Anchor(wall, seen.monotonic, seen.late), agreed or seen
         ahead = seen.server > wall
         if abs(seen.server - wall) <= _FAR:
-            self._stand_in(ours if ahead else told, seen)
+            if ahead:
+                self._stand_in(ours, seen)
+            else:
+                self._stand_in_dates(told, seen.monotonic)
             return
         held = self._held(seen, wall, 0.0, FAR_HELD_SECONDS)
         if held is None:
@@ -194,7 +197,10 @@ class ServerClock:
         elif agreed is not None and held and seen.monotonic - self._suspected >= held:
             self._set(agreed)
         elif agreed is not None and not held:
-            self._stand_in(self._created or agreed, seen)
+            if self._created is not None:
+                self._stand_in(self._created, seen)
+            else:
+                self._stand_in_dates(agreed, seen.monotonic)
 
     def _set_aside(self, seen: _Anchor) -> _Anchor | None:
         """Set an unexpected Date aside; the lowest that agree, or None where it is the first."""
@@ -206,12 +212,14 @@ class ServerClock:
         return self._suspect
 
     def _stand_in(self, anchor: _Anchor, seen: _Anchor) -> None:
-        """Go by `anchor` until Dates have agreed for a while."""
+        """Go by `anchor`, which is no Date's, until Dates like `seen` have agreed for a while."""
         self._anchor, self.stands_in = anchor, True
-        if anchor is self._suspect or anchor is seen:
-            self._suspect, self._undisputed = None, seen.monotonic
-        else:
-            self._raise_to_created(seen)
+        self._raise_to_created(seen)
+
+    def _stand_in_dates(self, anchor: _Anchor, monotonic: float) -> None:
+        """Go by what Dates say, until all have agreed with it for a while from now on."""
+        self._anchor, self.stands_in = anchor, True
+        self._suspect, self._undisputed = None, monotonic
 
     def _raise_to_created(self, seen: _Anchor) -> None:
         """Let the newest createdAt stand in, where it lies between what does so and a Date."""
