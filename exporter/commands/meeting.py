@@ -2,10 +2,10 @@
 
 from exporter.api.errors import ApiError
 from exporter.clock import Clock
-from exporter.collect.sessions.plan import FAILED_NARROWEST
 from exporter.collect.sessions.probe import SPARSE_WIDTH, Probe
 from exporter.collect.sessions.served import Served
 from exporter.collect.sessions.walk import may_be_too_wide
+from exporter.collect.sessions.widths import FAILED_NARROWEST
 from exporter.pipeline import Pipeline
 
 

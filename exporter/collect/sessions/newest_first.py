@@ -17,9 +17,9 @@ from exporter.api.schema.session import Session, decode_session
 from exporter.api.times import DAY, MICROSECONDS, MINUTE
 from exporter.api.walk import Page, walk
 from exporter.collect.sessions.dates import PATH, RESOURCE
-from exporter.collect.sessions.plan import FAILED_NARROWEST, NARROWEST, WIDER, WIDEST
 from exporter.collect.sessions.probe import Probe
 from exporter.collect.sessions.walk import TOO_LONG, may_be_too_wide
+from exporter.collect.sessions.widths import FAILED_NARROWEST, NARROWEST, Widest
 from exporter.ledger.rules import Slice
 
 FIRST_WIDTH = MINUTE
@@ -79,7 +79,7 @@ class NewestFirst:
         self._scale = scale
         self._on_page = on_page
         self._width = DAY if probe.dates.coarse else FIRST_WIDTH
-        self._widest: float = WIDEST
+        self._widest = Widest()
 
     async def parts(self) -> AsyncGenerator[NewestPart, None]:
         """The range, part by part, without a hole. Raises ApiError."""
@@ -108,16 +108,14 @@ class NewestFirst:
         if self._dates.coarse or width <= FAILED_NARROWEST or not may_be_too_wide(error):
             return False
         await self._probe.ask(width=FAILED_NARROWEST)
-        self._widest = width // 2
+        self._widest.too_wide(width // 2)
         return True
 
     def _next_width(self, width: int, found: int) -> int:
         if self._dates.coarse:
             # Narrower slices would read the same days again.
             return width * 2
-        self._widest = min(WIDEST, self._widest * WIDER)
-        wanted = width * min(GROWTH, self._items / max(1, found))
-        return max(NARROWEST, round(min(self._widest, wanted)))
+        return self._widest.following(width * min(GROWTH, self._items / max(1, found)))
 
     async def _read(self, piece: Slice) -> tuple[Found, ...]:
         """The sessions of a slice, newest first. Raises ApiError."""

@@ -9,7 +9,7 @@ from exporter.api import tiers
 from exporter.api.budget import Budget
 from exporter.api.times import MICROSECONDS
 from exporter.collect.sessions.dates import Dates
-from exporter.collect.sessions.plan import FIRST_WIDTH
+from exporter.collect.sessions.widths import FIRST_WIDTH
 from exporter.ledger.state import LedgerState
 
 RATE_SECONDS = 600

@@ -3,27 +3,13 @@
 Pure: no I/O, no clock; all times are microseconds since 1970 by the API's clock.
 """
 
-from exporter.api.times import DAY, MICROSECONDS, MINUTE
+from exporter.api.times import DAY, MICROSECONDS
 from exporter.collect.sessions.dates import LATER
+from exporter.collect.sessions.widths import FAILED_NARROWEST, FIRST_WIDTH, NARROWEST, Widest
 from exporter.ledger.rules import Slice
-
-FIRST_WIDTH = 15 * MINUTE
-"""How wide the first window is of which nothing is known: a backlog's first slice, or a probe."""
-
-NARROWEST = MICROSECONDS
-"""No slice is narrower: the API's filters are written in whole seconds."""
-
-WIDEST = 32 * DAY
 
 FAILURES = 3
 """After so many times in a row without a first page, half of the slice is tried."""
-
-WIDER = 1.1
-"""By so much a slice may be wider than the last one, where a wider one was too much for the server:
-one crowded moment is not to make all that follow narrow, and each try in vain costs requests."""
-
-FAILED_NARROWEST = MINUTE
-"""No window is cut narrower than this because its first page fails."""
 
 
 class SlicePlanner:
@@ -39,7 +25,7 @@ class SlicePlanner:
         self.width = max(width, NARROWEST)
         self._refused_from: int | None = None
         self._failures = 0
-        self._widest: float = WIDEST
+        self._widest = Widest()
 
     def next(self, now: int, *, coarse: bool, whole: bool = False) -> Slice:
         """The slice to walk now; the last one has no end.
@@ -73,8 +59,7 @@ class SlicePlanner:
             return
         # By the width that was walked: after a refusal it is narrower than `self.width` was.
         factor = min(4.0, max(0.25, self.target / max(1, pages_read)))
-        self._widest = min(WIDEST, self._widest * WIDER)
-        self.width = max(NARROWEST, round(min(self._widest, (done.end - done.start) * factor)))
+        self.width = self._widest.following((done.end - done.start) * factor)
         self.position = done.end
         self._refused_from = None
 
@@ -99,4 +84,4 @@ class SlicePlanner:
     def too_wide(self, tried: Slice, now: int) -> None:
         """The server cannot read so wide a window: the slices that follow grow slowly."""
         self.refused(tried, now)
-        self._widest = self.width
+        self._widest.too_wide(self.width)

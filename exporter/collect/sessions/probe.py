@@ -10,7 +10,7 @@ from exporter.api.times import DAY, MICROSECONDS, format_time
 from exporter.api.walk import walk
 from exporter.clock import Clock
 from exporter.collect.sessions.dates import PATH, RESOURCE, Dates
-from exporter.collect.sessions.plan import FAILED_NARROWEST, FIRST_WIDTH
+from exporter.collect.sessions.widths import FAILED_NARROWEST, FIRST_WIDTH
 
 REQUESTS = 3
 """Made, at most, to learn the API's time."""
