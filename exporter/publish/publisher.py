@@ -13,7 +13,8 @@ from exporter.clock import Clock
 from exporter.log import get_logger
 from exporter.metrics.model import Sample
 from exporter.metrics.snapshot import Group, Snapshot, build_part, with_series
-from exporter.publish.exposition import Exposition, RenderedPart, Renderer, runtime_registry
+from exporter.publish.exposition import Exposition, Renderer, runtime_registry
+from exporter.publish.rendering import RenderedPart
 
 RENEWAL_SECONDS = 4.0
 """A part that may have changed without the end of a poll is renewed so often."""

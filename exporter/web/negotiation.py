@@ -7,7 +7,7 @@ else, or in a way that cannot be read, gets the text format uncompressed.
 import re
 from collections.abc import Iterator
 
-from exporter.publish.exposition import Format
+from exporter.publish.wire import Format
 
 # A header longer than this is nobody's honest Accept (Prometheus sends some 300 characters).
 _LONGEST = 4096

@@ -18,14 +18,9 @@ from exporter.metrics import catalogue
 from exporter.metrics.model import Exemplar, Histogram, Metric, Sample
 from exporter.metrics.snapshot import Family, Group, Part, Point, Snapshot, build, build_part
 from exporter.publish import exposition as exposition_module
-from exporter.publish.exposition import (
-    CONTENT_TYPES,
-    Exposition,
-    Lines,
-    RenderedPart,
-    Renderer,
-    runtime_registry,
-)
+from exporter.publish import rendering, wire
+from exporter.publish.exposition import CONTENT_TYPES, Exposition, Renderer, runtime_registry
+from exporter.publish.rendering import Lines, RenderedPart
 
 TAKEN = 1_790_000_000.0
 CREATED = 1_789_999_000.25
@@ -257,13 +252,13 @@ def test_a_family_is_written_anew_when_it_changed_and_gone_when_it_went() -> Non
 def test_only_the_series_that_changed_are_written_again(monkeypatch: pytest.MonkeyPatch) -> None:
     renderer = Renderer(CollectorRegistry())
     written: list[tuple[str, ...]] = []
-    make = exposition_module._lines
+    make = rendering._lines
 
     def watched(metric: Metric, point: Point) -> Lines:
         written.append(point.labels)
         return make(metric, point)
 
-    monkeypatch.setattr(exposition_module, "_lines", watched)
+    monkeypatch.setattr(rendering, "_lines", watched)
     last: RenderedPart | None = None
     for value in (1.0, 2.0):
         stats = [Sample(catalogue.STATS, value, ("a",)), Sample(catalogue.STATS, 1.0, ("b",))]
@@ -301,9 +296,9 @@ def test_a_part_that_did_not_change_is_not_rendered_again() -> None:
 
 def by_prometheus_client(whole: Snapshot) -> tuple[bytes, bytes]:
     """The snapshot as prometheus-client writes it, all at once."""
-    families = [exposition_module._wire_family(family) for family in whole.families]
-    text = exposition_module._text(families)
-    return text, exposition_module._openmetrics(families) + b"# EOF\n"
+    families = [wire.wire_family(family) for family in whole.families]
+    text = wire.text(families)
+    return text, wire.openmetrics(families) + b"# EOF\n"
 
 
 def test_parts_are_joined_family_by_family_to_what_prometheus_client_would_write() -> None:

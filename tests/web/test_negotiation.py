@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exporter.publish.exposition import Format
+from exporter.publish.wire import Format
 from exporter.web.negotiation import choose
 
 PROMETHEUS_3 = (
