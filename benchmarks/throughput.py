@@ -18,7 +18,7 @@ import time
 from pathlib import Path
 
 from exporter.api.budget import Budget
-from exporter.api.client import Client, http_client
+from exporter.api.client import Client
 from exporter.api.deadlines import Deadlines
 from exporter.api.key import FixedKey, KeyGate
 from exporter.api.retry import RetryPolicy
@@ -32,6 +32,7 @@ from exporter.ledger.rules import Rules
 from exporter.ledger.store import Store
 from exporter.metrics.telemetry import Telemetry, dropped_counter
 from exporter.net.network import Network
+from exporter.net.peer_client import http_client
 
 HISTORY_HOURS = 6
 

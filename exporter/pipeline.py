@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 
 from exporter.api.budget import Budget
-from exporter.api.client import Client, PeerClient, http_client
+from exporter.api.client import Client
 from exporter.api.deadlines import Deadlines
 from exporter.api.key import FixedKey, KeyFile, KeyGate, KeySource
 from exporter.api.retry import RetryPolicy
@@ -32,6 +32,7 @@ from exporter.metrics import catalogue
 from exporter.metrics.model import Sample
 from exporter.metrics.telemetry import Telemetry
 from exporter.net.network import Network
+from exporter.net.peer_client import PeerClient, http_client
 from exporter.net.proxies import UnusableAddressError
 from exporter.places import Place
 from exporter.polling.frame import Poller, ResourceState

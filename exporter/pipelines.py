@@ -10,7 +10,6 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 
-from exporter.api.client import PeerClient
 from exporter.collect.registry import polled_names
 from exporter.fleet.leases import Ages
 from exporter.ledger.engine import StateError
@@ -19,6 +18,7 @@ from exporter.ledger.state import LedgerState
 from exporter.metrics.instruments import Counter
 from exporter.metrics.telemetry import Telemetry
 from exporter.net.network import Network
+from exporter.net.peer_client import PeerClient
 from exporter.pipeline import Pipeline, Shared, adjust_ledger, connect, make_ledger
 from exporter.polling.frame import Poller
 from exporter.polling.schedule import place, spread

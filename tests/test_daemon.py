@@ -20,6 +20,7 @@ from exporter.daemon import Daemon
 from exporter.ledger import store
 from exporter.ledger.engine import Connection
 from exporter.ledger.filelock import FileLock
+from exporter.net import peer_client
 from exporter.polling.frame import STUCK_GRACE_SECONDS
 from exporter.publish.otlp_settings import read_otlp
 from exporter.settings.load import load
@@ -73,7 +74,7 @@ async def test_it_is_healthy_until_a_poll_gives_no_sign_for_longer_than_it_can_r
 ) -> None:
     # A request that outlives all its time-outs: a defect, of which only a restart helps.
     monkeypatch.setattr(client, "REQUEST_SECONDS", 1000)
-    monkeypatch.setattr(client, "PHASES", 1000)
+    monkeypatch.setattr(peer_client, "PHASES", 1000)
     clock = Leaping()
     async with simulated(rate=1.0) as api:
         api.fail(hang=1.0, only=("/v1/stats",))

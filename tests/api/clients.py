@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import httpx
 
 from exporter.api.budget import Budget
-from exporter.api.client import Client, PeerClient, http_client
+from exporter.api.client import Client
 from exporter.api.deadlines import Deadlines
 from exporter.api.key import FixedKey, KeyGate, KeySource
 from exporter.api.retry import RetryPolicy
@@ -15,6 +15,7 @@ from exporter.api.serverclock import ServerClock
 from exporter.clock import Clock
 from exporter.metrics.telemetry import Telemetry, dropped_counter
 from exporter.net.network import Network
+from exporter.net.peer_client import PeerClient, http_client
 from tests.clocks import FakeClock
 
 KEY = "aik_v1_" + "x" * 40

@@ -6,10 +6,10 @@ from email.utils import format_datetime
 
 import httpx
 
-from exporter.api.client import PeerClient
 from exporter.api.serverclock import ServerClock
 from exporter.api.times import MICROSECONDS
 from exporter.metrics.telemetry import Telemetry, dropped_counter
+from exporter.net.peer_client import PeerClient
 from tests.api.clients import RESOURCES, make_client
 from tests.clocks import FakeClock
 

@@ -18,6 +18,7 @@ from exporter.api.errors import (
     UnreachableError,
     UnreadableBodyError,
 )
+from exporter.net import peer_client
 from tests.api.clients import KEY, ClientRig, trial
 from tests.api.tiny_server import (
     TIME_OUT,
@@ -36,7 +37,7 @@ async def ask(api: ClientRig) -> object:
 
 @pytest.fixture
 def short_phases(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(clients, "PHASES", httpx.Timeout(0.1))
+    monkeypatch.setattr(peer_client, "PHASES", httpx.Timeout(0.1))
 
 
 async def test_an_answer_is_read_and_the_connection_kept() -> None:

@@ -8,7 +8,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from exporter.api.answer import Answer
-from exporter.api.client import PeerClient
 from exporter.api.errors import (
     ApiError,
     CursorRefusedError,
@@ -18,6 +17,7 @@ from exporter.api.errors import (
 )
 from exporter.api.walk import walk
 from exporter.metrics.telemetry import Telemetry, dropped_counter
+from exporter.net.peer_client import PeerClient
 from tests.api.clients import RESOURCES, make_client, unread
 from tests.clocks import FakeClock
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from exporter.api import client
+from exporter.net import peer_client
 from exporter.simulator.service import DEFAULT_KEY
 from tests.e2e.running import Scrape, client_of, in_process, process
 from tests.e2e.simulation import simulated
@@ -39,7 +39,7 @@ def failing(scrape: Scrape) -> bool:
 @pytest.fixture
 def quick_timeouts(monkeypatch: pytest.MonkeyPatch) -> None:
     """Requests time out in a fraction of a second."""
-    monkeypatch.setattr(client, "PHASES", httpx.Timeout(0.3))
+    monkeypatch.setattr(peer_client, "PHASES", httpx.Timeout(0.3))
 
 
 async def test_an_api_that_answers_503_to_everything_is_survived_and_recovered_from() -> None:

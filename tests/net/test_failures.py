@@ -18,6 +18,7 @@ from cryptography.x509.oid import NameOID
 
 from exporter.api import client as clients
 from exporter.api.errors import ApiError
+from exporter.net import peer_client
 from exporter.net.network import Network
 from tests.api.clients import KEY, trial
 from tests.api.tiny_server import closed_port
@@ -63,7 +64,7 @@ async def test_time_outs_say_how_long_and_what_for(monkeypatch: pytest.MonkeyPat
         await reader.read()
         writer.close()
 
-    monkeypatch.setattr(clients, "PHASES", httpx.Timeout(0.25))
+    monkeypatch.setattr(peer_client, "PHASES", httpx.Timeout(0.25))
     async with listening(silent) as port:
         assert await failure(f"http://127.0.0.1:{port}") == "timed out after 0.25 s while waiting"
     async with listening(half) as port:

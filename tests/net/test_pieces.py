@@ -9,10 +9,10 @@ import httpcore
 import httpx
 import pytest
 
-from exporter.api.client import http_client
 from exporter.api.errors import UnreachableError
 from exporter.net import pieces
 from exporter.net.network import Network
+from exporter.net.peer_client import http_client
 from tests.api.clients import ClientRig, trial
 from tests.api.tiny_server import TIME_OUT, Connection, answering, reply, tiny_server
 

@@ -28,7 +28,6 @@ import httpx
 import structlog
 
 from benchmarks.alerts.exporter import Scrapes
-from exporter.api.client import PeerClient
 from exporter.api.retry import RetryPolicy
 from exporter.api.schema.session import Session, decode_session
 from exporter.api.times import MICROSECONDS
@@ -44,6 +43,7 @@ from exporter.metrics import catalogue
 from exporter.metrics.model import Histogram, Metric, Sample, Value
 from exporter.metrics.snapshot import Group, build
 from exporter.metrics.telemetry import Telemetry, dropped_counter
+from exporter.net.peer_client import PeerClient
 from exporter.pipeline import Pipeline, Shared, make_ledger
 from exporter.polling.frame import Poller
 from exporter.publish.backfill import Columns
