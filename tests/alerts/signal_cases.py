@@ -1,302 +1,20 @@
-"""The cases of the alerts for those who watch for AI agents.
+"""The cases of the alerts on what comes with bots: scores, flags, silence, users."""
 
-Most begin with some quiet hours, from which the rules learn what is usual; what needs days is fed
-in steps of a quarter of an hour.
-"""
-
-from tests.alerts.promtool import (
-    CAMPUS,
-    WEEK,
-    Case,
-    Firing,
-    Story,
-    frontier,
-    named,
-    phases,
-    rising,
-    steady,
+from tests.alerts.promtool import WEEK, Case, Firing, Story, frontier, named, steady
+from tests.alerts.series import (
+    FRONTIER,
+    SESSIONS,
+    SITE,
+    STEP,
+    WEEK_OF_DAYS,
+    minutes,
+    quarters,
 )
 
-STEP = 15
-FRONTIER = named("isnotai_session_frontier_timestamp_seconds")
-SESSIONS = named("isnotai_sessions_total")
-BOTS = named("isnotai_bot_sessions_total")
 FLAG = named("isnotai_session_flags_total", flag="webdriver")
 SCORE_SUM = named("isnotai_session_bot_score_sum")
 SCORE_COUNT = named("isnotai_session_bot_score_count")
-HERE = {"job": "isnotai", "integration": "campus"}
-FLAG_HERE = {**HERE, "flag": "webdriver"}
-B = {**CAMPUS, "instance": "b:10984"}
-HOURS = 3
-QUIET = HOURS * 60
-"""Minutes before whatever a case is about."""
-
-WAVE = "Wave of AI agents at campus"
-MORE = "More AI agents than usual at campus"
-SOMEWHAT = "Somewhat more AI agents than usual at campus"
-
-
-def minutes(*parts: tuple[float, float], start: float = 0) -> str:
-    """A counter that grows by so much an hour, for so many hours, a sample a minute."""
-    return phases(*((hourly / 60, round(hours * 60)) for hourly, hours in parts), start=start)
-
-
-def quarters(*parts: tuple[float, float]) -> str:
-    """The same with a sample each quarter of an hour."""
-    return phases(*((hourly / 4, round(hours * 4)) for hourly, hours in parts))
-
-
-def wave(
-    people: float, usual: float, bots: float, hours: float = 2, *, quiet: int = HOURS
-) -> dict[str, str]:
-    """Quiet hours with so many people and bots an hour, then so many bots."""
-    return {
-        SESSIONS: minutes((people + usual, quiet), (people + bots, hours)),
-        BOTS: minutes((usual, quiet), (bots, hours)),
-    }
-
-
-MORNING = 7
-"""Hours from which warnings and hints are given, and one more."""
-
-
-def told(
-    span: str, bots: str, expected: str, share: str, usual: str, recent: str, raised: str
-) -> str:
-    """The description of an alert on bots."""
-    return (
-        f"{bots} bots in the last {span}, where {expected} are usual: {share} of the sessions "
-        f"instead of {usual} at this time of day. {recent} of them came in the last 10 min. Bots "
-        f"were at more than twice the usual for {raised} min of the last day."
-    )
-
-
-def backlog(hourly: float, landed: float, *, away: float = 3) -> str:
-    """A counter that stands still for some hours, then gains `landed` at once."""
-    before = hourly * HOURS
-    return (
-        f"{minutes((hourly, HOURS))} {steady(before, round(away * 60))} "
-        f"{minutes((hourly, 2), start=before + landed)}"
-    )
-
-
-WEEK_OF_DAYS = 7 * 24
-LATER = WEEK + 3 * 60
-
-
-def weekly(usual: float, raised: float) -> str:
-    """A week, with three raised hours at its start and again after it."""
-    return quarters((usual, 24), (raised, 3), (usual, WEEK_OF_DAYS - 3), (raised, 3), (usual, 9))
-
-
-def after_outage(bots: float) -> dict[str, str]:
-    """Two days, then a holiday that begins with four hours of outage; then so many bots land."""
-    days, away, after = 48 * 4, 4 * 4, 8
-    frontier_then = days * STEP * 60 - 300
-    return {
-        SESSIONS: f"{quarters((120, 48))} {steady(5760, away)} {steady(5760 + 16 + bots, after)}",
-        BOTS: f"{quarters((20, 48))} {steady(960, away)} {steady(960 + bots, after)}",
-        FRONTIER: f"{frontier((300, days), step=STEP)} {steady(frontier_then, away)} "
-        f"{rising(STEP * 60, after, frontier_then + away * STEP * 60)}",
-    }
-
-
-LANDED = 52 * 60
-
-SPIKE = Story(
-    "NotAIBotShareSpike",
-    "critical",
-    "security",
-    "notai-security",
-    (
-        Case(
-            "fires",
-            "of 600 sessions an hour the share of bots rises from 1 % to 10.9 %",
-            wave(594, 6, 73),
-            {
-                QUIET + 10: [Firing(HERE, WAVE, "")],
-                QUIET + 60: [Firing(HERE, WAVE, "")],
-            },
-        ),
-        Case(
-            "fires",
-            "the same, and what it says after an hour",
-            wave(594, 6, 73),
-            {
-                QUIET + 60: [
-                    Firing(
-                        HERE,
-                        WAVE,
-                        told("1h", "73", "6.3", "10.94%", "1.044%", "12", "59"),
-                    )
-                ]
-            },
-        ),
-        Case(
-            "fires",
-            "four times the usual at a site of 200,000 sessions a day: within 4 min",
-            wave(13_500, 560, 2240),
-            {QUIET: [], QUIET + 4: [Firing(HERE, WAVE, "")]},
-        ),
-        Case(
-            "fires",
-            "five times the usual at a site of 5,000 sessions a day: within 20 min",
-            wave(300, 12, 60),
-            {QUIET + 5: [], QUIET + 20: [Firing(HERE, WAVE, "")]},
-        ),
-        Case(
-            "fires",
-            "a site of four sessions an hour has six bots within one",
-            wave(4, 0.2, 6),
-            {QUIET + 60: [Firing(HERE, WAVE, "")]},
-        ),
-        Case(
-            "fires",
-            "the same deadline had the same wave a week ago",
-            {SESSIONS: weekly(600, 600), BOTS: weekly(12, 60)},
-            {WEEK + 24 * 60 + 120: [Firing(HERE, WAVE, "")]},
-            STEP,
-        ),
-        Case(
-            "fires",
-            "right after a blip of five minutes",
-            {**wave(594, 6, 73), FRONTIER: frontier((300, QUIET), (900, 5), (300, 120))},
-            {QUIET + 10: [Firing(HERE, WAVE, "")]},
-        ),
-        Case(
-            "fires",
-            "a wave during an outage lands at once with all that came meanwhile",
-            {SESSIONS: backlog(120, 450), BOTS: backlog(6, 100)},
-            {QUIET + 3 * 60 + 1: [Firing(HERE, WAVE, "")]},
-        ),
-        Case(
-            "silent",
-            "a backlog of three hours lands at once, with its usual share of bots",
-            {SESSIONS: backlog(120, 360), BOTS: backlog(6, 18)},
-            {QUIET + 3 * 60 + 1: [], QUIET + 3 * 60 + 30: []},
-        ),
-        Case(
-            "silent",
-            "a holiday: hardly anybody comes, and six of ten bots stay",
-            {
-                SESSIONS: quarters((600, 96), (60 + 14, 20)),
-                BOTS: quarters((24, 96), (14, 20)),
-            },
-            {100 * 60: [], 110 * 60: []},
-            STEP,
-        ),
-        Case(
-            "silent",
-            "an exporter loses its state, and another with higher counters comes and goes",
-            {
-                SESSIONS: f"{minutes((600, HOURS))} {minutes((600, 3))}",
-                BOTS: f"{minutes((24, HOURS))} {minutes((24, 3))}",
-                named("isnotai_sessions_total", B): (
-                    f"_x{QUIET + 30} {minutes((600, 0.5), start=90000)} _x30 "
-                    f"{minutes((600, 1), start=90600)}"
-                ),
-                named("isnotai_bot_sessions_total", B): (
-                    f"_x{QUIET + 30} {minutes((24, 0.5), start=3600)} _x30 "
-                    f"{minutes((24, 1), start=3624)}"
-                ),
-            },
-            {at: [] for at in range(QUIET + 1, QUIET + 150, 7)},
-        ),
-        Case(
-            "boundary",
-            "a little less than two and a half times the usual",
-            wave(600, 40, 96),
-            {QUIET + 60: []},
-        ),
-        Case(
-            "fires",
-            "another job with the same integration is calm, and hides nothing",
-            {
-                **wave(594, 6, 73),
-                named("isnotai_sessions_total", {**CAMPUS, "job": "other"}): minutes((90000, 6)),
-                named("isnotai_bot_sessions_total", {**CAMPUS, "job": "other"}): minutes((90, 6)),
-            },
-            {QUIET + 60: [Firing(HERE, WAVE, "")]},
-        ),
-        Case(
-            "boundary",
-            "it stays for half an hour after its last sign, and not longer",
-            {
-                SESSIONS: minutes((600, HOURS), (680, 1), (600, 4)),
-                BOTS: minutes((6, HOURS), (80, 1), (6, 4)),
-            },
-            {QUIET + 90: [Firing(HERE, WAVE, "")], QUIET + 180: []},
-        ),
-        Case(
-            "silent",
-            "what lands after an outage on a holiday: the scripts of four hours, and few people",
-            after_outage(48),
-            {LANDED + at: [] for at in (1, 4, 10)},
-            STEP,
-        ),
-        Case(
-            "fires",
-            "twice as many",
-            after_outage(100),
-            {LANDED + 4: [Firing(HERE, WAVE, "")]},
-            STEP,
-        ),
-    ),
-)
-
-RAISED = Story(
-    "NotAIBotShareRaised",
-    "warning",
-    "security",
-    "notai-security",
-    (
-        Case(
-            "fires",
-            "twice the usual for hours, which is too little for a page",
-            wave(600, 60, 130, quiet=MORNING),
-            {MORNING * 60 + 60: [Firing(HERE, MORE, "")]},
-        ),
-        Case(
-            "boundary",
-            "less than one and a half times",
-            wave(600, 100, 130, quiet=MORNING),
-            {MORNING * 60 + 60: []},
-        ),
-        Case(
-            "silent",
-            "as ever",
-            wave(600, 40, 40, 6, quiet=MORNING),
-            {MORNING * 60 + 60: [], MORNING * 60 + 300: []},
-        ),
-    ),
-)
-
-HINT = Story(
-    "NotAIBotShareHint",
-    "info",
-    "security",
-    "notai-security",
-    (
-        Case(
-            "fires",
-            "some more than usual for an hour",
-            wave(600, 60, 100, quiet=MORNING),
-            {MORNING * 60 + 60: [Firing(HERE, SOMEWHAT, "")]},
-        ),
-        Case(
-            "boundary",
-            "four bots are too few",
-            wave(4, 0.1, 4, quiet=MORNING),
-            {MORNING * 60 + 55: []},
-        ),
-        Case(
-            "silent",
-            "as ever",
-            wave(600, 40, 40, 6, quiet=MORNING),
-            {MORNING * 60 + 60: [], MORNING * 60 + 300: []},
-        ),
-    ),
-)
+FLAG_HERE = {**SITE, "flag": "webdriver"}
 
 
 def scores(*means: tuple[float, float]) -> dict[str, str]:
@@ -331,14 +49,14 @@ SHIFT = Story(
             "fires",
             "the mean rises from 0.2 to 0.5",
             scores((0.2, DAYS), (0.5, 10)),
-            {(DAYS + 8) * 60: [Firing(HERE, SHIFTED, "")]},
+            {(DAYS + 8) * 60: [Firing(SITE, SHIFTED, "")]},
             STEP,
         ),
         Case(
             "fires",
             "the mean falls from 0.5 to 0.25",
             scores((0.5, DAYS), (0.25, 10)),
-            {(DAYS + 8) * 60: [Firing(HERE, SHIFTED, "")]},
+            {(DAYS + 8) * 60: [Firing(SITE, SHIFTED, "")]},
             STEP,
         ),
         Case(
@@ -359,7 +77,7 @@ SHIFT = Story(
             "fires",
             "on a quieter day, too",
             fewer(80),
-            {(DAYS + 8) * 60: [Firing(HERE, SHIFTED, "")]},
+            {(DAYS + 8) * 60: [Firing(SITE, SHIFTED, "")]},
             STEP,
         ),
         Case(
@@ -382,6 +100,7 @@ SHIFT = Story(
         ),
     ),
 )
+
 
 TWO_DAYS = 48
 SURGED = "Flag webdriver surges at campus"
@@ -450,11 +169,14 @@ SURGE = Story(
     ),
 )
 
+
 NEW = "Flag webdriver is new at campus"
 NEW_TOLD = (
     "The API gave the flag webdriver to 3 sessions within the last 6 h; it was not seen in the "
     "week before."
 )
+
+
 EIGHT_DAYS = 8 * 24 * 4
 NEW_FLAG = Story(
     "NotAINewFlag",
@@ -508,8 +230,11 @@ NEW_FLAG = Story(
     ),
 )
 
+
 DAY_AND_MORE = 30
 """Hours of data before a silence: yesterday is enough."""
+
+
 AT = DAY_AND_MORE * 60
 STOPPED = Story(
     "NotAISessionsStopped",
@@ -521,13 +246,13 @@ STOPPED = Story(
             "fires",
             "nothing comes any more: within 30 min",
             {SESSIONS: minutes((120, DAY_AND_MORE), (0, 2))},
-            {AT + 10: [], AT + 25: [Firing(HERE, "Hardly any session is recorded at campus", "")]},
+            {AT + 10: [], AT + 25: [Firing(SITE, "Hardly any session is recorded at campus", "")]},
         ),
         Case(
             "fires",
             "a site of forty sessions an hour: within 30 min",
             {SESSIONS: minutes((40, DAY_AND_MORE), (0, 2))},
-            {AT + 20: [], AT + 28: [Firing(HERE, "Hardly any session is recorded at campus", "")]},
+            {AT + 20: [], AT + 28: [Firing(SITE, "Hardly any session is recorded at campus", "")]},
         ),
         Case(
             "boundary",
@@ -539,7 +264,7 @@ STOPPED = Story(
             "fires",
             "a site of twenty sessions an hour: within hours",
             {SESSIONS: minutes((20, DAY_AND_MORE), (0, 4))},
-            {AT + 60: [], AT + 125: [Firing(HERE, "Hardly any session is recorded at campus", "")]},
+            {AT + 60: [], AT + 125: [Firing(SITE, "Hardly any session is recorded at campus", "")]},
         ),
         Case(
             "boundary",
@@ -600,6 +325,7 @@ STOPPED = Story(
     ),
 )
 
+
 MATCHED = named("isnotai_analytics_user_match_ratio", window="24h")
 OF = named("isnotai_analytics_sessions", window="24h")
 WEEK_SAMPLES = WEEK // STEP
@@ -620,7 +346,7 @@ FELL = Story(
             {
                 NOW: [
                     Firing(
-                        {**HERE, "window": "24h"},
+                        {**SITE, "window": "24h"},
                         "Fewer sessions are matched to users at campus",
                         "40% of the sessions of 24h are matched to a user, less than three "
                         "quarters of what the week before had.",
@@ -662,4 +388,5 @@ FELL = Story(
     ),
 )
 
-STORIES = (SPIKE, RAISED, HINT, SHIFT, SURGE, NEW_FLAG, STOPPED, FELL)
+
+STORIES = (SHIFT, SURGE, NEW_FLAG, STOPPED, FELL)
