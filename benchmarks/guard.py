@@ -29,11 +29,12 @@ from exporter.api.retry import RetryPolicy
 from exporter.ledger.store import Store
 from exporter.metrics.telemetry import dropped_counter
 from exporter.net.network import Network
-from exporter.pipeline import Pipeline, Shared
+from exporter.pipeline import Pipeline
 from exporter.pipelines import Pipelines
 from exporter.polling.frame import Poller
 from exporter.publish.publisher import Publisher, Source
 from exporter.settings.model import IntegrationSettings, Settings
+from exporter.shared import Shared
 
 STORED = Path(__file__).with_name("guard.json")
 SIZES = (1, 300)

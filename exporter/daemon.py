@@ -27,7 +27,6 @@ from exporter.metrics.model import Sample
 from exporter.metrics.telemetry import dropped_counter
 from exporter.net import descriptors
 from exporter.net.network import Network
-from exporter.pipeline import Shared
 from exporter.pipelines import Pipelines
 from exporter.polling.schedule import LONGEST_SPREAD_SECONDS
 from exporter.publish.exposition import Exposition
@@ -37,6 +36,7 @@ from exporter.publish.pushes import Pushes
 from exporter.settings.effective import effective
 from exporter.settings.errors import SettingsError
 from exporter.settings.model import Settings, WebSettings
+from exporter.shared import Shared
 from exporter.web import webconfig
 from exporter.web.address import bind
 from exporter.web.app import create_app

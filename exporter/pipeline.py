@@ -5,28 +5,22 @@ It decides nothing about counting, asking or showing; it only says what belongs 
 
 import asyncio
 import random
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import replace
 from functools import partial
 
 from exporter.api.budget import Budget
 from exporter.api.client import Client
 from exporter.api.deadlines import Deadlines
 from exporter.api.key import FixedKey, KeyFile, KeyGate, KeySource
-from exporter.api.retry import RetryPolicy
 from exporter.api.serverclock import ServerClock
-from exporter.api.times import MICROSECONDS
-from exporter.clock import Clock
 from exporter.collect import registry
 from exporter.collect.resource import Context, Resource
 from exporter.collect.sessions.dates import Dates
 from exporter.collect.usage import quota_limit_samples
-from exporter.fleet.fleet import Leases
 from exporter.ledger.coverage import CoverageRatio
 from exporter.ledger.engine import StateError
 from exporter.ledger.ledger import Ledger
-from exporter.ledger.rules import Rules
-from exporter.ledger.store import Store
 from exporter.log import get_logger
 from exporter.metrics import catalogue
 from exporter.metrics.model import Sample
@@ -34,37 +28,18 @@ from exporter.metrics.telemetry import Telemetry
 from exporter.net.network import Network
 from exporter.net.peer_client import PeerClient, http_client
 from exporter.net.proxies import UnusableAddressError
-from exporter.places import Place
 from exporter.polling.frame import Poller, ResourceState
 from exporter.polling.schedule import Schedule, place, spread
-from exporter.polling.starts import Starts
 from exporter.redaction import redact
 from exporter.settings.errors import SettingsError
 from exporter.settings.model import Account, Settings
 from exporter.settings.values import looks_like_key
+from exporter.shared import Shared
 
 STOP_SECONDS = 3.0
 """How long a poll under way may take to end once it is cancelled."""
 
 _log = get_logger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class Shared:
-    """What all integrations of a process share.
-
-    on_change: told the name of an integration of which something new is known.
-    retry: what is tried again within one poll.
-    leases: by integration, where replicas share the state, which poll by leases; None: one process.
-    starts: when each poll may begin.
-    """
-
-    store: Store
-    clock: Clock
-    on_change: Callable[[str], None]
-    retry: RetryPolicy
-    leases: Leases | None = None
-    starts: Starts = field(default_factory=Starts)
 
 
 class Pipeline:
@@ -350,53 +325,6 @@ class Pipeline:
         coverage = self._coverage.ratio(state)
         if fresh and coverage is not None:
             yield Sample(catalogue.SESSION_COVERAGE, coverage)
-
-
-def make_ledger(
-    name: str,
-    settings: Settings,
-    shared: Shared,
-    telemetry: Telemetry,
-    started: tuple[float, float],
-) -> Ledger:
-    """The ledger of an integration that began, or was added, at `started`: (Unix, monotonic)."""
-    return Ledger(
-        shared.store,
-        name,
-        counting_rules(settings),
-        clock=shared.clock,
-        started=started,
-        lookback=settings.sessions.lookback,
-        max_flags=settings.sessions.max_flags,
-        exemplars=settings.sessions.exemplars,
-        telemetry=telemetry,
-        fence=shared.leases.lease(name) if shared.leases is not None else None,
-    )
-
-
-def adjust_ledger(ledger: Ledger, settings: Settings) -> None:
-    """Have the ledger count as the settings say from now on."""
-    ledger.adjust(
-        counting_rules(settings),
-        lookback=settings.sessions.lookback,
-        max_flags=settings.sessions.max_flags,
-        exemplars=settings.sessions.exemplars,
-    )
-
-
-def counting_rules(settings: Settings) -> Rules:
-    """By which rules sessions are counted with these settings."""
-    sessions = settings.sessions
-    return Rules(
-        overlap=round(sessions.overlap * MICROSECONDS),
-        settle_after=round(sessions.settle_after * MICROSECONDS),
-        threshold=sessions.bot_threshold,
-        score_scale=sessions.bot_score_scale,
-        places=tuple(Place(it.name, it.pattern, it.max) for it in sessions.places),
-        min_users=sessions.places_min_users,
-        details=sessions.details,
-        findings=settings.otlp.findings,
-    )
 
 
 def connect(base_url: str, network: Network) -> PeerClient:

@@ -11,6 +11,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 from exporter.collect.registry import polled_names
+from exporter.counting import adjust_ledger, make_ledger
 from exporter.fleet.leases import Ages
 from exporter.ledger.engine import StateError
 from exporter.ledger.ledger import Ledger
@@ -19,10 +20,11 @@ from exporter.metrics.instruments import Counter
 from exporter.metrics.telemetry import Telemetry
 from exporter.net.network import Network
 from exporter.net.peer_client import PeerClient
-from exporter.pipeline import Pipeline, Shared, adjust_ledger, connect, make_ledger
+from exporter.pipeline import Pipeline, connect
 from exporter.polling.frame import Poller
 from exporter.polling.schedule import place, spread
 from exporter.settings.model import INTEGRATION_FIELDS, Account, Settings
+from exporter.shared import Shared
 
 POOLED = 16
 """So many integrations of one address share a pool of connections, or up to twice as many. For each

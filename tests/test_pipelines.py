@@ -13,11 +13,12 @@ from exporter.api.retry import RetryPolicy
 from exporter.api.times import MICROSECONDS
 from exporter.ledger.store import Store
 from exporter.metrics.telemetry import dropped_counter
-from exporter.pipeline import Pipeline, Shared
+from exporter.pipeline import Pipeline
 from exporter.pipelines import Pipelines
 from exporter.polling.frame import Poller
 from exporter.settings.load import load
 from exporter.settings.model import Settings
+from exporter.shared import Shared
 from tests.api.clients import KEY, OTHER_KEY
 from tests.clocks import FakeClock
 

@@ -29,6 +29,7 @@ from exporter.commands.moments import FORM, moment, shown
 from exporter.commands.one_shot import one_shot_pipeline
 from exporter.commands.progress import metered
 from exporter.commands.screen import BAD, GOOD, WARN, mark
+from exporter.counting import counting_rules
 from exporter.ledger import records
 from exporter.ledger.compare import Comparison
 from exporter.ledger.database import place_of
@@ -37,7 +38,7 @@ from exporter.ledger.inspect import look
 from exporter.ledger.rules import Known
 from exporter.ledger.state import LATE, SESSIONS, LedgerState
 from exporter.log import configure
-from exporter.pipeline import Pipeline, counting_rules
+from exporter.pipeline import Pipeline
 from exporter.settings.errors import SettingsError
 from exporter.settings.load import load_parsed
 from exporter.settings.model import Account, Settings

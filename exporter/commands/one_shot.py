@@ -8,12 +8,14 @@ from contextlib import asynccontextmanager
 from exporter.api.retry import RetryPolicy
 from exporter.clock import Clock
 from exporter.collect.registry import polled_names
+from exporter.counting import make_ledger
 from exporter.ledger.store import Store
 from exporter.metrics.telemetry import Telemetry, dropped_counter
 from exporter.net.http import httpx
 from exporter.net.network import Network
-from exporter.pipeline import Pipeline, Shared, connect, make_ledger
+from exporter.pipeline import Pipeline, connect
 from exporter.settings.model import Account, Settings
+from exporter.shared import Shared
 
 
 @asynccontextmanager

@@ -34,6 +34,7 @@ from exporter.api.times import MICROSECONDS
 from exporter.build import VERSION
 from exporter.collect.registry import polled_names
 from exporter.commands.backfill.counter import WRITTEN
+from exporter.counting import make_ledger
 from exporter.ledger import rules, state
 from exporter.ledger.findings import StoredOutbox
 from exporter.ledger.rules import Bounds, Rules, Tally
@@ -44,11 +45,12 @@ from exporter.metrics.model import Histogram, Metric, Sample, Value
 from exporter.metrics.snapshot import Group, build
 from exporter.metrics.telemetry import Telemetry, dropped_counter
 from exporter.net.peer_client import PeerClient
-from exporter.pipeline import Pipeline, Shared, make_ledger
+from exporter.pipeline import Pipeline
 from exporter.polling.frame import Poller
 from exporter.publish.backfill import Columns
 from exporter.publish.backfill import lines as backfilled
 from exporter.settings.load import load
+from exporter.shared import Shared
 from exporter.simulator.app import Edge, create_app
 from exporter.simulator.clock import SimClock
 from exporter.simulator.lists import ListSettings
