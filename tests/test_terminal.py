@@ -96,7 +96,7 @@ def test_a_command_runs_with_any_stream_closed(closed: tuple[int, ...]) -> None:
     assert (b"isnotai_up" in metrics.stdout) == (1 not in closed)
 
 
-@pytest.mark.parametrize("closed", [(1,), (2,), (0, 1, 2)], ids=str)
+@pytest.mark.parametrize("closed", [(0,), (1,), (2,), (0, 1, 2)], ids=str)
 def test_what_is_wrong_is_told_where_its_stream_is_open(closed: tuple[int, ...]) -> None:
     bad = ended("--region", "mars", env=SETTINGS, prepare=closing(closed))
 

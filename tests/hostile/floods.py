@@ -110,13 +110,13 @@ async def flood() -> None:
                 await ask_all(one)
             print(f"{peak_mib():.1f} {kind}", flush=True)
         for number in (2_000, 49_000):
-            for _ in range(3):
+            for _ in range(5):
                 one.answer = lambda request, number=number: (  # type: ignore[misc]
                     fresh_flags(number) if request.url.path == "/v1/sessions" else None
                 )
                 await ask_all(one)
         print(f"{peak_mib():.1f} fresh flags", flush=True)
-        one.answer = fat_pages(12)
+        one.answer = fat_pages(30)
         await ask_all(one)
         print(f"{peak_mib():.1f} fat pages", flush=True)
 

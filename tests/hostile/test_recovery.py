@@ -24,7 +24,7 @@ SHOWN: dict[str, frozenset[Metric]] = {
 }
 """What a good answer of a resource alone decides."""
 
-AT_ONCE = 6
+AT_ONCE = 3
 """So many odd answers in a row, before a good one."""
 
 PLACES = [

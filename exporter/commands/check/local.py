@@ -49,9 +49,9 @@ def web(settings: Settings, now: float) -> Iterator[Finding]:
 
 
 def _end_of(path: Path) -> float:
-    # CPython's own decoder, which no public name leads to: `ssl` decodes a peer's certificate, once
-    # it is verified, and those of authorities. To read one date is not worth a dependency.
-    decoded = ssl._ssl._test_decode_cert(str(path))  # type: ignore[attr-defined]
+    # `ssl` decodes a peer's certificate, once it is verified, and those of authorities. To read one
+    # date is not worth a dependency.
+    decoded = ssl._ssl._test_decode_cert(str(path))  # type: ignore[attr-defined]  # no public name
     return float(ssl.cert_time_to_seconds(decoded["notAfter"]))
 
 
