@@ -10,7 +10,7 @@ import pytest
 import trustme
 
 from exporter import cli
-from tests.e2e.running import Exporter, client_of, process
+from tests.e2e.running import Exporter, Scrape, client_of, process
 from tests.e2e.simulation import simulated
 
 REASON = "certificate of 127.0.0.1 not accepted: unknown issuer"
@@ -32,6 +32,7 @@ class Front:
         self.close()
 
     def close(self) -> None:
+        """End what is open, but for connections that are only just being made."""
         for writer in self._open:
             writer.transport.abort()
 
@@ -46,6 +47,7 @@ class Front:
             self.close()
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._open.add(writer)
         inward, outward = await asyncio.open_connection("127.0.0.1", self._behind)
         both = {writer, outward}
         self._open |= both
@@ -95,7 +97,12 @@ async def test_a_bundle_and_a_server_that_rotate_together_need_no_restart(
             async with process(variables) as daemon, client_of(daemon) as exporter:
                 await exporter.until(lambda scrape: scrape.value("isnotai_up") == 1)
                 front.rotate(new)
-                await exporter.until(lambda scrape: scrape.value("isnotai_up") == 0)
+
+                def refused(scrape: Scrape) -> bool:
+                    front.close()  # one that was being made still had the old certificate
+                    return scrape.value("isnotai_up") == 0
+
+                await exporter.until(refused)
                 await until_page_says(exporter, REASON)
                 assert REASON in daemon.output
                 code, said = await check(variables, capsys)

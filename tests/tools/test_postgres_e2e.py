@@ -20,7 +20,6 @@ pytestmark = pytest.mark.tools
 
 APART = {
     "test_progress",  # leases last by the database's clock, and theirs is 40 times as fast
-    "test_certificates",  # they say nothing of a state
 }
 
 OF_FILES = {
