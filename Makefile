@@ -49,9 +49,9 @@ demo: $(VENV)/.runtime ## run the exporter against the built-in simulator
 run: $(VENV)/.runtime ## run the exporter; set ISNOTAI_API_KEY first
 	@$(BIN)/isnotai-exporter
 
-# Three at a time on two cores, as many wait; given out two by two, as else all whole runs, which come first,
-# were one process's. What is compiled is kept, as hundreds of processes import it.
-TEST = PYTHONDONTWRITEBYTECODE= $(PYTEST) -n 3 --maxschedchunk 2 -m "not tools and not soak" --ignore=tests/tools
+# Five at a time on two cores, as most of those wait; given out two by two, as else all whole runs, which come
+# first, were one process's. What is compiled is kept, as hundreds of processes import it.
+TEST = PYTHONDONTWRITEBYTECODE= $(PYTEST) -n 5 --maxschedchunk 2 -m "not tools and not soak" --ignore=tests/tools
 .PHONY: test
 test: $(VENV)/.test ## the Python tests (EXAMPLES=all: with all examples of the property tests)
 	$(TEST) $(ARGS)
