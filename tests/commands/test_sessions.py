@@ -137,7 +137,7 @@ async def test_a_limit_keeps_the_newest_and_says_what_it_left_out(
 
 
 async def test_it_says_so_where_there_is_none(capsys: pytest.CaptureFixture[str]) -> None:
-    async with simulated(rate=0.001, history=HOUR / 60) as api:
+    async with simulated(rate=0.0, history=HOUR) as api:
         api.freeze()
         assert await listed(api, "--since", "1s") == 0
 
