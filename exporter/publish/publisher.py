@@ -8,6 +8,7 @@ neither built nor rendered again: the cost follows the change, not the number of
 import asyncio
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from itertools import takewhile
 
 from exporter.clock import Clock
 from exporter.log import get_logger
@@ -18,6 +19,9 @@ from exporter.publish.rendering import RenderedPart
 
 RENEWAL_SECONDS = 4.0
 """A part that may have changed without the end of a poll is renewed so often."""
+
+GATHERED_SECONDS = 0.25
+"""Parts are looked at together that are due within so many seconds, and late by no more."""
 
 OWN_SECONDS = 0.001
 """The exporter's own part, which every poll changes, is renewed no more often than after so many
@@ -137,7 +141,7 @@ class Publisher:
     def _idle_seconds(self) -> float:
         """How long nothing is to be done unless something changes."""
         oldest = next(iter(self._seen.values()), self._clock.monotonic())
-        due = min(oldest + RENEWAL_SECONDS, self._own_due())
+        due = min(oldest + RENEWAL_SECONDS + GATHERED_SECONDS, self._own_due())
         return max(0.0, due - self._clock.monotonic())
 
     def _own_due(self) -> float:
@@ -147,12 +151,10 @@ class Publisher:
     def _note_unsteady(self) -> None:
         """Have those renewed that were not seen for a while and may have changed since."""
         now = self._clock.monotonic()
-        for name, seen in list(self._seen.items()):
-            if now - seen < RENEWAL_SECONDS:
-                break
-            if name is None:
-                continue
-            if self._sources[name].steady(now + RENEWAL_SECONDS):
+        again = now + RENEWAL_SECONDS + GATHERED_SECONDS
+        due = takewhile(lambda seen: now - seen[1] >= RENEWAL_SECONDS, self._seen.items())
+        for name in [name for name, _ in due if name is not None]:
+            if self._sources[name].steady(again):
                 self._see(name)
             else:
                 self._changed.add(name)

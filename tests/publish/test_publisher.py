@@ -189,3 +189,29 @@ async def test_who_is_followed_no_more_is_gone_and_who_is_new_comes() -> None:
     assert list(shown(publisher)) == ["b", "c"]
     assert publisher.exposition is not None
     assert b'integration="a"' not in publisher.exposition.text
+
+
+async def test_many_that_may_have_changed_are_looked_at_together(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(publishers, "RENEWAL_SECONDS", 0.02)
+    monkeypatch.setattr(publishers, "GATHERED_SECONDS", 0.01)
+    looks, enough = list[float](), asyncio.Event()
+
+    def steady(until: float) -> bool:
+        looks.append(until)
+        if len(looks) >= 5000:
+            enough.set()
+        return True
+
+    many = [Readings(str(number)) for number in range(500)]
+    publisher = Publisher(SystemClock())
+    sources = {it.name: Source(it.samples, steady) for it in many}
+    publisher.follow({**sources, None: Source(lambda: ())})
+    # Each of them at a moment of its own.
+    await publisher.renew()
+
+    async with running(publisher):
+        await asyncio.wait_for(enough.wait(), TIME_OUT)
+
+    assert len(looks) / len(set(looks)) > 50
