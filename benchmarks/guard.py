@@ -32,6 +32,7 @@ from exporter.net.network import Network
 from exporter.pipeline import Pipeline
 from exporter.pipelines import Pipelines
 from exporter.polling.frame import Poller
+from exporter.polling.timetable import Timetable
 from exporter.publish.publisher import Publisher, Source
 from exporter.settings.model import IntegrationSettings, Settings
 from exporter.shared import Shared
@@ -123,7 +124,7 @@ async def _measure(integrations: int) -> Figures:
     wire = _Wire(clock)
     store = Store(None, clock.now)
     publisher = Publisher(clock)
-    shared = Shared(store, clock, publisher.changed, RetryPolicy(lambda: 0.5))
+    shared = Shared(store, clock, publisher.changed, RetryPolicy(lambda: 0.5), Timetable(clock))
     dropped = dropped_counter(clock.now())
     pipelines = Pipelines(shared, (clock.now(), clock.monotonic()), dropped)
     plan = pipelines.plan(_settings(integrations), Network.read({}))

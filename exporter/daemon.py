@@ -29,6 +29,7 @@ from exporter.net import descriptors
 from exporter.net.network import Network
 from exporter.pipelines import Pipelines
 from exporter.polling.schedule import LONGEST_SPREAD_SECONDS
+from exporter.polling.timetable import Timetable
 from exporter.publish.exposition import Exposition
 from exporter.publish.otlp_settings import OtlpSettings
 from exporter.publish.publisher import Publisher, Source, Sources
@@ -97,7 +98,9 @@ class Daemon:
         self._publisher = Publisher(self._clock)
         leases = Leases(replica_name()) if isinstance(self._place, Database) else None
         retry = RetryPolicy(random.random)
-        shared = Shared(self._store, self._clock, self._publisher.changed, retry, leases)
+        shared = Shared(
+            self._store, self._clock, self._publisher.changed, retry, Timetable(self._clock), leases
+        )
         self._pipelines = Pipelines(shared, self._started, self._dropped)
         self._fleet = None if leases is None else self._joined(leases)
         descriptors.raise_limit()

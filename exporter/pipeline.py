@@ -99,7 +99,6 @@ class Pipeline:
             keyless=registry.KEYLESS,
             bounds=registry.BOUNDS,
         )
-        self._tasks: dict[Poller, asyncio.Task[None]] = {}
         named = next((it for it in before if it.name == self.name), None)
         self._pollers = self._planned(settings, named)
 
@@ -168,10 +167,10 @@ class Pipeline:
         """Poll every resource that is not polled yet, until `stop`."""
         if not self._polls:
             return
+        timetable = self._shared.timetable
         for poller in self.pollers:
-            if poller not in self._tasks:
-                name = f"poll {poller.resource} of {self.name}"
-                self._tasks[poller] = group.create_task(poller.run(), name=name)
+            if poller not in timetable:
+                timetable.begin(poller, group)
         if "sessions" not in self._pollers:
             group.create_task(self._rest(), name=f"rest of {self.name}")
 
@@ -184,17 +183,13 @@ class Pipeline:
 
     def cancel(self) -> None:
         """Ask every poll to end."""
-        for task in self._tasks.values():
-            task.cancel()
+        self._shared.timetable.end(self.pollers)
 
     async def stop(self, kept: Collection[Poller] = ()) -> None:
         """End every poller but those, and wait for the poll under way, for a bounded time."""
-        ending = [poller for poller in self._tasks if poller not in kept]
-        tasks = [self._tasks.pop(poller) for poller in ending]
-        for task in tasks:
-            task.cancel()
-        if tasks:
-            await asyncio.wait(tasks, timeout=STOP_SECONDS)
+        polls = self._shared.timetable.end(it for it in self.pollers if it not in kept)
+        if polls:
+            await asyncio.wait(polls, timeout=STOP_SECONDS)
 
     async def adjust(self, settings: Settings, http: PeerClient) -> None:
         """Go on with other settings; what they do not concern is left running.
@@ -241,7 +236,6 @@ class Pipeline:
                 deadlines=self._deadlines,
                 on_poll=partial(self._shared.on_change, self.name),
                 schedule=self._schedule(resource, settings),
-                starts=self._shared.starts,
                 state=before._known(resource, settings) if before else None,
             )
         return pollers

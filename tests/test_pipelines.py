@@ -16,6 +16,7 @@ from exporter.metrics.telemetry import dropped_counter
 from exporter.pipeline import Pipeline
 from exporter.pipelines import Pipelines
 from exporter.polling.frame import Poller
+from exporter.polling.timetable import Timetable
 from exporter.settings.load import load
 from exporter.settings.model import Settings
 from exporter.shared import Shared
@@ -44,6 +45,10 @@ class Reloaded:
         (pipeline,) = self.pipelines
         return pipeline
 
+    @property
+    def timetable(self) -> Timetable:
+        return self.pipelines._shared.timetable
+
     def poller(self, resource: str) -> Poller:
         return next(it for it in self.only().pollers if it.resource == resource)
 
@@ -53,7 +58,7 @@ async def begun(wanted: Settings) -> AsyncIterator[Reloaded]:
     clock = FakeClock()
     store = Store(None, clock.now)
     started = (clock.now(), clock.monotonic())
-    shared = Shared(store, clock, lambda name: None, RetryPolicy(lambda: 0.5))
+    shared = Shared(store, clock, lambda name: None, RetryPolicy(lambda: 0.5), Timetable(clock))
     pipelines = Pipelines(shared, started, dropped_counter(started[0]))
     pipelines.begin(pipelines.plan(wanted))
     try:
@@ -93,13 +98,13 @@ async def test_a_reload_keeps_the_pollers_that_it_does_not_concern() -> None:
 async def test_what_is_kept_polls_on_and_what_is_not_ends() -> None:
     async with begun(settings()) as one, asyncio.TaskGroup() as group:
         one.pipelines.start(group)
-        kept, ended = (one.only()._tasks[one.poller(name)] for name in ("health", "stats"))
+        kept, ended = one.poller("health"), one.poller("stats")
 
         await one.reload(settings(ISNOTAI_POLL_STATS_INTERVAL="0"))
 
-        assert not kept.cancelling()
-        assert ended.done()
-        assert one.only()._tasks[one.poller("health")] is kept
+        assert one.poller("health") is kept
+        assert kept in one.timetable
+        assert ended not in one.timetable
         one.pipelines.cancel()
 
 
@@ -192,11 +197,12 @@ async def test_an_integration_that_a_reload_removes_is_polled_no_more(tmp_path: 
     async with begun(two_integrations(tmp_path, "ab")) as one, asyncio.TaskGroup() as group:
         one.pipelines.start(group)
         _, removed = one.pipelines
-        tasks = list(removed._tasks.values())
+        pollers = removed.pollers
+        assert all(it in one.timetable for it in pollers)
 
         await one.reload(two_integrations(tmp_path, "a"))
 
-        assert all(task.done() for task in tasks)
+        assert not any(it in one.timetable for it in pollers)
         assert [pipeline.name for pipeline in one.pipelines] == ["a"]
         one.pipelines.cancel()
 
@@ -208,15 +214,16 @@ async def test_polls_that_may_start_during_a_reload_start_by_the_new_settings_al
         before = one.only()
         for _ in range(3):
             await asyncio.sleep(0)
-        assert not before._tasks
+        assert not any(it in one.timetable for it in before.pollers)
         assert not reload.done()
 
         one.pipelines.start(group)
         await reload
 
-        assert not before._tasks
+        assert not any(it in one.timetable for it in before.pollers)
         assert one.only().name == "renamed"
-        assert len(one.only()._tasks) == len(one.only().pollers) == 7
+        assert len(one.only().pollers) == 7
+        assert all(it in one.timetable for it in one.only().pollers)
         one.pipelines.cancel()
 
 
@@ -238,7 +245,7 @@ async def test_a_reload_touches_only_those_that_were_added_removed_or_changed(
     ):
         one.pipelines.start(group)
         before = {pipeline.name: pipeline for pipeline in one.pipelines}
-        tasks = {name: set(pipeline._tasks.values()) for name, pipeline in before.items()}
+        pollers = {name: [*pipeline.pollers] for name, pipeline in before.items()}
         pools = {name: pipeline.api._http for name, pipeline in before.items()}
         assert len(set(pools.values())) == 8
         told: list[str] = []
@@ -262,10 +269,11 @@ async def test_a_reload_touches_only_those_that_were_added_removed_or_changed(
         assert list(after) == list(changed)
         for name in before.keys() - {"c3", "c7"}:
             assert after[name] is before[name]
-            assert set(after[name]._tasks.values()) == tasks[name]
+            assert [*after[name].pollers] == pollers[name]
             assert after[name].api._http is pools[name]
         assert after["c7"] is not before["c7"]
-        assert len(after["new"]._tasks) == 7
+        assert len(after["new"].pollers) == 7
+        assert all(it in one.timetable for pipeline in one.pipelines for it in pipeline.pollers)
         assert {pipeline.api._http for pipeline in one.pipelines} == set(pools.values())
         assert not any(http.is_closed for http in pools.values())
         one.pipelines.cancel()

@@ -14,6 +14,7 @@ from exporter.metrics.telemetry import Telemetry, dropped_counter
 from exporter.net.http import httpx
 from exporter.net.network import Network
 from exporter.pipeline import Pipeline, connect
+from exporter.polling.timetable import Timetable
 from exporter.settings.model import Account, Settings
 from exporter.shared import Shared
 
@@ -34,7 +35,9 @@ async def one_shot_pipeline(
     """
     started = (clock.now(), clock.monotonic())
     store = Store(None, clock.now)
-    shared = Shared(store, clock, lambda name: None, retry or RetryPolicy(random.random))
+    shared = Shared(
+        store, clock, lambda name: None, retry or RetryPolicy(random.random), Timetable(clock)
+    )
     telemetry = Telemetry(started[0], polled_names(settings), dropped_counter(started[0]))
     ledger = make_ledger(account.integration, settings, shared, telemetry, started)
     http = connect(account.base_url, Network.read(os.environ, settings.tls.ca_file))

@@ -22,7 +22,6 @@ from exporter.metrics.model import Metric, Sample
 from exporter.metrics.telemetry import Telemetry
 from exporter.polling.collector import Collector, NothingAskedError
 from exporter.polling.schedule import Schedule
-from exporter.polling.starts import Starts
 
 STUCK_INTERVALS = 5
 STUCK_GRACE_SECONDS = 4 * REQUEST_SECONDS
@@ -71,7 +70,6 @@ class Poller:
     Where the interval is long, a poll that failed is repeated before the next is due.
 
     interval, stale_after: seconds. on_poll: called after each poll, so that a snapshot is made.
-    starts: when it may begin, beside others that are due.
     deadlines: by when its requests must have ended, as the client tells.
     state: what is known already, from before a reload; None: nothing.
     """
@@ -88,13 +86,11 @@ class Poller:
         deadlines: Deadlines,
         on_poll: Callable[[], None],
         schedule: Schedule | None = None,
-        starts: Starts | None = None,
         state: ResourceState | None = None,
     ) -> None:
         self.collector = collector
         self.interval = interval
         self._schedule = schedule or Schedule(interval)
-        self._starts = starts or Starts()
         self.stale_after = stale_after
         self.state = state or ResourceState()
         self.next_poll = clock.now()
@@ -105,31 +101,45 @@ class Poller:
         self._on_poll = on_poll
         self._last_sign = clock.monotonic()
         self._under_way = False
+        self._start = 0.0
+        """When the tick 0 is, on the monotonic clock."""
+        self._tick = 0
+        """The tick of the last poll, or the next."""
 
     @property
     def resource(self) -> str:
         return self.collector.resource
 
-    async def run(self) -> None:
-        """Poll until cancelled. A tick that comes while the last poll still runs is skipped."""
+    @property
+    def name(self) -> str:
+        """What its polls are called among the tasks of the process."""
+        return f"poll {self.resource} of {self._integration}"
+
+    def begin(self) -> float:
+        """Begin to poll; when for the first time, on the monotonic clock."""
         first, counted = self._schedule.begin(self._clock.now())
-        start = self._clock.monotonic() + counted
-        tick = 0 if first == counted else -1
-        if first:
-            self.next_poll = self._clock.now() + first
-            await self._clock.sleep(first)
-        while True:
-            await self._starts.wait()
-            await self.poll()
-            passed = max(tick, floor((self._clock.monotonic() - start) / self.interval))
-            if passed > tick:
-                self._telemetry.polls.inc(self.resource, "skipped", by=passed - tick)
-            wait = start + (passed + 1) * self.interval - self._clock.monotonic()
-            early = self._retry_seconds()
-            tick = passed if early < wait else passed + 1
-            wait = min(wait, early)
-            self.next_poll = self._clock.now() + wait
-            await self._clock.sleep(max(0.0, wait))
+        now = self._clock.monotonic()
+        self._start = now + counted
+        self._tick = 0 if first == counted else -1
+        return self._next(now + first, now)
+
+    def polled(self) -> float:
+        """A poll has ended; when the next is due: at the next tick, or before, where it failed.
+
+        A tick that came while the poll still ran is skipped, and counted as that.
+        """
+        now = self._clock.monotonic()
+        passed = max(self._tick, floor((now - self._start) / self.interval))
+        if passed > self._tick:
+            self._telemetry.polls.inc(self.resource, "skipped", by=passed - self._tick)
+        tick = self._start + (passed + 1) * self.interval
+        early = now + self._retry_seconds()
+        self._tick = passed if early < tick else passed + 1
+        return self._next(min(early, tick), now)
+
+    def _next(self, due: float, now: float) -> float:
+        self.next_poll = self._clock.now() + due - now
+        return due
 
     def _retry_seconds(self) -> float:
         """Seconds after which a failed poll is repeated: twice as many with each failure.

@@ -1,14 +1,10 @@
 """The frame: when it polls, what it counts, what it survives, and when values go away."""
 
 import asyncio
-import contextlib
 from collections.abc import Callable
-from dataclasses import dataclass, field
-from itertools import pairwise
+from dataclasses import dataclass
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from structlog.testing import capture_logs
 
 from exporter.api.deadlines import Deadlines
@@ -29,13 +25,9 @@ from exporter.metrics.model import Histogram, Metric, Sample
 from exporter.metrics.telemetry import Telemetry
 from exporter.polling.collector import Publish
 from exporter.polling.frame import STUCK_GRACE_SECONDS, Poller
-from exporter.polling.schedule import Schedule
-from exporter.polling.starts import Starts
-from tests import virtual_time
 from tests.clocks import FakeClock
 from tests.collect.recorded import telemetry
-from tests.examples import examples
-from tests.virtual_time import VirtualClock
+from tests.polling.collected import Collected, failing, poller_of, stat
 
 FAILURES = [
     StatusError(503),
@@ -60,40 +52,6 @@ FAILURES = [
 
 
 @dataclass
-class Collected:
-    """A collector that does what it is told to at each poll."""
-
-    work: Callable[[Publish], None] = lambda publish: None
-    resource: str = "stats"
-    took: float = 0.0
-    clock: FakeClock | VirtualClock | None = None
-    began: list[float] = field(default_factory=list)
-    under_way: int = 0
-
-    async def update(self, publish: Publish) -> None:
-        assert self.under_way == 0
-        self.under_way += 1
-        try:
-            if self.clock is not None:
-                self.began.append(self.clock.monotonic())
-                await self.clock.sleep(self.took)
-            self.work(publish)
-        finally:
-            self.under_way -= 1
-
-
-def failing(error: Exception) -> Callable[[Publish], None]:
-    def work(publish: Publish) -> None:
-        raise error
-
-    return work
-
-
-def stat(publish: Publish) -> None:
-    publish("stats", [Sample(catalogue.STATS, 7.0, ("a",))])
-
-
-@dataclass
 class Frame:
     poller: Poller
     collected: Collected
@@ -111,33 +69,6 @@ class Frame:
 
     def polls(self, outcome: str) -> float:
         return self.telemetry.polls.value("stats", outcome)
-
-
-def poller_of(
-    collected: Collected,
-    clock: FakeClock | VirtualClock,
-    *,
-    interval: float = 60.0,
-    stale_after: float | None = None,
-    watch: Telemetry | None = None,
-    deadlines: Deadlines | None = None,
-    on_poll: Callable[[], None] = lambda: None,
-    schedule: Schedule | None = None,
-    starts: Starts | None = None,
-) -> Poller:
-    """A poller; its values go stale after five intervals unless said otherwise."""
-    return Poller(
-        collected,
-        integration="default",
-        interval=interval,
-        stale_after=5 * interval if stale_after is None else stale_after,
-        clock=clock,
-        telemetry=watch or telemetry(),
-        deadlines=deadlines or Deadlines(),
-        on_poll=on_poll,
-        schedule=schedule,
-        starts=starts,
-    )
 
 
 def frame(
@@ -209,7 +140,7 @@ async def test_a_defect_is_logged_with_its_place_and_without_its_text() -> None:
     crashed = logged[0]
     assert crashed["event"] == "poll_crashed"
     assert crashed["error"] == "ValueError"
-    assert crashed["where"][-1].startswith("tests.polling.test_frame.failing.")
+    assert crashed["where"][-1].startswith("tests.polling.collected.failing.")
     assert "Someone" not in str(logged)
 
 
@@ -368,61 +299,6 @@ async def test_where_values_would_go_before_the_next_poll_they_stay_until_that_i
     assert one.value(catalogue.STATS) is None
 
 
-# -- rhythm
-
-
-def run_for(seconds: float, interval: float, durations: list[float]) -> tuple[list[float], float]:
-    """When polls began, after the first, and how many were skipped."""
-
-    async def scenario() -> tuple[list[float], float]:
-        clock, watch = VirtualClock(), telemetry()
-        collected = Collected(clock=clock)
-        left = list(durations)
-
-        def next_took(publish: Publish) -> None:
-            collected.took = left.pop(0) if left else 0.0
-
-        collected.work = next_took
-        poller = poller_of(collected, clock, interval=interval, watch=watch)
-        task = asyncio.create_task(poller.run())
-        await clock.sleep(seconds)
-        task.cancel()
-        await asyncio.wait([task])
-        assert task.cancelled()
-        start = collected.began[0]
-        return [began - start for began in collected.began], watch.polls.value("stats", "skipped")
-
-    return virtual_time.run(scenario())
-
-
-def test_polls_keep_to_their_interval_however_long_they_take() -> None:
-    began, skipped = run_for(359, 60.0, [10.0, 59.0, 0.0, 30.0])
-
-    assert began == pytest.approx([0, 60, 120, 180, 240, 300])
-    assert skipped == 0
-
-
-def test_what_comes_while_a_poll_runs_is_skipped_and_counted_and_the_rhythm_stays() -> None:
-    began, skipped = run_for(659, 60.0, [150.0, 0.0, 61.0])
-
-    assert began == pytest.approx([0, 60, 240, 300, 420, 480, 540, 600])
-    assert skipped == 3
-
-
-@settings(max_examples=examples(30), deadline=None)
-@given(st.lists(st.floats(0, 500), max_size=8), st.floats(1, 120), st.integers(1, 20).map(float))
-def test_polls_never_overlap_and_each_tick_is_a_poll_or_counted_as_skipped(
-    durations: list[float], interval: float, rounds: float
-) -> None:
-    seconds = sum(durations) + (len(durations) + rounds) * interval + interval / 2
-    began, skipped = run_for(seconds, interval, durations)
-
-    ticks = [time / interval for time in began]
-    assert ticks == pytest.approx([round(tick) for tick in ticks], abs=1e-5)
-    assert round(ticks[-1]) + 1 == len(began) + skipped
-    assert len(set(map(round, ticks))) == len(ticks)
-
-
 # -- stuck
 
 
@@ -477,71 +353,6 @@ async def test_waiting_for_the_budget_is_not_being_stuck() -> None:
     assert is_stuck(one)
 
 
-@pytest.mark.parametrize(
-    ("interval", "waits"),
-    [
-        (60.0, [60.0, 60.0, 60.0]),
-        (900.0, [900.0, 900.0, 900.0]),
-        (86_400.0, [60.0, 120.0, 240.0, 480.0, 960.0, 1920.0, 3840.0, 7680.0, 15360.0, 21600.0]),
-    ],
-)
-def test_a_failed_poll_of_a_long_interval_is_repeated_before_its_time(
-    interval: float, waits: list[float]
-) -> None:
-    async def scenario() -> list[float]:
-        clock = VirtualClock()
-        collected = Collected(failing(StatusError(503)), clock=clock)
-        poller = poller_of(collected, clock, interval=interval)
-        polling = asyncio.create_task(poller.run())
-        await clock.sleep(sum(waits) + 1)
-        assert not polling.done()
-        return collected.began
-
-    began = virtual_time.run(scenario())
-
-    assert [later - before for before, later in pairwise(began)] == waits
-
-
-def test_what_was_repeated_comes_again_when_it_is_due_and_nothing_counts_as_skipped() -> None:
-    async def scenario() -> tuple[list[float], float]:
-        clock, watch = VirtualClock(), telemetry()
-        collected = Collected(failing(StatusError(503)), clock=clock)
-        poller = poller_of(collected, clock, interval=3600.0, watch=watch)
-        polling = asyncio.create_task(poller.run())
-        await clock.sleep(90)
-        collected.work = stat
-        await clock.sleep(3 * 3600)
-        assert not polling.done()
-        start = collected.began[0]
-        return [time - start for time in collected.began], watch.polls.value("stats", "skipped")
-
-    began, skipped = virtual_time.run(scenario())
-
-    assert began == [0.0, 60.0, 180.0, 3600.0, 7200.0, 10_800.0]
-    assert skipped == 0
-
-
-def test_polls_keep_their_place_after_an_early_first_one() -> None:
-    async def scenario() -> tuple[list[float], list[float], float]:
-        clock, watch = VirtualClock(), telemetry()
-        collected = Collected(clock=clock)
-        schedule = Schedule(60.0, place=0.5, within=10.0)
-        one = poller_of(collected, clock, watch=watch, schedule=schedule)
-        started = clock.monotonic()
-        first, tick = schedule.begin(clock.now())
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(tick + 150.0):
-                await one.run()
-        began = [at - started for at in collected.began]
-        return began, [first, tick, tick + 60, tick + 120], watch.polls.value("stats", "skipped")
-
-    began, wanted, skipped = virtual_time.run(scenario())
-
-    assert wanted[0] < wanted[1]
-    assert began == pytest.approx(wanted)
-    assert skipped == 0
-
-
 async def test_values_are_steady_while_no_poll_runs_and_nothing_goes_stale() -> None:
     one = frame(interval=60.0, stale_after=300.0)
     await one.poller.poll()
@@ -553,23 +364,3 @@ async def test_values_are_steady_while_no_poll_runs_and_nothing_goes_stale() -> 
     one.collected.work = lambda publish: seen.append(one.poller.steady(now))
     await one.poller.poll()
     assert seen == [False]
-
-
-async def test_a_poll_that_is_due_begins_when_it_is_its_turn() -> None:
-    turn, polled = asyncio.Event(), asyncio.Event()
-
-    class Gate(Starts):
-        async def wait(self) -> None:
-            await turn.wait()
-
-    collected = Collected(lambda publish: polled.set())
-    poller = poller_of(collected, VirtualClock(), starts=Gate())
-    task = asyncio.create_task(poller.run())
-    for _ in range(10):
-        await asyncio.sleep(0)
-    assert not polled.is_set()
-
-    turn.set()
-    await asyncio.wait_for(polled.wait(), 10)
-    task.cancel()
-    await asyncio.wait([task])

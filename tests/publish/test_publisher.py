@@ -206,7 +206,7 @@ async def test_many_that_may_have_changed_are_looked_at_together(
 
     many = [Readings(str(number)) for number in range(500)]
     publisher = Publisher(SystemClock())
-    sources = {it.name: Source(it.samples, steady) for it in many}
+    sources: dict[str | None, Source] = {it.name: Source(it.samples, steady) for it in many}
     publisher.follow({**sources, None: Source(lambda: ())})
     # Each of them at a moment of its own.
     await publisher.renew()

@@ -47,6 +47,7 @@ from exporter.metrics.telemetry import Telemetry, dropped_counter
 from exporter.net.peer_client import PeerClient
 from exporter.pipeline import Pipeline
 from exporter.polling.frame import Poller
+from exporter.polling.timetable import Timetable
 from exporter.publish.backfill import Columns
 from exporter.publish.backfill import lines as backfilled
 from exporter.settings.load import load
@@ -235,7 +236,7 @@ class _Exporter:
         self.settings = settings = load([], environment).settings
         (account,) = settings.accounts()
         retry = RetryPolicy(Random(1).random)  # noqa: S311 - a simulation
-        shared = Shared(store, clock, lambda name: None, retry)
+        shared = Shared(store, clock, lambda name: None, retry, Timetable(clock))
         telemetry = Telemetry(clock.now(), polled_names(settings), self._dropped)
         ledger = make_ledger(api.site.name, settings, shared, telemetry, self._started)
         self.pipeline = Pipeline(

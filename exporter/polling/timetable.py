@@ -1,0 +1,103 @@
+"""When each poll is due: one timer for all pollers of a process.
+
+A poller that waits is an entry here and nothing else, no task that sleeps: thousands of those take
+memory, and hold up everything for a tenth of a second whenever the garbage collector looks through
+them. One poll begins in each turn of the event loop, so that none begins while there is more to do.
+A process that gets too little of the processor would else begin all that is due, and so much would
+be under way that answers time out before they are looked at, and are asked for again: it never
+catches up.
+"""
+
+import asyncio
+import heapq
+from collections.abc import Iterable
+from itertools import count
+from math import inf
+
+from exporter.clock import Clock
+from exporter.polling.frame import Poller
+
+
+class Timetable:
+    """The pollers that were begun: when each is due, or its poll, while that is under way."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._waiting: dict[Poller, float] = {}
+        self._polls: dict[Poller, asyncio.Task[None]] = {}
+        self._order = count()
+        self._due: list[tuple[float, float, int, Poller]] = []
+        """A heap: of those due at the same time, the one that is due most often comes first, as it
+        can wait least. An entry counts while `_waiting` says the same; others are passed over."""
+        self._timer: asyncio.Task[None] | None = None
+        self._sleep: asyncio.Future[None] | None = None
+
+    def __contains__(self, poller: Poller) -> bool:
+        return poller in self._waiting or poller in self._polls
+
+    def begin(self, poller: Poller, group: asyncio.TaskGroup) -> None:
+        """Poll on the poller's interval, in that group, until `end`."""
+        self._enter(poller, poller.begin())
+        if self._timer is None or self._timer.done():
+            self._timer = group.create_task(self._run(group), name="timetable")
+
+    def end(self, pollers: Iterable[Poller]) -> set[asyncio.Task[None]]:
+        """Poll them no more; those of their polls that are under way, and were asked to end."""
+        ending = set()
+        for poller in pollers:
+            self._waiting.pop(poller, None)
+            if (poll := self._polls.pop(poller, None)) is not None:
+                poll.cancel()
+                ending.add(poll)
+        self._wake()
+        return ending
+
+    def _enter(self, poller: Poller, due: float) -> None:
+        self._waiting[poller] = due
+        heapq.heappush(self._due, (due, poller.interval, next(self._order), poller))
+        if self._due[0][-1] is poller:
+            self._wake()
+
+    def _wake(self) -> None:
+        """Have the timer look again."""
+        if self._sleep is not None:
+            self._sleep.cancel()
+
+    async def _run(self, group: asyncio.TaskGroup) -> None:
+        """Begin each poll when it is due, until the last poller has ended."""
+        while self._waiting or self._polls:
+            wait = self._seconds()
+            if wait > 0:
+                await self._rest(wait)
+                continue
+            poller = heapq.heappop(self._due)[-1]
+            del self._waiting[poller]
+            self._polls[poller] = group.create_task(self._poll(poller), name=poller.name)
+            await asyncio.sleep(0)
+
+    def _seconds(self) -> float:
+        """Seconds until the next poll is due; infinite while none waits."""
+        while self._due and self._waiting.get(self._due[0][-1]) != self._due[0][0]:
+            heapq.heappop(self._due)
+        return self._due[0][0] - self._clock.monotonic() if self._due else inf
+
+    async def _rest(self, seconds: float) -> None:
+        """Wait for so long, or until `_wake`."""
+        loop = asyncio.get_running_loop()
+        forever = seconds == inf
+        self._sleep = loop.create_future() if forever else loop.create_task(self._asleep(seconds))
+        try:
+            await asyncio.wait([self._sleep])
+        finally:
+            self._sleep.cancel()
+            self._sleep = None
+
+    async def _asleep(self, seconds: float) -> None:
+        await self._clock.sleep(seconds)
+
+    async def _poll(self, poller: Poller) -> None:
+        await poller.poll()
+        # Another poll may be under way where it was ended and begun anew meanwhile.
+        if self._polls.get(poller) is asyncio.current_task():
+            del self._polls[poller]
+            self._enter(poller, poller.polled())
