@@ -8,6 +8,8 @@ what the documented answers need.
 import json
 from dataclasses import dataclass
 
+import msgspec
+
 from exporter.api.errors import UnreadableBodyError
 
 KIB = 1024
@@ -37,6 +39,18 @@ def decode(body: bytes, most: Bounds) -> object:
     # Each value but the first follows one of these; those inside of strings count as well.
     if body.count(b",") + body.count(b"[") + body.count(b"{") > most.values:
         raise UnreadableBodyError(f"the body may hold more than {most.values} values")
+    try:
+        decoded: object = msgspec.json.decode(body)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return _decode_slowly(body)
+    return decoded
+
+
+def _decode_slowly(body: bytes) -> object:
+    """What json makes of a body that msgspec, three times as fast, refuses.
+
+    One number that is out of range, or one half of a surrogate pair, is not to cost the whole page.
+    """
     try:
         decoded: object = json.loads(body, parse_constant=_refuse_constant)
     except (ValueError, RecursionError):

@@ -16,6 +16,7 @@ LONGEST_TEXT = 64
 """No time is longer, in ISO 8601 or in HTTP."""
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
 
 
 def parse_time(text: str) -> int:
@@ -31,9 +32,8 @@ def parse_time(text: str) -> int:
         raise ValueError(f"no time of day in {len(text)} characters")
     if moment.tzinfo is None:
         moment = moment.replace(tzinfo=UTC)
-    since = moment - _EPOCH
-    micros = (since.days * 86_400 + since.seconds) * MICROSECONDS + since.microseconds
-    return min(max(micros, EARLIEST), LATEST)
+    micros = (moment - _EPOCH) // _MICROSECOND
+    return micros if EARLIEST <= micros <= LATEST else min(max(micros, EARLIEST), LATEST)
 
 
 def format_time(micros: int) -> str:

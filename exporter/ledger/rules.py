@@ -5,7 +5,9 @@ promises, and why nothing is lost or doubled, stands in docs/counting.md.
 """
 
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -14,6 +16,8 @@ from exporter.api.schema.session import MOST_FLAGS, Session, is_under_way
 from exporter.api.times import MINUTE
 from exporter.ledger.places import Book
 from exporter.places import Place
+
+T = TypeVar("T")
 
 MISSED_PASSES = 3
 """Whole passes that do not show an old enough session, before it is settled as last read."""
@@ -139,17 +143,17 @@ def read(
     # In the order given, so that which flags come before a bound does not depend on hashes.
     fresh = [flag for flag in dict.fromkeys(session.flags) if flag not in known.flags]
     del fresh[max(0, MOST_FLAGS - len(known.flags)) :]
-    tally.flags.update(fresh)
+    _count(tally.flags, fresh)
     if known.bot:
-        tally.bot_flags.update(fresh)
+        _count(tally.bot_flags, fresh)
     elif bot:
-        tally.bot_flags.update([*sorted(known.flags), *fresh])
+        _count(tally.bot_flags, [*sorted(known.flags), *fresh])
     places = _places(known, session, at, book)
-    tally.places.update(places)
+    _count(tally.places, places)
     if known.bot:
-        tally.bot_places.update(places)
+        _count(tally.bot_places, places)
     elif bot:
-        tally.bot_places.update([*known.places, *places])
+        _count(tally.bot_places, [*known.places, *places])
     active = session.status is not None and is_under_way(session.status)
     tally.active += active - known.active
     after = Known(
@@ -164,6 +168,12 @@ def read(
     if is_settled(session, known.created, at, rules):
         return settle(after, session.id, tally)
     return before if after == before else after
+
+
+def _count(counter: Counter[T], keys: Iterable[T]) -> None:
+    """As `counter.update(keys)`, which takes ten times as long for none or two of them."""
+    for key in keys:
+        counter[key] += 1
 
 
 def _places(known: Known, session: Session, at: int, book: Book | None) -> list[tuple[str, str]]:

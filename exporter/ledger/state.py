@@ -137,9 +137,10 @@ def counted(
     for name, places in ((PLACE, tally.places), (BOT_PLACE, tally.bot_places)):
         for (place, label), amount in places.items():
             add((name, f"{place}/{label}"), amount)
-    for score, _ in tally.scores:
-        add((SCORE, str(score_place(score))), 1)
-        add(SCORE_SUM, score)
+    buckets = Counter(score_place(score) for score, _ in tally.scores)
+    for number, amount in buckets.items():
+        add((SCORE, str(number)), amount)
+    add(SCORE_SUM, sum(score for score, _ in tally.scores))
     minutes = dict(state.minutes)
     for minute, amount in tally.minutes.items():
         minutes[minute] = minutes.get(minute, 0) + amount

@@ -26,6 +26,7 @@ from typing import Any, Literal, cast
 import exporter
 from exporter.api import walk
 from exporter.collect.sessions import collector
+from exporter.collect.sessions import walk as session_walk
 from exporter.ledger import engines, schema
 from exporter.ledger.engine import Connection
 from exporter.ledger.sqlite import SqliteEngine
@@ -67,6 +68,12 @@ ROUND_A_COMMIT = range(-1, 2)
 
 BATCH_ITEMS = 12
 """So few are committed at once, that kills fall between the commits of one slice, too."""
+
+
+def put(owner: object, name: str, value: object) -> None:
+    """Replace what has that name, in this process. Raises AttributeError where nothing has."""
+    getattr(owner, name)
+    setattr(owner, name, value)
 
 
 def image(connection: Connection) -> str:
@@ -153,7 +160,7 @@ class Doomed(Bench):
                     connection.set_progress_handler(doomed._pass, 1)
                 return connection
 
-        setattr(engines, "SqliteEngine", Watched)  # noqa: B010 - a name, not its type
+        put(engines, "SqliteEngine", Watched)
         if kind == "line":
             threading.settrace(self._trace)
             sys.settrace(self._trace)
@@ -183,8 +190,8 @@ def doomed_polls(
 
     Gives how many points they passed, and how many before each commit.
     """
-    setattr(collector, "BATCH_ITEMS", BATCH_ITEMS)  # noqa: B010 - a constant, for this process only
-    setattr(schema, "os", Predictable())  # noqa: B010 - the salt, for this process only
+    put(session_walk, "BATCH_ITEMS", BATCH_ITEMS)
+    put(schema, "os", Predictable())  # the salt
     clock = FakeClock(stage.clock)
     bench = Doomed(kind, point, tell, path, clock=clock, lookback=stage.lookback, **RULES)
     bench.listing.sessions = stage.sessions
@@ -251,8 +258,8 @@ def unharmed(stage: StartingPoint, place: Path, kind: Kind) -> tuple[list[str], 
             note(connection)
             return connection
 
-        setattr(SqliteEngine, "open_file", noted)  # noqa: B010 - for this process only
-        setattr(MortalStore, "_transact", recorded)  # noqa: B010 - for this process only
+        put(SqliteEngine, "open_file", noted)
+        put(MortalStore, "_transact", recorded)
         doomed_polls(stage, copied(stage, place), "line", ENDLESS, tell)
         os.write(tell, json.dumps(images).encode())
 
