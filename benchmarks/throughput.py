@@ -2,7 +2,9 @@
 
 The simulator serves on another core. The largest tier's limit is 6,000 requests a minute of 100
 sessions, so 10,000 a second is what the exporter must be able to count. Prints the rate by wall
-time and by the exporter's own processor time, and the ratio to the same pages only fetched.
+time and by the exporter's own processor time, the ratio to the same pages only fetched, and to what
+json and msgspec take to decode the bytes of one, just before and after: machines differ, and so
+does one from minute to minute.
 
     python benchmarks/throughput.py [sessions]
 """
@@ -15,7 +17,10 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable, Mapping
 from pathlib import Path
+
+import msgspec
 
 from exporter.api.budget import Budget
 from exporter.api.client import Client
@@ -32,9 +37,16 @@ from exporter.ledger.rules import Rules
 from exporter.ledger.store import Store
 from exporter.metrics.telemetry import Telemetry, dropped_counter
 from exporter.net.network import Network
-from exporter.net.peer_client import http_client
+from exporter.net.peer_client import PeerClient, http_client
 
 HISTORY_HOURS = 6
+PAGE = 100
+DECODERS: Mapping[str, Callable[[bytes], object]] = {
+    "json": json.loads,
+    "msgspec": msgspec.json.decode,
+}
+DECODED = 300
+"""How often one page is decoded, for the rate of decoding alone."""
 
 
 class Unbounded(Budget):
@@ -82,15 +94,24 @@ async def measure(url: str, key: str, expected: int, folder: Path) -> None:
             clock=clock,
             interval=3600.0,
         )
+        page = await page_bytes(http, key)
+        decoded = {name: [decode_only(decode, page)] for name, decode in DECODERS.items()}
         wall, processor = time.perf_counter(), time.process_time()
         await sessions.update(lambda part, samples: None)
         wall, processor = time.perf_counter() - wall, time.process_time() - processor
+        for name, decode in DECODERS.items():
+            decoded[name].append(decode_only(decode, page))
         counted = int(ledger.state.value(("sessions", ""))) if ledger.state else 0
         await store.close()
     print(f"sessions counted        {counted} of {expected}")
     print(f"by wall time            {counted / wall:,.0f} sessions/s")
     print(f"by processor time       {counted / processor:,.0f} sessions/s")
     print(f"ratio to fetching alone {wall / counted / fetched:.2f} times as long")
+    for name, seconds in decoded.items():
+        bare = sum(seconds) / len(seconds)
+        print(
+            f"{name} alone: {1 / bare:,.0f} sessions/s, {processor / counted / bare:.1f} times less"
+        )
 
 
 async def fetch_only(client: Client) -> float:
@@ -101,6 +122,21 @@ async def fetch_only(client: Client) -> float:
         if items >= 50_000:
             break
     return (time.perf_counter() - began) / items
+
+
+async def page_bytes(http: PeerClient, key: str) -> bytes:
+    """The body of one page of a hundred sessions."""
+    headers = {"authorization": f"Bearer {key}"}
+    async with http.get_stream("/v1/sessions", {"limit": str(PAGE)}, headers) as answer:
+        return await answer.aread()
+
+
+def decode_only(decode: Callable[[bytes], object], page: bytes) -> float:
+    """Seconds of the processor a session when a page is decoded and nothing is done with it."""
+    began = time.process_time()
+    for _ in range(DECODED):
+        decode(page)
+    return (time.process_time() - began) / DECODED / PAGE
 
 
 def main() -> None:
