@@ -153,7 +153,7 @@ fuzz: $(VENV)/.fuzz ## attack what reads answers, requests and files, for FUZZ_M
 bench: $(VENV)/.dev debian-tools .venv-peers/.done ## measure beside peers and with up to 1,000 integrations; redraws docs/performance.md
 	$(BIN)/python -m benchmarks.peers --json benchmarks/peers.json
 	$(BIN)/python -m benchmarks.fleet --json benchmarks/fleet.json
-	$(BIN)/python -m benchmarks.throughput
+	$(BIN)/python -m benchmarks.throughput --json benchmarks/ingest.json
 	$(BIN)/python -m benchmarks.start
 	$(BIN)/python -m benchmarks.draw
 

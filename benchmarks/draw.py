@@ -2,7 +2,7 @@
 
     python -m benchmarks.draw
 
-peers.json and fleet.json lie beside this file; what one of them lacks is left out.
+peers.json, fleet.json and ingest.json lie beside this file; what one of them lacks is left out.
 """
 
 import json
@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from benchmarks import throughput
 from benchmarks.fleet import HEADER, Figures
 from scripts.write_docs import made
 
@@ -132,6 +133,9 @@ def main() -> None:
         PICTURE.write_text(plot(peers))
     if fleet:
         tables["fleet"] = lambda: fleet_table(fleet)
+    if (ingest := HERE / "ingest.json").exists():
+        figures = throughput.Figures(**json.loads(ingest.read_text()))
+        tables["ingest"] = figures.table
     text = made(DOCUMENT.read_text("utf-8"), tables)
     DOCUMENT.write_text(text, "utf-8")
 
