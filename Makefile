@@ -27,11 +27,11 @@ $(VENV)/.runtime: requirements/build.txt requirements/runtime.txt pyproject.toml
 
 INSTALLED = $(BIN)/python -m pip list --disable-pip-version-check --format=freeze | paste -sd' '
 
-# Compiled on all cores, as hundreds of processes import it.
+# Compiled on all cores, as hundreds of processes import it; but for what only the set-up needs, and lexers.
 $(VENV)/.test: requirements/test.txt $(VENV)/.runtime
 	$(INSTALL_LOCKED) requirements/test.txt
 	$(BIN)/python -m pip check
-	@$(BIN)/python -m compileall -qq -j 0 $(VENV)/lib exporter || true
+	@$(BIN)/python -m compileall -qq -j 0 -x '/(pip|setuptools|pkg_resources|pygments)/' $(VENV)/lib exporter || true
 	@echo "installed: $$($(INSTALLED))"
 	@touch $@
 
