@@ -11,6 +11,7 @@ catches up.
 import asyncio
 import heapq
 from collections.abc import Iterable
+from dataclasses import dataclass, field
 from itertools import count
 from math import inf
 
@@ -18,17 +19,31 @@ from exporter.clock import Clock
 from exporter.polling.frame import Poller
 
 
+@dataclass(order=True, slots=True)
+class _Turn:
+    """When a poller is due.
+
+    Of those due at the same time, the one due most often comes first, as it can wait least; then
+    the one that has waited longest.
+    """
+
+    due: float
+    interval: float
+    number: int
+    poller: Poller | None = field(compare=False)
+    """None once it was ended: what is no longer polled is not kept until it would be due."""
+
+
 class Timetable:
     """The pollers that were begun: when each is due, or its poll, while that is under way."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
-        self._waiting: dict[Poller, float] = {}
+        self._waiting: dict[Poller, _Turn] = {}
         self._polls: dict[Poller, asyncio.Task[None]] = {}
-        self._order = count()
-        self._due: list[tuple[float, float, int, Poller]] = []
-        """A heap: of those due at the same time, the one that is due most often comes first, as it
-        can wait least. An entry counts while `_waiting` says the same; others are passed over."""
+        self._numbers = count()
+        self._turns: list[_Turn] = []
+        """A heap of those that wait, and of some that were ended."""
         self._timer: asyncio.Task[None] | None = None
         self._sleep: asyncio.Future[None] | None = None
 
@@ -45,7 +60,8 @@ class Timetable:
         """Poll them no more; those of their polls that are under way, and were asked to end."""
         ending = set()
         for poller in pollers:
-            self._waiting.pop(poller, None)
+            if (turn := self._waiting.pop(poller, None)) is not None:
+                turn.poller = None
             if (poll := self._polls.pop(poller, None)) is not None:
                 poll.cancel()
                 ending.add(poll)
@@ -53,9 +69,10 @@ class Timetable:
         return ending
 
     def _enter(self, poller: Poller, due: float) -> None:
-        self._waiting[poller] = due
-        heapq.heappush(self._due, (due, poller.interval, next(self._order), poller))
-        if self._due[0][-1] is poller:
+        turn = _Turn(due, poller.interval, next(self._numbers), poller)
+        self._waiting[poller] = turn
+        heapq.heappush(self._turns, turn)
+        if self._turns[0] is turn:
             self._wake()
 
     def _wake(self) -> None:
@@ -66,20 +83,25 @@ class Timetable:
     async def _run(self, group: asyncio.TaskGroup) -> None:
         """Begin each poll when it is due, until the last poller has ended."""
         while self._waiting or self._polls:
-            wait = self._seconds()
-            if wait > 0:
+            turn = self._next()
+            wait = inf if turn is None else turn.due - self._clock.monotonic()
+            if turn is None or wait > 0:
                 await self._rest(wait)
-                continue
-            poller = heapq.heappop(self._due)[-1]
+            else:
+                self._begin_next(group)
+                await asyncio.sleep(0)
+
+    def _begin_next(self, group: asyncio.TaskGroup) -> None:
+        poller = heapq.heappop(self._turns).poller
+        if poller is not None:
             del self._waiting[poller]
             self._polls[poller] = group.create_task(self._poll(poller), name=poller.name)
-            await asyncio.sleep(0)
 
-    def _seconds(self) -> float:
-        """Seconds until the next poll is due; infinite while none waits."""
-        while self._due and self._waiting.get(self._due[0][-1]) != self._due[0][0]:
-            heapq.heappop(self._due)
-        return self._due[0][0] - self._clock.monotonic() if self._due else inf
+    def _next(self) -> _Turn | None:
+        """Whose turn it is next; None while nobody waits."""
+        while self._turns and self._turns[0].poller is None:
+            heapq.heappop(self._turns)
+        return self._turns[0] if self._turns else None
 
     async def _rest(self, seconds: float) -> None:
         """Wait for so long, or until `_wake`."""

@@ -1,6 +1,8 @@
 """The timetable: pollers poll on their intervals, one begins in a turn, and those that end, end."""
 
 import asyncio
+import gc
+import weakref
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from itertools import pairwise
@@ -233,3 +235,18 @@ def test_pollers_that_wait_are_no_tasks() -> None:
 
     # This one, the timer, and its sleep.
     assert virtual_time.run(scenario()) == 3
+
+
+async def test_what_was_ended_is_not_kept_until_it_would_be_due() -> None:
+    clock, over = SystemClock(), asyncio.Event()
+    async with polled(clock=clock) as timetable, asyncio.TaskGroup() as group:
+        poller = poller_of(Collected(), clock, interval=86_400.0, on_poll=over.set)
+        ended = weakref.ref(poller)
+        timetable.begin(poller, group)
+        await asyncio.wait_for(over.wait(), TIME_OUT)
+        await asyncio.sleep(0)
+        assert poller in timetable
+        timetable.end([poller])
+        del poller
+        gc.collect()
+        assert ended() is None

@@ -26,7 +26,7 @@ from exporter.collect.sessions.probe import Probe
 from exporter.ledger.rules import Slice
 from exporter.places import NO_PLACES, Places
 
-BATCH_ITEMS = 1000
+BATCH_ITEMS = 500
 """Items handed over at once; fewer when a walk ends, or when the budget makes it wait."""
 
 TOO_LONG = 4
