@@ -265,14 +265,14 @@ class Pipeline:
 
     # -- what is shown
 
-    def steady(self, until: float) -> bool:
-        """Whether `samples` stay as they are until that monotonic time, unless a poll ends."""
+    def steady(self, since: float, until: float) -> bool:
+        """Whether `samples` stay the same between these monotonic times, unless a poll ends."""
         if not self._polls:
             return True
         skew, shown = self._skew(), self._shown_skew
         # Our own clock may have been set meanwhile.
         stepped = (skew is None) != (shown is None) or abs((skew or 0.0) - (shown or 0.0)) >= 0.5
-        return not stepped and all(poller.steady(until) for poller in self.pollers)
+        return not stepped and all(poller.steady(since, until) for poller in self.pollers)
 
     def _skew(self) -> float | None:
         """The API's clock minus ours, in seconds; None before it is known."""

@@ -257,8 +257,8 @@ async def test_a_step_of_our_clock_shows_without_a_poll() -> None:
         date = format_datetime(datetime.fromtimestamp(clock.now(), UTC), usegmt=True)
         one.server_clock.observe(date, clock.monotonic(), clock.monotonic())
         list(one.samples())
-        assert one.steady(clock.monotonic() + 4)
+        assert one.steady(clock.monotonic(), clock.monotonic() + 4)
 
         clock.wall += 3600
 
-        assert not one.steady(clock.monotonic() + 4)
+        assert not one.steady(clock.monotonic(), clock.monotonic() + 4)

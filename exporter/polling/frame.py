@@ -208,11 +208,14 @@ class Poller:
         in_time = self.state.up and age <= self.interval + STUCK_GRACE_SECONDS
         return age <= self.stale_after or (stale_before_next and in_time)
 
-    def steady(self, until: float) -> bool:
-        """Whether no poll is under way, and no value goes stale before that monotonic time."""
+    def steady(self, since: float, until: float) -> bool:
+        """Whether no poll is under way, and no value goes stale between these monotonic times.
+
+        since: when the values were last looked at; some may have gone stale by now.
+        """
         parts = self.state.parts.values()
         return not self._under_way and all(
-            self.fresh(it.read_at) == self.fresh(it.read_at, until) for it in parts
+            self.fresh(it.read_at, since) == self.fresh(it.read_at, until) for it in parts
         )
 
     def fresh_part(self, name: str) -> bool:

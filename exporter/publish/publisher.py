@@ -43,11 +43,11 @@ _log = get_logger(__name__)
 class Source:
     """Where the samples of a part come from.
 
-    steady: whether they stay as they are until that monotonic time, unless a poll ends before.
+    steady: whether they stay as they were from one monotonic time to another, unless a poll ends.
     """
 
     samples: Callable[[], Iterable[Sample]]
-    steady: Callable[[float], bool] = lambda until: False
+    steady: Callable[[float, float], bool] = lambda since, until: False
 
 
 Sources = Mapping[str | None, Source]
@@ -153,8 +153,8 @@ class Publisher:
         now = self._clock.monotonic()
         again = now + RENEWAL_SECONDS + GATHERED_SECONDS
         due = takewhile(lambda seen: now - seen[1] >= RENEWAL_SECONDS, self._seen.items())
-        for name in [name for name, _ in due if name is not None]:
-            if self._sources[name].steady(again):
+        for name, seen in [(name, seen) for name, seen in due if name is not None]:
+            if self._sources[name].steady(seen, again):
                 self._see(name)
             else:
                 self._changed.add(name)

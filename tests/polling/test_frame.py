@@ -358,9 +358,12 @@ async def test_values_are_steady_while_no_poll_runs_and_nothing_goes_stale() -> 
     await one.poller.poll()
     now = one.clock.monotonic()
 
-    assert one.poller.steady(now + 299)
-    assert not one.poller.steady(now + 301)
+    assert one.poller.steady(now, now + 299)
+    assert not one.poller.steady(now, now + 301)
+    one.clock.advance(302)
+    # What has gone stale since it was looked at last is no more steady than what is about to.
+    assert not one.poller.steady(now + 299, now + 303)
     seen: list[bool] = []
-    one.collected.work = lambda publish: seen.append(one.poller.steady(now))
+    one.collected.work = lambda publish: seen.append(one.poller.steady(now, now))
     await one.poller.poll()
     assert seen == [False]

@@ -40,7 +40,7 @@ class Readings:
 
     @property
     def source(self) -> Source:
-        return Source(self.samples, lambda until: self.steady)
+        return Source(self.samples, lambda since, until: self.steady)
 
     async def until_asked(self, times: int) -> None:
         async with asyncio.timeout(TIME_OUT):
@@ -198,7 +198,7 @@ async def test_many_that_may_have_changed_are_looked_at_together(
     monkeypatch.setattr(publishers, "GATHERED_SECONDS", 0.01)
     looks, enough = list[float](), asyncio.Event()
 
-    def steady(until: float) -> bool:
+    def steady(since: float, until: float) -> bool:
         looks.append(until)
         if len(looks) >= 5000:
             enough.set()
