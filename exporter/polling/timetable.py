@@ -13,7 +13,6 @@ import heapq
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from itertools import count
-from math import inf
 
 from exporter.clock import Clock
 from exporter.polling.frame import Poller
@@ -84,9 +83,8 @@ class Timetable:
         """Begin each poll when it is due, until the last poller has ended."""
         while self._waiting or self._polls:
             turn = self._next()
-            wait = inf if turn is None else turn.due - self._clock.monotonic()
-            if turn is None or wait > 0:
-                await self._rest(wait)
+            if turn is None or turn.due > self._clock.monotonic():
+                await self._rest(turn)
             else:
                 self._begin_next(group)
                 await asyncio.sleep(0)
@@ -103,19 +101,18 @@ class Timetable:
             heapq.heappop(self._turns)
         return self._turns[0] if self._turns else None
 
-    async def _rest(self, seconds: float) -> None:
-        """Wait for so long, or until `_wake`."""
-        loop = asyncio.get_running_loop()
-        forever = seconds == inf
-        self._sleep = loop.create_future() if forever else loop.create_task(self._asleep(seconds))
+    async def _rest(self, turn: _Turn | None) -> None:
+        """Wait until that turn, or `_wake`; for `_wake` alone where it is nobody's."""
+        if turn is None:
+            self._sleep = asyncio.get_running_loop().create_future()
+        else:
+            seconds = turn.due - self._clock.monotonic()
+            self._sleep = asyncio.ensure_future(self._clock.sleep(seconds))
         try:
             await asyncio.wait([self._sleep])
         finally:
             self._sleep.cancel()
             self._sleep = None
-
-    async def _asleep(self, seconds: float) -> None:
-        await self._clock.sleep(seconds)
 
     async def _poll(self, poller: Poller) -> None:
         await poller.poll()

@@ -21,7 +21,7 @@ RENEWAL_SECONDS = 4.0
 """A part that may have changed without the end of a poll is renewed so often."""
 
 GATHERED_SECONDS = 0.25
-"""Parts are looked at together that are due within so many seconds, and late by no more."""
+"""Parts are looked at together with one that is due, where they are due within so many seconds."""
 
 OWN_SECONDS = 0.001
 """The exporter's own part, which every poll changes, is renewed no more often than after so many
@@ -141,7 +141,7 @@ class Publisher:
     def _idle_seconds(self) -> float:
         """How long nothing is to be done unless something changes."""
         oldest = next(iter(self._seen.values()), self._clock.monotonic())
-        due = min(oldest + RENEWAL_SECONDS + GATHERED_SECONDS, self._own_due())
+        due = min(oldest + RENEWAL_SECONDS, self._own_due())
         return max(0.0, due - self._clock.monotonic())
 
     def _own_due(self) -> float:
@@ -151,10 +151,11 @@ class Publisher:
     def _note_unsteady(self) -> None:
         """Have those renewed that were not seen for a while and may have changed since."""
         now = self._clock.monotonic()
-        again = now + RENEWAL_SECONDS + GATHERED_SECONDS
-        due = takewhile(lambda seen: now - seen[1] >= RENEWAL_SECONDS, self._seen.items())
-        for name, seen in [(name, seen) for name, seen in due if name is not None]:
-            if self._sources[name].steady(seen, again):
+        old = now - RENEWAL_SECONDS + GATHERED_SECONDS
+        for name, seen in list(takewhile(lambda part: part[1] <= old, self._seen.items())):
+            if name is None:
+                continue
+            if self._sources[name].steady(seen, now + RENEWAL_SECONDS):
                 self._see(name)
             else:
                 self._changed.add(name)
