@@ -32,8 +32,7 @@ def parse_time(text: str) -> int:
         raise ValueError(f"no time of day in {len(text)} characters")
     if moment.tzinfo is None:
         moment = moment.replace(tzinfo=UTC)
-    micros = (moment - _EPOCH) // _MICROSECOND
-    return micros if EARLIEST <= micros <= LATEST else min(max(micros, EARLIEST), LATEST)
+    return min(max((moment - _EPOCH) // _MICROSECOND, EARLIEST), LATEST)
 
 
 def format_time(micros: int) -> str:

@@ -111,7 +111,7 @@ async def flood() -> None:
             print(f"{peak_mib():.1f} {kind}", flush=True)
         for number in (2_000, 49_000):
             for _ in range(5):
-                one.answer = lambda request, number=number: (  # type: ignore[misc]
+                one.answer = lambda request, number=number: (  # type: ignore[misc]  # a double, for this test
                     fresh_flags(number) if request.url.path == "/v1/sessions" else None
                 )
                 await ask_all(one)

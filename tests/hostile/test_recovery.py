@@ -64,7 +64,7 @@ async def test_after_an_odd_value_anywhere_good_answers_are_read(
         before = shown(one, resource)
         for first in range(0, len(bodies), AT_ONCE):
             for body in bodies[first : first + AT_ONCE]:
-                one.answer = lambda request, body=body: body  # type: ignore[misc]
+                one.answer = lambda request, body=body: body  # type: ignore[misc]  # a double, for this test
                 await one.attempt(resource)
                 assert all(math.isfinite(number(reading)) for reading in one.samples())
 
@@ -92,7 +92,7 @@ async def test_after_an_odd_header_good_answers_are_read(name: str, status: int)
 
                 def odd(request: httpx.Request, value: str = value) -> httpx.Response:
                     headers = [(name.encode(), value.encode("latin-1"))]
-                    return httpx.Response(status, headers=headers, content=encoded(GOOD[path]))  # noqa: B023
+                    return httpx.Response(status, headers=headers, content=encoded(GOOD[path]))  # noqa: B023 - called before the next turn
 
                 one.answer = odd
                 await one.attempt(resource)

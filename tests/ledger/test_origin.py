@@ -191,7 +191,7 @@ def test_a_prepare_that_is_late_never_undoes_what_another_has_committed(make: Ma
             await begun.wait()
             return result
 
-        store.run_then = late  # type: ignore[method-assign]
+        store.run_then = late  # type: ignore[method-assign]  # a double
         waiting = asyncio.create_task(ledger.prepare())
         await loaded.wait()
         await ledger.begin(now)

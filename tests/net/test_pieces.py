@@ -131,7 +131,7 @@ def test_the_stream_reads_as_its_source_does() -> None:
         def __init__(self, parts: list[bytes]) -> None:
             self.parts = parts
 
-        async def read(self, max_bytes: int, timeout: float | None = None) -> bytes:  # noqa: ASYNC109
+        async def read(self, max_bytes: int, timeout: float | None = None) -> bytes:  # noqa: ASYNC109 - httpcore's interface
             return self.parts.pop(0) if self.parts else b""
 
     async def read_all(parts: list[bytes]) -> list[bytes]:

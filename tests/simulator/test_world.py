@@ -248,7 +248,7 @@ def test_a_session_is_found_by_its_id_and_only_by_that() -> None:
 )
 def test_senseless_settings_are_refused_by_name(bad: dict[str, object], named: str) -> None:
     with pytest.raises(ValueError, match=named):
-        WorldSettings(**bad)  # type: ignore[arg-type]
+        WorldSettings(**bad)  # type: ignore[arg-type]  # what no type allows is the point
 
 
 def test_a_naive_start_is_refused() -> None:

@@ -48,7 +48,7 @@ def test_memory_and_state_file_stay_flat_over_a_day(tmp_path: Path) -> None:
         answer: Answer = await ask(path, params, resource=resource)
         return answer
 
-    listing.get = growing  # type: ignore[method-assign]
+    listing.get = growing  # type: ignore[method-assign]  # a double
     sizes: list[tuple[float, int]] = []
     for minute in range(HOURS * 60):
         bench.poll()
@@ -62,8 +62,8 @@ def test_memory_and_state_file_stay_flat_over_a_day(tmp_path: Path) -> None:
     counted = bench.counts()["sessions"]
     bench.close()
     (memory, size), (memory_later, size_later) = sizes
-    print(f"{counted:.0f} sessions; MiB {memory:.1f} then {memory_later:.1f};", end=" ")  # noqa: T201
-    print(f"bytes {size} then {size_later}")  # noqa: T201
+    print(f"{counted:.0f} sessions; MiB {memory:.1f} then {memory_later:.1f};", end=" ")  # noqa: T201 - figures, for whoever runs it with -s
+    print(f"bytes {size} then {size_later}")  # noqa: T201 - figures, for whoever runs it with -s
     assert counted > 0.99 * HOURS * 3600 * RATE
     assert memory_later < memory + 8
     assert size_later <= 1.2 * size

@@ -116,7 +116,7 @@ async def probe(url: str, pid: int, seen: Health, over: asyncio.Event) -> None:
         seen.probes += 1
         seen.slowest = max(seen.slowest, monotonic() - before)
         seen.mib.append(memory_mib(pid))
-        seen.descriptors = max(seen.descriptors, len(os.listdir(f"/proc/{pid}/fd")))  # noqa: PTH208
+        seen.descriptors = max(seen.descriptors, len(os.listdir(f"/proc/{pid}/fd")))  # noqa: PTH208 - names alone are counted
         await pause(0.5)
 
 
@@ -193,7 +193,7 @@ async def endure(
                 for task in done - {probing}:
                     await task  # nothing of it ends by itself but by an error
                 await asyncio.gather(*trouble, return_exceptions=True)
-                print(report(seconds, clients, weather, watch, seen))  # noqa: T201
+                print(report(seconds, clients, weather, watch, seen))  # noqa: T201 - figures, for whoever runs it with -s
                 weather.clear()
                 daemon.process.send_signal(signal.SIGHUP)
                 await exporter.until(reloaded, SETTLE_SECONDS)
@@ -208,7 +208,7 @@ async def endure(
                     )
                 scrape = await exporter.scrape()
             assert scrape.counted() == truth, daemon.output[-4000:]
-            print(f"{truth.sessions} sessions, counted exactly")  # noqa: T201
+            print(f"{truth.sessions} sessions, counted exactly")  # noqa: T201 - figures, for whoever runs it with -s
             assert scrape.value("isnotai_session_gap_seconds_total") == 0
             daemon.process.terminate()
             assert await daemon.ended(15) == 0

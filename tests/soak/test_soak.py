@@ -114,7 +114,7 @@ async def suffer(habits: Habits, state: Troubled) -> tuple[Watch, float]:
         assert last.invalid == truth.invalid_items - remembered
         assert state.invalid_items() == truth.invalid_items
         assert watch.invalid <= truth.invalid_items
-        print(  # noqa: T201
+        print(  # noqa: T201 - figures, for whoever runs it with -s
             f"\n{habits.order}/{habits.paging}/{habits.date_filter}/{habits.tier}:"
             f" {seconds:.0f} s of trouble, {len(watch.lives)} lives,"
             f" {lives.unwritable} of them with a state out of reach, {watch.samples} samples,"
