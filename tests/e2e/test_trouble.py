@@ -277,7 +277,11 @@ async def test_a_process_without_home_zone_locale_or_many_descriptors_counts() -
 
 @pytest.mark.parametrize("sent", [b"", b"GET /metrics HTTP/1.1\r\nX-Slow:"])
 async def test_more_clients_than_descriptors_do_not_make_a_scraper_wait(sent: bytes) -> None:
-    """They fall silent at once or within their request, and hold on to their connections."""
+    """They fall silent at once or within their request, and hold on to their connections.
+
+    They come from one address. A scraper of another keeps its connection, and whoever is at their
+    own address gets a new one.
+    """
 
     def few() -> None:
         resource.setrlimit(resource.RLIMIT_NOFILE, (64, 64))
@@ -289,13 +293,19 @@ async def test_more_clients_than_descriptors_do_not_make_a_scraper_wait(sent: by
     ):
         await exporter.until(lambda scrape: scrape.value("isnotai_up") == 1)
         port = int(exporter.url.rpartition(":")[2])
-        held = [await asyncio.open_connection("127.0.0.1", port) for _ in range(80)]
+        held = [
+            await asyncio.open_connection("127.0.0.1", port, local_addr=("127.0.0.2", 0))
+            for _ in range(80)
+        ]
+        beside = httpx.AsyncHTTPTransport(local_address="127.0.0.2")
         try:
             for _, writer in held:
                 writer.write(sent)
             # Far less than the 15 s after which a request that is not finished ends.
             assert (await exporter.client.get("/metrics", timeout=5)).status_code == 200
             assert await exporter.healthy()
+            async with httpx.AsyncClient(transport=beside, timeout=5) as other:
+                assert (await other.get(f"{exporter.url}/metrics")).status_code == 200
         finally:
             for _, writer in held:
                 writer.transport.abort()
