@@ -4,6 +4,8 @@ Each command is a module of its own, imported only when it is asked for, so that
 fast and stays small. Nothing heavy is imported before signals are handled.
 """
 
+import atexit
+import gc
 import os
 import signal
 import sys
@@ -57,6 +59,8 @@ def main(argv: Sequence[str] | None = None, environ: Mapping[str, str] | None = 
     arguments = sys.argv[1:] if argv is None else list(argv)
     if argv is None:
         terminal.prepare_streams()
+        # Python would look for cycles in all that ends with the process: a fifth of a short command.
+        atexit.register(gc.freeze)
         # Only a guess, for the time until the arguments are parsed.
         if not any(name in arguments for name, entry in COMMANDS.items() if entry.ends):
             _handle_early_signals()
