@@ -19,7 +19,7 @@ from tests.soak.watch import Watch
 from tests.soak.weather import Weather
 
 SECOND = timedelta(seconds=1)
-SHORT_SECONDS = 30.0
+SHORT_SECONDS = 20.0
 PHASE_SECONDS = float(os.environ.get("SOAK_PHASE_SECONDS", "130"))
 LONG_SECONDS = float(os.environ.get("SOAK_SECONDS", "660"))
 SETTLE_SECONDS = 240.0
