@@ -4,15 +4,13 @@ Each command is a module of its own, imported only when it is asked for, so that
 fast and stays small. Nothing heavy is imported before signals are handled.
 """
 
-import atexit
-import gc
 import os
 import signal
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from exporter import __version__, terminal
+from exporter import __version__, longlived, terminal
 
 BAD_SETTINGS = 2
 
@@ -59,8 +57,7 @@ def main(argv: Sequence[str] | None = None, environ: Mapping[str, str] | None = 
     arguments = sys.argv[1:] if argv is None else list(argv)
     if argv is None:
         terminal.prepare_streams()
-        # Python would look for cycles in all that ends with the process: a fifth of a short command.
-        atexit.register(gc.freeze)
+        longlived.begin()
         # Only a guess, for the time until the arguments are parsed.
         if not any(name in arguments for name, entry in COMMANDS.items() if entry.ends):
             _handle_early_signals()

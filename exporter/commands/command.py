@@ -6,6 +6,7 @@ from typing import Any
 
 import click
 
+from exporter import longlived
 from exporter.settings.flags import SettingFlag, given_flags, refusal, setting_flags
 from exporter.settings.layers import Layer
 from exporter.terminal import say
@@ -70,6 +71,7 @@ def make_command(
     """
 
     def call(**chosen: Any) -> int:
+        longlived.begun()
         context = click.get_current_context()
         return run(Line(given_flags(context), context.obj), **chosen)
 

@@ -8,6 +8,7 @@ from typing import NoReturn, Protocol
 import click
 from click.shell_completion import shell_complete
 
+from exporter import longlived
 from exporter.commands.command import HELP, Command, Line
 from exporter.settings.errors import SettingsError
 from exporter.settings.flags import given_flags, setting_flags
@@ -122,4 +123,5 @@ def _daemon(print_config: bool) -> int | None:
     # Imported only where it is run: the other commands need little of it.
     from exporter.commands import daemon
 
+    longlived.begun()
     return daemon.run(line)
