@@ -16,7 +16,6 @@ LONGEST_TEXT = 64
 """No time is longer, in ISO 8601 or in HTTP."""
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_MICROSECOND = timedelta(microseconds=1)
 
 
 def parse_time(text: str) -> int:
@@ -32,7 +31,11 @@ def parse_time(text: str) -> int:
         raise ValueError(f"no time of day in {len(text)} characters")
     if moment.tzinfo is None:
         moment = moment.replace(tzinfo=UTC)
-    return min(max((moment - _EPOCH) // _MICROSECOND, EARLIEST), LATEST)
+    since = moment - _EPOCH
+    micros = since.days * DAY + since.seconds * MICROSECONDS + since.microseconds
+    if EARLIEST <= micros <= LATEST:
+        return micros
+    return EARLIEST if micros < EARLIEST else LATEST
 
 
 def format_time(micros: int) -> str:

@@ -10,7 +10,6 @@ from dataclasses import dataclass, field
 from typing import TypeVar
 
 from msgspec import Struct
-from msgspec.structs import replace
 
 from exporter.api.schema.session import MOST_FLAGS, Session, is_under_way
 from exporter.api.times import MINUTE
@@ -62,6 +61,8 @@ class Bounds:
         """Whether a session that was never seen, created then, is to be counted."""
         if created < self.horizon:
             return False
+        if not self.forgotten:
+            return True
         return not any(start <= created < end for start, end in self.forgotten)
 
 
@@ -81,6 +82,10 @@ class Known(Struct, frozen=True, gc=False):
     flags: frozenset[str] = frozenset()
     places: tuple[tuple[str, str], ...] = ()
     name: str | None = None
+
+
+_NOTHING = Known(created=0)
+"""What is known of a session that was never seen."""
 
 
 @dataclass(slots=True)
@@ -125,47 +130,48 @@ def read(
     Gives None where a session that was never seen is not to be counted, and `before` itself where
     nothing changed; the same reading a second time changes nothing.
     """
-    known = before
-    if known is None:
+    if before is None:
         if not bounds.counts(session.created):
             return None
         tally.sessions += 1
         tally.late += session.created < bounds.frontier
         tally.minutes[session.created // MINUTE] += 1
         tally.unsettled += 1
-        known = Known(session.created)
-    elif known.settled:
+        known, created = _NOTHING, session.created
+    elif before.settled:
         return before
+    else:
+        known, created = before, before.created
     bot = session.score is not None and session.score >= rules.threshold
     if bot and not known.bot:
         tally.bots += 1
-        tally.bot_minutes[known.created // MINUTE] += 1
-    # In the order given, so that which flags come before a bound does not depend on hashes.
-    fresh = [flag for flag in dict.fromkeys(session.flags) if flag not in known.flags]
-    del fresh[max(0, MOST_FLAGS - len(known.flags)) :]
-    _count(tally.flags, fresh)
-    if known.bot:
-        _count(tally.bot_flags, fresh)
-    elif bot:
-        _count(tally.bot_flags, [*sorted(known.flags), *fresh])
-    places = _places(known, session, at, book)
-    _count(tally.places, places)
-    if known.bot:
-        _count(tally.bot_places, places)
-    elif bot:
-        _count(tally.bot_places, [*known.places, *places])
+        tally.bot_minutes[created // MINUTE] += 1
+    # Most sessions have neither, and this is done for each of millions.
+    fresh = _fresh_flags(known, session) if session.flags else []
+    places = [] if book is None else _places(known, session, at, book)
+    if fresh or places or (bot and not known.bot):
+        _count(tally.flags, fresh)
+        _count(tally.places, places)
+        if known.bot:
+            _count(tally.bot_flags, fresh)
+            _count(tally.bot_places, places)
+        elif bot:
+            _count(tally.bot_flags, [*sorted(known.flags), *fresh])
+            _count(tally.bot_places, [*known.places, *places])
     active = session.status is not None and is_under_way(session.status)
     tally.active += active - known.active
+    bot = bot or known.bot
     after = Known(
-        created=known.created,
-        bot=known.bot or bot,
+        created,
+        settled=False,
+        bot=bot,
         active=active,
         score=known.score if session.score is None else session.score,
-        flags=known.flags.union(fresh),
-        places=(*known.places, *places),
-        name=session.id if rules.names_bots and (known.bot or bot) else None,
+        flags=known.flags.union(fresh) if fresh else known.flags,
+        places=(*known.places, *places) if places else known.places,
+        name=session.id if bot and rules.names_bots else None,
     )
-    if is_settled(session, known.created, at, rules):
+    if is_settled(session, created, at, rules):
         return settle(after, session.id, tally)
     return before if after == before else after
 
@@ -176,10 +182,15 @@ def _count(counter: Counter[T], keys: Iterable[T]) -> None:
         counter[key] += 1
 
 
-def _places(known: Known, session: Session, at: int, book: Book | None) -> list[tuple[str, str]]:
+def _fresh_flags(known: Known, session: Session) -> list[str]:
+    """The flags that this reading shows first, as many as the bound on a session's leaves."""
+    # In the order given, so that which flags come before a bound does not depend on hashes.
+    fresh = [flag for flag in dict.fromkeys(session.flags) if flag not in known.flags]
+    return fresh[: max(0, MOST_FLAGS - len(known.flags))]
+
+
+def _places(known: Known, session: Session, at: int, book: Book) -> list[tuple[str, str]]:
     """The places that this reading shows first, each with the label that it counts under."""
-    if book is None:
-        return []
     # Also of a place that is counted already: a user may be matched to a session later.
     labels = [(name, book.label(name, it, session.user, at)) for name, it in session.places]
     counted = {name for name, _ in known.places}
@@ -203,7 +214,7 @@ def settle(known: Known, identity: str | None, tally: Tally) -> Known:
         tally.scores.append((known.score, identity))
     if known.bot and known.name is not None:
         tally.settled_bots.append(known)
-    return replace(known, settled=True, active=False, flags=frozenset(), places=(), name=None)
+    return Known(known.created, settled=True, bot=known.bot, score=known.score)
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,6 @@ from typing import cast
 
 from msgspec import Struct
 
-from exporter.api.schema.decode import number_or_none
 from exporter.api.times import parse_time
 from exporter.places import NO_PLACES, Places
 
@@ -115,15 +114,14 @@ def decode_session(
         flags = _flags(fields)
     except _WrongTypeError as wrong:
         return InvalidSession(identity, created, wrong.field, identity)
-    odd = []
+    odd: tuple[str, ...] = ()
     if score is None and fields.get("botScore") is not None:
-        odd.append("botScore")
+        odd = ("botScore",)
     if len(flags) > MOST_FLAGS:
-        odd.append("detectionFlags")
+        odd, flags = (*odd, "detectionFlags"), flags[:MOST_FLAGS]
     found = places.of(fields.get("pageUrl")) if places else ()
     user = _user(fields) if found else None
-    kept = flags[:MOST_FLAGS]
-    return Session(identity, created, updated, status, score, kept, tuple(odd), found, user)
+    return Session(identity, created, updated, status, score, flags, odd, found, user)
 
 
 class _WrongTypeError(Exception):
@@ -158,13 +156,13 @@ def _score(fields: Mapping[str, object], scale: float) -> float | None:
         return None
     if isinstance(given, bool) or not isinstance(given, int | float):
         raise _WrongTypeError("botScore")
-    score = number_or_none(given, 0.0, scale)
-    return score if score is None or scale == 1.0 else score / scale
+    # Compared before it is converted: an integer may be more than a float can hold.
+    return float(given) / scale if 0.0 <= given <= scale else None
 
 
 def _flags(fields: Mapping[str, object]) -> tuple[str, ...]:
     listed = fields.get("detectionFlags")
-    if listed is None:
+    if listed is None or listed == []:
         return ()
     if not isinstance(listed, list) or not all(isinstance(flag, str) for flag in listed):
         raise _WrongTypeError("detectionFlags")

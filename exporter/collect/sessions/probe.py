@@ -22,6 +22,9 @@ FUTURE = DAY
 """A session created so far ahead of the API's clock is not counted yet. If it is less, a time zone
 that was left out may be the reason, or a clock that is a little off."""
 
+Items = list[Session | InvalidSession]
+"""What a page shows."""
+
 
 class Probe:
     """Asks for one page of a narrow window, where nothing else has told what is to be known.
@@ -91,7 +94,7 @@ class Probe:
         items = [decode_session(item) for item in page.items]
         self.dates.note(items)
         at = self._server_clock.at(self._clock.monotonic())
-        present = [it for it in items if at is None or not self.is_future(it, at)]
+        present = items if at is None else self.present(items, at)
         created = (it.created for it in present if isinstance(it, Session))
         self.note_created(max(created, default=0))
 
@@ -105,12 +108,15 @@ class Probe:
         await self.dates.ask(self._api)
         return not self.dates.coarse
 
-    def is_future(self, item: Session | InvalidSession, at: int) -> bool:
-        """Whether a session read at the API's time `at` is not created yet, by that time.
+    def present(self, items: Items, at: int) -> Items:
+        """Those of a page read at the API's time `at` that were created by then.
 
-        What stands in for the API's clock may be wrong by years, so then none is.
+        What stands in for the API's clock may be wrong by years, so then all are.
         """
-        return isinstance(item, Session) and not self.unsure and item.created > at + FUTURE
+        if self.unsure:
+            return items
+        last = at + FUTURE
+        return [it for it in items if not isinstance(it, Session) or it.created <= last]
 
     def note_created(self, created: int) -> None:
         """Tell the clock that a session created then was listed: the API's clock has shown it."""

@@ -17,12 +17,12 @@ from exporter.api.errors import (
     SliceTooLongError,
     StatusError,
 )
-from exporter.api.schema.session import InvalidSession, Session, decode_session
+from exporter.api.schema.session import Session, decode_session
 from exporter.api.walk import Page
 from exporter.api.walk import walk as walk_list
 from exporter.collect.sessions.dates import PATH, RESOURCE
 from exporter.collect.sessions.plan import SlicePlanner
-from exporter.collect.sessions.probe import Probe
+from exporter.collect.sessions.probe import Items, Probe
 from exporter.ledger.rules import Slice
 from exporter.places import NO_PLACES, Places
 
@@ -35,7 +35,7 @@ TOO_LONG = 4
 LONGEST_WALK_MINUTES = 60
 """A walk that takes more than this of the whole budget has no end."""
 
-Batch = list[tuple[list[Session | InvalidSession], int]]
+Batch = list[tuple[Items, int]]
 """Pages, each as (items, the API's time of the reading)."""
 
 
@@ -58,25 +58,26 @@ class Walk:
     newest: int = 0
     future: int = 0
 
-    def page(
-        self,
-        items: list[Session | InvalidSession],
-        at: int,
-        is_future: Callable[[Session | InvalidSession, int], bool],
-    ) -> list[Session | InvalidSession]:
-        """Note one page, read at the API's time `at`; gives what of it is to be counted."""
+    def page(self, items: Items, at: int, present: Callable[[Items, int], Items]) -> Items:
+        """Note one page, read at the API's time `at`; gives what of it is to be counted.
+
+        present: what of a page was created by the time that it is given.
+        """
         began = self.began = at if self.began is None else self.began
         self.earliest = at if self.earliest is None else min(self.earliest, at)
         self.pages += 1
         # By the walk's begin, as the frontier is: so it never passes what is left out here.
-        present = [it for it in items if not is_future(it, began)]
-        self.future += len(items) - len(present)
-        created = [it.created for it in items if isinstance(it, Session)]
+        counted = present(items, began)
+        self.future += len(items) - len(counted)
+        created = _created(items)
         if created:
             self.oldest = min(created) if self.oldest is None else min(self.oldest, *created)
-        newest = (it.created for it in present if isinstance(it, Session))
-        self.newest = max(self.newest, max(newest, default=0))
-        return present
+        self.newest = max([self.newest, *_created(counted)])
+        return counted
+
+
+def _created(items: Items) -> list[int]:
+    return [it.created for it in items if isinstance(it, Session)]
 
 
 class Walker:
@@ -135,7 +136,7 @@ class Walker:
                     raise InvalidResponseError("sessions: no answer has carried a Date")
                 # Decoded at once: what waits to be committed is small, whatever the page held.
                 items = [decode_session(it, self._scale, self._places) for it in page.items]
-                items = walk.page(items, page.server_time, self._probe.is_future)
+                items = walk.page(items, page.server_time, self._probe.present)
                 dates.note(items)
                 self._on_page(page)
                 batch.append((items, page.server_time))
