@@ -4,7 +4,6 @@ On CI they are the same in every run, so that a change is judged by what it chan
 they are new each time. tests/examples.py says how many there are.
 """
 
-import gc
 import io
 import os
 import sys
@@ -14,7 +13,7 @@ import pytest
 import structlog
 from hypothesis import settings
 
-from exporter import log
+from exporter import log, longlived
 from tests.examples import examples
 
 # No deadline: how long an example takes depends on what else the machine does.
@@ -24,14 +23,13 @@ settings.register_profile(
 settings.register_profile("here", deadline=None, max_examples=examples(100))
 settings.load_profile("ci" if os.environ.get("CI") else "here")
 
-# Nothing that collecting makes is garbage, and looking for it takes as long as half of the rest.
-gc.disable()
+# Nothing that collecting makes is garbage, and looking for it takes as long as the rest of it.
+longlived.begin()
 
 
 def pytest_collection_finish() -> None:
     """What was collected lives as long as the tests do: no pass over objects looks at it again."""
-    gc.freeze()
-    gc.enable()
+    longlived.set_apart()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

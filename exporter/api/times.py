@@ -33,9 +33,7 @@ def parse_time(text: str) -> int:
         moment = moment.replace(tzinfo=UTC)
     since = moment - _EPOCH
     micros = since.days * DAY + since.seconds * MICROSECONDS + since.microseconds
-    if EARLIEST <= micros <= LATEST:
-        return micros
-    return EARLIEST if micros < EARLIEST else LATEST
+    return min(max(micros, EARLIEST), LATEST)
 
 
 def format_time(micros: int) -> str:

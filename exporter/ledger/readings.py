@@ -70,7 +70,7 @@ def _book(
 
 def _with_known_flags(session: Session, salt: bytes) -> Session:
     """The session, flags that cannot be labels replaced by their hashes."""
-    if not session.flags or all(map(is_label, session.flags)):
+    if all(map(is_label, session.flags)):
         return session
     flags = tuple(
         flag if is_label(flag) else records.hash_flag(flag, salt) for flag in session.flags

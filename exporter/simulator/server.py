@@ -6,7 +6,6 @@ stops with its block, its duration or (if asked) its parent.
 
 import asyncio
 import contextlib
-import gc
 import json
 import os
 import signal
@@ -19,6 +18,7 @@ from typing import Any, Final
 import uvicorn
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
+from exporter import longlived
 from exporter.simulator.app import create_app
 from exporter.simulator.clock import SimClock, micros
 from exporter.simulator.edge import Edge
@@ -152,7 +152,7 @@ async def _run(options: Options, monotonic: Callable[[], float]) -> None:
     start = options.start or datetime.now(UTC)
     skewed = start + timedelta(seconds=options.faults.clock_skew)
     world = World(options.seed, options.world, skewed)
-    gc.freeze()  # the history lives long; collecting over it again and again costs time
+    longlived.set_apart()
     clock = SimClock(monotonic, start, options.speed)
     app = create_app(world, clock, options.api, options.faults)
     stop = asyncio.Event()

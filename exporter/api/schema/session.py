@@ -14,6 +14,7 @@ from typing import cast
 
 from msgspec import Struct
 
+from exporter.api.schema.decode import number_or_none
 from exporter.api.times import parse_time
 from exporter.places import NO_PLACES, Places
 
@@ -156,8 +157,8 @@ def _score(fields: Mapping[str, object], scale: float) -> float | None:
         return None
     if isinstance(given, bool) or not isinstance(given, int | float):
         raise _WrongTypeError("botScore")
-    # Compared before it is converted: an integer may be more than a float can hold.
-    return float(given) / scale if 0.0 <= given <= scale else None
+    score = number_or_none(given, 0.0, scale)
+    return None if score is None else score / scale
 
 
 def _flags(fields: Mapping[str, object]) -> tuple[str, ...]:

@@ -26,6 +26,11 @@ Items = list[Session | InvalidSession]
 """What a page shows."""
 
 
+def created(items: Items) -> list[int]:
+    """When the sessions among them were created."""
+    return [it.created for it in items if isinstance(it, Session)]
+
+
 class Probe:
     """Asks for one page of a narrow window, where nothing else has told what is to be known.
 
@@ -95,8 +100,7 @@ class Probe:
         self.dates.note(items)
         at = self._server_clock.at(self._clock.monotonic())
         present = items if at is None else self.present(items, at)
-        created = (it.created for it in present if isinstance(it, Session))
-        self.note_created(max(created, default=0))
+        self.note_created(max(created(present), default=0))
 
     async def learn_dates(self) -> bool:
         """Find out whether date filters are exact, unless that is known.

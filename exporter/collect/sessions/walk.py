@@ -17,12 +17,12 @@ from exporter.api.errors import (
     SliceTooLongError,
     StatusError,
 )
-from exporter.api.schema.session import Session, decode_session
+from exporter.api.schema.session import decode_session
 from exporter.api.walk import Page
 from exporter.api.walk import walk as walk_list
 from exporter.collect.sessions.dates import PATH, RESOURCE
 from exporter.collect.sessions.plan import SlicePlanner
-from exporter.collect.sessions.probe import Items, Probe
+from exporter.collect.sessions.probe import Items, Probe, created
 from exporter.ledger.rules import Slice
 from exporter.places import NO_PLACES, Places
 
@@ -69,15 +69,11 @@ class Walk:
         # By the walk's begin, as the frontier is: so it never passes what is left out here.
         counted = present(items, began)
         self.future += len(items) - len(counted)
-        created = _created(items)
-        if created:
-            self.oldest = min(created) if self.oldest is None else min(self.oldest, *created)
-        self.newest = max([self.newest, *_created(counted)])
+        shown = created(items)
+        if shown:
+            self.oldest = min(shown) if self.oldest is None else min(self.oldest, *shown)
+        self.newest = max([self.newest, *created(counted)])
         return counted
-
-
-def _created(items: Items) -> list[int]:
-    return [it.created for it in items if isinstance(it, Session)]
 
 
 class Walker:
