@@ -336,11 +336,22 @@ async def test_scores_and_flags_can_be_picked(capsys: pytest.CaptureFixture[str]
     assert all(flag in row["flags"] for row in flagged)
 
 
+async def _end(process: asyncio.subprocess.Process, seconds: float) -> None:
+    """Wait for its end; where it does not come, fail with where each of its threads stands."""
+    ending = asyncio.create_task(process.communicate())
+    in_time, _ = await asyncio.wait({ending}, timeout=seconds)
+    if not in_time:
+        process.send_signal(signal.SIGABRT)
+    _, said = await asyncio.wait_for(ending, seconds)
+    assert in_time, f"it did not end within {seconds} s:\n{said.decode()}"
+
+
 async def test_following_prints_what_there_is_oldest_first_and_then_what_comes() -> None:
     async with simulated(rate=4.0, history=HOUR / 60) as api:
         variables = {**api.variables, "ISNOTAI_SESSIONS_OVERLAP": "5s"}
         following = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", "exporter", "sessions", "--follow", "--json", "--since=20s"),
+            *(sys.executable, "-X", "faulthandler", "-m", "exporter"),
+            *("sessions", "--follow", "--json", "--since=20s"),
             env=variables,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,
@@ -353,7 +364,7 @@ async def test_following_prints_what_there_is_oldest_first_and_then_what_comes()
                 while sum(row["createdAt"] > began for row in seen) < 12:
                     seen.append(json.loads(await following.stdout.readline()))
             following.send_signal(signal.SIGINT)
-            await asyncio.wait_for(following.communicate(), 20)
+            await _end(following, 20)
         finally:
             if following.returncode is None:
                 following.kill()
