@@ -20,6 +20,7 @@ SITE = "cluster, namespace, job, integration"
 FLAG_SITE = f"{SITE}, flag"
 
 SESSIONS = "job_integration:isnotai_sessions:"
+SESSIONS_DAY = "job_integration_day:isnotai_sessions:"
 BOTS = "job_integration:isnotai_bot_sessions:"
 HUMANS = "job_integration:isnotai_human_sessions:"
 FLAGS = "job_integration_flag:isnotai_session_flags:"
@@ -37,7 +38,7 @@ SHORTEST = "4of5m"
 """Five minutes without the one that brought most bots: where the API scores sessions late, a sweep
 brings those of five minutes and more at once, and two sweeps may fall into one window."""
 FAST = ("10m", "20m", "1h")
-SILENCE = ("20m", "25m", "2h")
+SILENCE = ("20m", "28m", "2h")
 SLOW = ("3h", "6h", "1d")
 DAYS = 14
 DROPPED = ((1, 1), (2, 5), (4, 10))
@@ -46,9 +47,14 @@ TRIMMED, TRIMMED_ONE = 0.43, 0.23
 """What leaving out the two highest in seven, or the highest, takes off a mean of chance alone, in
 its deviations."""
 
-QUIETER, ALONE = 2, 0.4
-"""A day was quiet where the last six hours have so many times the sessions of its six hours; of the
-other day, such a part is expected."""
+SILENCE_DAYS = (1, 2, 7)
+"""The days before by which a silence is told."""
+SILENT = 0.05
+"""Fewer than so much of an hour's sessions are part of a silence, no quiet hour."""
+LEAST_GROWN, MOST_GROWN = 0.3, 2
+"""A window is expected to have so much of another day's at least, so that a long silence stays one,
+and at most."""
+TIMELY = SESSIONS + "timely_increase"
 GAP = "job_integration:isnotai_session_gap_seconds:"
 FRONTIER = "job_integration:isnotai_session_frontier_timestamp_seconds:"
 BACKLOG_SECONDS = 900
@@ -189,22 +195,45 @@ def _evidence(window: str) -> Recording:
     )
 
 
-def _silence(window: str) -> Recording:
-    """The sessions that a window should have had: the fewer of yesterday's and last week's, less
-    as the six hours before were less; but not below a third, so that a long silence stays one. A
-    day that was much quieter than this one, as a holiday is, is passed over; then the other, which
-    nothing confirms, counts for less."""
-    seen, before = f"{SESSIONS}increase{window}", f"{SESSIONS}increase6h"
-    minutes = minutes_of(window)
-    alike, either = [], []
-    for day, at in (("1d", 1440 + minutes), ("1w", 10080 + minutes)):
-        grown = f"{before} offset {minutes}m\n    / {before} offset {at}m"
-        then = f"{seen} offset {day}\n  * clamp_min(clamp_max(\n    {grown}\n  , 1), 0.3)"
-        labelled = 'label_replace(\n  {}\n, "day", "{}", "", "")'
-        alike.append(labelled.format(f"{then}\n  and\n    {grown} < {QUIETER}", day))
-        either.append(labelled.format(then, day))
-    one, both = (f"min by ({SITE}) (\n" + "\nor\n".join(d) + "\n)" for d in (alike, either))
-    return Recording(f"{SESSIONS}expected{window}", f"{ALONE:g} * {one}\n> {both}\nor\n{both}")
+def _timely() -> tuple[Recording, ...]:
+    """Sessions without what a backlog brought, by which no later silence is told."""
+    minute = Recording(
+        TIMELY + "1m", f"{SESSIONS}increase1m unless {FRONTIER}increase1m > {BACKLOG_SECONDS}"
+    )
+    windows = (*SILENCE, "1h", "6h")
+    return minute, *(Recording(TIMELY + of, f"sum_over_time({TIMELY}1m[{of}])") for of in windows)
+
+
+def _silence(window: str) -> tuple[Recording, ...]:
+    """The sessions that a window should have had: by each of some days, and by all of them.
+
+    A day's window counts as much more or less as there were more or less sessions before it than
+    on that day: within six hours, or within the last hour where that was quieter, as in the first
+    night of a holiday, but not silent, as in a long silence. Of three days, the middle one counts,
+    so that neither an outage nor a holiday on one of them tells; of two, the lower.
+    """
+    minutes, by_days = minutes_of(window), SESSIONS_DAY + "expected" + window
+    days = []
+    for day in SILENCE_DAYS:
+        back = 1440 * day + minutes
+        hours, hour = (
+            f"{TIMELY}{before} offset {minutes}m / {TIMELY}{before} offset {back}m"
+            for before in ("6h", "1h")
+        )
+        grown = f"({hour} < {hours}) > {SILENT}\n      or\n      {hours}"
+        days.append(
+            f"label_replace(\n  {TIMELY}{window} offset {day}d\n  * clamp_max(clamp_min(\n"
+            f'      {grown}\n    , {LEAST_GROWN}), {MOST_GROWN})\n  , "day", "{day}", "", "")'
+        )
+    return (
+        Recording(by_days, "\nor\n".join(days)),
+        Recording(
+            f"{SESSIONS}expected{window}",
+            f"quantile by ({SITE}) (0.5, {by_days})\n"
+            f"and on ({SITE}) count by ({SITE}) ({by_days}) > 2\n"
+            f"or\nmin by ({SITE}) ({by_days})",
+        ),
+    )
 
 
 def ledger() -> Group:
@@ -224,7 +253,8 @@ def ledger() -> Group:
         _minutes(SCORES_COUNT, "2h"),
         _minutes(SCORES_SUM, "2h"),
         *(_window(SESSIONS, window) for window in ("10m", "1h", *SILENCE)),
-        *(_silence(window) for window in SILENCE),
+        *_timely(),
+        *(rule for window in SILENCE for rule in _silence(window)),
         *(_window(BOTS, window) for window in FAST),
         Recording(SHARE + "ratio10m", f"{BOTS}increase10m / ({SESSIONS}increase10m > 0)"),
         Recording(SHARE + "ratio1h", f"{BOTS}increase1h / ({SESSIONS}increase1h > 0)"),
@@ -308,7 +338,7 @@ def _flags() -> tuple[Recording, ...]:
     """How often each flag is usual at this time of day: in a week without its highest day, or as
     yesterday, so that a flag that is rolled out surges on one day only."""
     days_f = "job_integration_flag_day:isnotai_session_flags:increase3h"
-    days_s = "job_integration_day:isnotai_sessions:increase3h"
+    days_s = SESSIONS_DAY + "increase3h"
     kept_f, kept_s, kept_d = FLAGS + "kept3h", SESSIONS + "kept3h", FLAGS + "kept_days"
     ever = FLAGS + "ever_per_session"
     week, yesterday = FLAGS + "week_per_session", FLAGS + "yesterday_per_session"

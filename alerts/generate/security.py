@@ -194,7 +194,7 @@ and on ({SITE})
 (
 {_stopped("20m", 18, 1)}
 or
-{_stopped("25m", 23, 1)}
+{_stopped("28m", 26, 1)}
 or
 {_stopped("2h", 110, 2.2)}
 )
@@ -208,7 +208,7 @@ unless on ()
 {HOLIDAY}{{integration=""}} > 0""",
         "Hardly any session is recorded at {{ $labels.integration }}",
         '{{ printf "%.0f" $value }} sessions in the last 20 min, where [[expected]] were to be '
-        "expected by yesterday, last week and the hours before, though the API is read well: the "
+        "expected by other days and the hours before, though the API is read well: the "
         "pixel may be broken or gone from the pages. In the last hour there were [[hour]].",
         severity="critical",
         keep="15m",

@@ -1,6 +1,6 @@
 """The cases of the alerts on what comes with bots: scores, flags, silence, users."""
 
-from tests.alerts.promtool import WEEK, Case, Firing, Story, frontier, named, steady
+from tests.alerts.promtool import WEEK, Case, Firing, Story, frontier, named, rising, steady
 from tests.alerts.series import (
     FRONTIER,
     SESSIONS,
@@ -252,13 +252,23 @@ STOPPED = Story(
             "fires",
             "a site of forty sessions an hour: within 30 min",
             {SESSIONS: minutes((40, DAY_AND_MORE), (0, 2))},
-            {AT + 20: [], AT + 28: [Firing(SITE, "Hardly any session is recorded at campus", "")]},
+            {AT + 20: [], AT + 30: [Firing(SITE, "Hardly any session is recorded at campus", "")]},
         ),
         Case(
             "boundary",
-            "a little less than fifteen are to be expected in 25 min",
-            {SESSIONS: minutes((34, DAY_AND_MORE), (0, 2))},
-            {AT + 28: [], AT + 60: []},
+            "a little less than fifteen are to be expected in 28 min",
+            {SESSIONS: minutes((31, DAY_AND_MORE), (0, 2))},
+            {AT + 30: [], AT + 60: []},
+        ),
+        Case(
+            "fires",
+            "though yesterday, too, nothing came at this hour",
+            {SESSIONS: minutes((120, 7 * 24), (0, 2), (120, 22), (0, 1))},
+            {
+                8 * 24 * 60 + 25: [
+                    Firing(SITE, "Hardly any session is recorded at campus", ""),
+                ]
+            },
         ),
         Case(
             "fires",
@@ -277,6 +287,23 @@ STOPPED = Story(
             "a holiday: a tenth of the people since midnight",
             {SESSIONS: minutes((240, 34), (24, 12))},
             {34 * 60 + at: [] for at in range(15, 600, 60)},
+        ),
+        Case(
+            "silent",
+            "by chance, in the second hour of a holiday",
+            {SESSIONS: minutes((120, DAY_AND_MORE), (12, 1), (0, 0.4), (12, 1))},
+            {AT + 60 + at: [] for at in range(10, 30)},
+        ),
+        Case(
+            "silent",
+            "yesterday, a backlog came at this hour, after an outage",
+            {
+                SESSIONS: f"{minutes((2400, 5), (0, 5))} "
+                f"{minutes((120, 14), (2400, 10), (120, 1), start=24_000)}",
+                FRONTIER: f"{frontier((300, 300))} {steady(300 * 60 - 300, 300)} "
+                f"{rising(60, 25 * 60, 600 * 60 - 300)}",
+            },
+            {34 * 60 + at: [] for at in range(5, 40)},
         ),
         Case(
             "silent",
