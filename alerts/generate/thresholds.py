@@ -12,10 +12,10 @@ class Thresholds:
     """
 
     page_ratio: float = 2.5
-    page_evidence: float = 9.0
-    fast_evidence: float = 11.0
-    ticket_ratio: float = 1.5
-    ticket_evidence: float = 7.0
+    page_evidence: float = 8.0
+    fast_evidence: float = 10.5
+    ticket_ratio: float = 1.4
+    ticket_evidence: float = 6.0
     hint_ratio: float = 1.3
     hint_evidence: float = 5.0
     min_bots: float = 5.0

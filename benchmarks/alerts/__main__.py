@@ -131,7 +131,7 @@ def placed(text: str, table: Sequence[str]) -> str:
 def main() -> int:
     """Print the table; the exit code."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.alerts", description=__doc__)
-    parser.add_argument("--seeds", default="102-113", help="the first and the last [102-113]")
+    parser.add_argument("--seeds", default="102-125", help="the first and the last [102-125]")
     parser.add_argument("--days", type=int, default=DAYS, help="of a term [42]")
     parser.add_argument("--jobs", type=int, default=1, help="engines that run at a time")
     parser.add_argument("--cache", type=Path, default=CACHE, help="where findings are kept")

@@ -231,7 +231,7 @@ RAISED = Story(
         ),
         Case(
             "boundary",
-            "less than one and a half times",
+            "less than 1.4 times",
             wave(600, 100, 130, quiet=MORNING),
             {MORNING * 60 + 60: []},
         ),

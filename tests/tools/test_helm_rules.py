@@ -326,7 +326,7 @@ def test_thresholds_of_the_site_stand_in_the_recording_rules(helm: Helm) -> None
     }
     assert thresholds["page_ratio"] == "vector(3.5)"
     assert thresholds["min_bots"] == "vector(8)"
-    assert thresholds["ticket_ratio"] == "vector(1.5)"
+    assert thresholds["ticket_ratio"] == "vector(1.4)"
 
 
 def test_a_threshold_that_there_is_not_is_refused_by_name(helm: Helm) -> None:
