@@ -6,6 +6,7 @@ they are new each time. tests/examples.py says how many there are.
 
 import io
 import os
+import signal
 import sys
 from collections.abc import Iterator
 
@@ -22,6 +23,10 @@ settings.register_profile(
 )
 settings.register_profile("here", deadline=None, max_examples=examples(100))
 settings.load_profile("ci" if os.environ.get("CI") else "here")
+
+# A shell lets what it starts in the background ignore Ctrl-C, and so would all that a test starts.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # Nothing that collecting makes is garbage, and looking for it takes as long as the rest of it.
 longlived.begin()

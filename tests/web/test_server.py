@@ -49,6 +49,16 @@ async def until_closed(reader: asyncio.StreamReader) -> bytes:
             return b""
 
 
+async def waited_at(listening: socket.socket) -> None:
+    """Return once a client waits to be accepted."""
+    loop, came = asyncio.get_running_loop(), asyncio.Event()
+    loop.add_reader(listening, came.set)
+    try:
+        await came.wait()
+    finally:
+        loop.remove_reader(listening)
+
+
 async def scrape(server: Server) -> httpx.Response:
     async with httpx.AsyncClient(timeout=5, verify=TRUSTS_NOBODY) as client:
         return await client.get(f"http://127.0.0.1:{server.port}/metrics")
@@ -391,7 +401,8 @@ async def test_a_connection_that_cannot_be_accepted_makes_room_and_one_log_line(
     accept, failures = loop.sock_accept, [errno.EMFILE, errno.EMFILE, errno.ECONNABORTED]
 
     async def failing(listening: socket.socket) -> object:
-        if failures and len(idle) == 1:
+        if failures and idle:
+            await waited_at(listening)
             raise OSError(failures[0], os.strerror(failures.pop(0)))
         return await accept(listening)
 
