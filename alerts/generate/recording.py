@@ -49,8 +49,6 @@ its deviations."""
 
 SILENCE_DAYS = (1, 2, 7)
 """The days before by which a silence is told."""
-SILENT = 0.05
-"""Fewer than so much of an hour's sessions are part of a silence, no quiet hour."""
 LEAST_GROWN, MOST_GROWN = 0.3, 2
 """A window is expected to have so much of another day's at least, so that a long silence stays one,
 and at most."""
@@ -207,10 +205,11 @@ def _timely() -> tuple[Recording, ...]:
 def _silence(window: str) -> tuple[Recording, ...]:
     """The sessions that a window should have had: by each of some days, and by all of them.
 
-    A day's window counts as much more or less as there were more or less sessions before it than
-    on that day: within six hours, or within the last hour where that was quieter, as in the first
-    night of a holiday, but not silent, as in a long silence. Of three days, the middle one counts,
-    so that neither an outage nor a holiday on one of them tells; of two, the lower.
+    A day's window counts as much more or less as there were more or less sessions before it than on
+    that day: within six hours, or within the last hour where that was quieter, as in the first
+    night of a holiday; but not where it ended in silence, which is a long one then. Of three days,
+    the middle one counts, so that neither an outage nor a holiday on one of them tells; of two,
+    the lower.
     """
     minutes, by_days = minutes_of(window), SESSIONS_DAY + "expected" + window
     days = []
@@ -220,7 +219,8 @@ def _silence(window: str) -> tuple[Recording, ...]:
             f"{TIMELY}{before} offset {minutes}m / {TIMELY}{before} offset {back}m"
             for before in ("6h", "1h")
         )
-        grown = f"({hour} < {hours}) > {SILENT}\n      or\n      {hours}"
+        heard = f"{TIMELY}20m offset {minutes}m > 0"
+        grown = f"({hour} < {hours} and {heard})\n      or\n      {hours}"
         days.append(
             f"label_replace(\n  {TIMELY}{window} offset {day}d\n  * clamp_max(clamp_min(\n"
             f'      {grown}\n    , {LEAST_GROWN}), {MOST_GROWN})\n  , "day", "{day}", "", "")'

@@ -255,6 +255,15 @@ STOPPED = Story(
             {AT + 20: [], AT + 30: [Firing(SITE, "Hardly any session is recorded at campus", "")]},
         ),
         Case(
+            "fires",
+            "for hours, without a pause",
+            {SESSIONS: minutes((50, DAY_AND_MORE), (0, 6))},
+            {
+                AT + at: [Firing(SITE, "Hardly any session is recorded at campus", "")]
+                for at in range(30, 360, 15)
+            },
+        ),
+        Case(
             "boundary",
             "a little less than fifteen are to be expected in 28 min",
             {SESSIONS: minutes((31, DAY_AND_MORE), (0, 2))},
