@@ -47,11 +47,13 @@ TRIMMED, TRIMMED_ONE = 0.43, 0.23
 """What leaving out the two highest in seven, or the highest, takes off a mean of chance alone, in
 its deviations."""
 
-SILENCE_DAYS = (1, 2, 7)
-"""The days before by which a silence is told."""
-LEAST_GROWN, MOST_GROWN = 0.3, 2
-"""A window is expected to have so much of another day's at least, so that a long silence stays one,
-and at most."""
+SILENCE_DAYS = (1, 7, 14)
+"""Days before by which a silence is told: two of the same day of the week, as weekends differ."""
+SILENT = 0.05
+"""Fewer than so much of an hour's sessions are part of a silence, no quiet hour."""
+LEAST_GROWN, MOST_GROWN = 0.3, 1.4
+"""A window is expected to have so much of another day's at least, so that a long silence stays one
+where enough sessions come, and at most."""
 TIMELY = SESSIONS + "timely_increase"
 GAP = "job_integration:isnotai_session_gap_seconds:"
 FRONTIER = "job_integration:isnotai_session_frontier_timestamp_seconds:"
@@ -207,23 +209,23 @@ def _silence(window: str) -> tuple[Recording, ...]:
 
     A day's window counts as much more or less as there were more or less sessions before it than on
     that day: within six hours, or within the last hour where that was quieter, as in the first
-    night of a holiday; but not where it ended in silence, which is a long one then. Of three days,
-    the middle one counts, so that neither an outage nor a holiday on one of them tells; of two,
-    the lower.
+    night of a holiday, but not silent, as in a long silence. A backlog counts as what came before,
+    but for no other day. A day without a session in the window tells nothing. Of three days, the
+    middle one counts, so that neither an outage nor a holiday on one of them tells; of two, the
+    lower.
     """
     minutes, by_days = minutes_of(window), SESSIONS_DAY + "expected" + window
     days = []
     for day in SILENCE_DAYS:
         back = 1440 * day + minutes
         hours, hour = (
-            f"{TIMELY}{before} offset {minutes}m / {TIMELY}{before} offset {back}m"
+            f"{SESSIONS}increase{before} offset {minutes}m / {TIMELY}{before} offset {back}m"
             for before in ("6h", "1h")
         )
-        heard = f"{TIMELY}20m offset {minutes}m > 0"
-        grown = f"({hour} < {hours} and {heard})\n      or\n      {hours}"
+        grown = f"({hour} < {hours}) > {SILENT}\n      or\n      {hours}"
         days.append(
             f"label_replace(\n  {TIMELY}{window} offset {day}d\n  * clamp_max(clamp_min(\n"
-            f'      {grown}\n    , {LEAST_GROWN}), {MOST_GROWN})\n  , "day", "{day}", "", "")'
+            f'      {grown}\n    , {LEAST_GROWN}), {MOST_GROWN})\n  > 0, "day", "{day}", "", "")'
         )
     return (
         Recording(by_days, "\nor\n".join(days)),

@@ -207,16 +207,19 @@ unless on (integration)
 unless on ()
 {HOLIDAY}{{integration=""}} > 0""",
         "Hardly any session is recorded at {{ $labels.integration }}",
-        '{{ printf "%.0f" $value }} sessions in the last 20 min, where [[expected]] were to be '
-        "expected by other days and the hours before, though the API is read well: the "
-        "pixel may be broken or gone from the pages. In the last hour there were [[hour]].",
+        "[[seen]] sessions in the last 20 min, where [[expected]] were to be expected by other "
+        "days and the hours before, and [[long]] in the last 2 h, where [[long_expected]] were, "
+        "though the API is read well: the pixel may be broken or gone from the pages.",
         severity="critical",
-        keep="15m",
+        # The hours before fall with a silence, until they are none: no page pauses for that.
+        keep="1h",
         audience="security",
         dashboard="notai-security",
         facts={
+            "seen": Fact(f"{SESSIONS}increase20m{{site}}"),
             "expected": Fact(f"{SESSIONS}expected20m{{site}}"),
-            "hour": Fact(f"{SESSIONS}increase1h{{site}}"),
+            "long": Fact(f"{SESSIONS}increase2h{{site}}"),
+            "long_expected": Fact(f"{SESSIONS}expected2h{{site}}"),
         },
     ),
     Alert(

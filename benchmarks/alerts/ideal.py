@@ -11,7 +11,7 @@ from math import log
 from benchmarks.alerts.term import HOUR, Attack, Term
 
 EVIDENCE = 9.0
-"""About one window in 20,000 has it by chance."""
+"""About one window in 50,000 has it by chance."""
 LEAST = 5
 """Bots, as `min_bots`."""
 SEEN_AFTER = 1

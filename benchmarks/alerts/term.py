@@ -49,7 +49,7 @@ class Attack:
 
     @property
     def evidence(self) -> float:
-        """How far from chance, in nats: 9.2 is one in some 20,000 such windows."""
+        """How far from chance, in nats: 9.2 is one in some 50,000 such windows."""
         if self.bots <= self.usual:
             return 0.0
         return self.bots * log(self.bots / self.usual) - self.bots + self.usual
