@@ -212,7 +212,7 @@ def _silence(window: str) -> tuple[Recording, ...]:
     night of a holiday, but not silent, as in a long silence. A backlog counts as what came before,
     but for no other day. A day without a session in the window tells nothing. Of three days, the
     middle one counts, so that neither an outage nor a holiday on one of them tells; of two, the
-    lower.
+    mean.
     """
     minutes, by_days = minutes_of(window), SESSIONS_DAY + "expected" + window
     days = []
@@ -229,12 +229,7 @@ def _silence(window: str) -> tuple[Recording, ...]:
         )
     return (
         Recording(by_days, "\nor\n".join(days)),
-        Recording(
-            f"{SESSIONS}expected{window}",
-            f"quantile by ({SITE}) (0.5, {by_days})\n"
-            f"and on ({SITE}) count by ({SITE}) ({by_days}) > 2\n"
-            f"or\nmin by ({SITE}) ({by_days})",
-        ),
+        Recording(f"{SESSIONS}expected{window}", f"quantile by ({SITE}) (0.5, {by_days})"),
     )
 
 
