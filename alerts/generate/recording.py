@@ -10,6 +10,7 @@ at this time of day in the week before. Names are level:metric:operations, as Pr
 have it. Source: https://prometheus.io/docs/practices/rules/
 """
 
+from collections.abc import Mapping
 from dataclasses import asdict
 
 from alerts.generate.model import Group, Recording
@@ -54,7 +55,7 @@ SILENT = 0.05
 LEAST_GROWN, MOST_GROWN = 0.3, 1.4
 """A window is expected to have so much of another day's at least, so that a long silence stays one
 where enough sessions come, and at most."""
-TIMELY = SESSIONS + "timely_increase"
+TIMELY = SESSIONS + "timely_"
 GAP = "job_integration:isnotai_session_gap_seconds:"
 FRONTIER = "job_integration:isnotai_session_frontier_timestamp_seconds:"
 BACKLOG_SECONDS = 900
@@ -104,12 +105,18 @@ def _window(record: str, window: str) -> Recording:
     return Recording(f"{record}increase{window}", f"sum_over_time({record}increase1m[{window}])")
 
 
+def joined_days(by_day: Mapping[int, str]) -> str:
+    """The expressions of days before, each with its label `day`."""
+    return "\nor\n".join(
+        f'label_replace({expr}, "day", "{day}", "", "")' for day, expr in by_day.items()
+    )
+
+
 def by_day(expr: str, first: str, days: int) -> str:
     """`expr`, a selector, `first` ago and then each day before, each with its label `day`."""
     hours = int(first.removesuffix("h"))
-    return "\nor\n".join(
-        f'label_replace({expr} offset {24 * (day - 1) + hours}h, "day", "{day}", "", "")'
-        for day in range(1, days + 1)
+    return joined_days(
+        {day: f"{expr} offset {24 * (day - 1) + hours}h" for day in range(1, days + 1)}
     )
 
 
@@ -197,11 +204,9 @@ def _evidence(window: str) -> Recording:
 
 def _timely() -> tuple[Recording, ...]:
     """Sessions without what a backlog brought, by which no later silence is told."""
-    minute = Recording(
-        TIMELY + "1m", f"{SESSIONS}increase1m unless {FRONTIER}increase1m > {BACKLOG_SECONDS}"
-    )
-    windows = (*SILENCE, "1h", "6h")
-    return minute, *(Recording(TIMELY + of, f"sum_over_time({TIMELY}1m[{of}])") for of in windows)
+    minute = f"{SESSIONS}increase1m unless {FRONTIER}increase1m > {BACKLOG_SECONDS}"
+    windows = (_window(TIMELY, window) for window in (*SILENCE, "1h", "6h"))
+    return Recording(TIMELY + "increase1m", minute), *windows
 
 
 def _silence(window: str) -> tuple[Recording, ...]:
@@ -215,20 +220,21 @@ def _silence(window: str) -> tuple[Recording, ...]:
     mean.
     """
     minutes, by_days = minutes_of(window), SESSIONS_DAY + "expected" + window
-    days = []
+    days = {}
     for day in SILENCE_DAYS:
         back = 1440 * day + minutes
         hours, hour = (
-            f"{SESSIONS}increase{before} offset {minutes}m / {TIMELY}{before} offset {back}m"
+            f"{SESSIONS}increase{before} offset {minutes}m"
+            f" / {TIMELY}increase{before} offset {back}m"
             for before in ("6h", "1h")
         )
         grown = f"({hour} < {hours}) > {SILENT}\n      or\n      {hours}"
-        days.append(
-            f"label_replace(\n  {TIMELY}{window} offset {day}d\n  * clamp_max(clamp_min(\n"
-            f'      {grown}\n    , {LEAST_GROWN}), {MOST_GROWN})\n  > 0, "day", "{day}", "", "")'
+        days[day] = (
+            f"\n  {TIMELY}increase{window} offset {day}d\n  * clamp_max(clamp_min(\n"
+            f"      {grown}\n    , {LEAST_GROWN}), {MOST_GROWN})\n  > 0"
         )
     return (
-        Recording(by_days, "\nor\n".join(days)),
+        Recording(by_days, joined_days(days)),
         Recording(f"{SESSIONS}expected{window}", f"quantile by ({SITE}) (0.5, {by_days})"),
     )
 
