@@ -8,7 +8,7 @@ import re
 from datetime import date, datetime, time, timedelta, timezone
 
 from alerts.generate.model import Recording
-from alerts.generate.recording import HOLIDAY
+from alerts.generate.series import HOLIDAY
 
 OFFSET = re.compile(r"([+-])(\d\d):(\d\d)")
 

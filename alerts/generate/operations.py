@@ -5,7 +5,7 @@ exporters of one integration see alike is one alert.
 """
 
 from alerts.generate.model import Alert, Group
-from alerts.generate.recording import GAP, LAG, POLL_FAILURES, SITE
+from alerts.generate.series import GAP, LAG, POLL_FAILURES, SITE
 
 FAST_BURN = 0.144
 SLOW_BURN = 0.06

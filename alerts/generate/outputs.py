@@ -11,7 +11,7 @@ from typing import Any
 
 import yaml
 
-from alerts.generate import operations, quota, recording, security
+from alerts.generate import operations, quota, recording, security, series
 from alerts.generate.inhibition import INHIBIT_RULES
 from alerts.generate.model import GRAFANA, RUNBOOKS, Alert, Fact, Group, Recording
 from alerts.generate.thresholds import Thresholds
@@ -160,7 +160,7 @@ def _fact_for_grafana(fact: Fact) -> str:
     """The fact for all sites at once; a number of no site's is given to each."""
     if "{site}" in fact.expr:
         return fact.expr.replace("{site}", "")
-    return f"{recording.SESSIONS}max2m * 0 + scalar({fact.expr})"
+    return f"{series.SESSIONS}max2m * 0 + scalar({fact.expr})"
 
 
 def _expression(ref: str, model: dict[str, Any]) -> dict[str, Any]:

@@ -1,7 +1,7 @@
 """Alerts on the customer's own monthly limits, which only the settings know."""
 
 from alerts.generate.model import Alert, Group
-from alerts.generate.recording import SITE
+from alerts.generate.series import SITE
 
 DAYS_LEFT = "scalar(days_in_month() - day_of_month() + 1 - hour() / 24 - minute() / 1440)"
 """Days until the UTC month ends."""

@@ -6,40 +6,45 @@ exporter, nor a pod that moves halves an hour or looks like a reset. All windows
 minutes. A backlog that lands after an outage moves bots and people alike, so nothing is held back.
 
 What is expected is `expected1m`: the people of a minute, times how many bots came for each of them
-at this time of day in the week before. Names are level:metric:operations, as Prometheus' practices
-have it. Source: https://prometheus.io/docs/practices/rules/
+at this time of day in the two weeks before.
 """
 
-from collections.abc import Mapping
 from dataclasses import asdict
 
+from alerts.generate import silence
 from alerts.generate.model import Group, Recording
+from alerts.generate.series import (
+    BACKLOG_SECONDS,
+    BOTS,
+    EVIDENCE,
+    EXPECTED,
+    FLAG_SITE,
+    FLAGS,
+    FRONTIER,
+    GAP,
+    HUMANS,
+    LAG,
+    POLL_FAILURES,
+    SCORES,
+    SCORES_COUNT,
+    SCORES_SUM,
+    SESSIONS,
+    SESSIONS_DAY,
+    SHARE,
+    SITE,
+    THRESHOLD,
+    USUAL,
+    by_day,
+    increases,
+    minutes_of,
+    threshold,
+)
 from alerts.generate.thresholds import Thresholds
-
-SITE = "cluster, namespace, job, integration"
-"""What tells sites apart; a label that a site does not have is empty, and stays away."""
-FLAG_SITE = f"{SITE}, flag"
-
-SESSIONS = "job_integration:isnotai_sessions:"
-SESSIONS_DAY = "job_integration_day:isnotai_sessions:"
-BOTS = "job_integration:isnotai_bot_sessions:"
-HUMANS = "job_integration:isnotai_human_sessions:"
-FLAGS = "job_integration_flag:isnotai_session_flags:"
-SCORES = "job_integration:isnotai_session_bot_score:"
-EXPECTED = BOTS + "expected"
-USUAL = BOTS + "usual"
-EVIDENCE = BOTS + "evidence"
-SCORES_COUNT, SCORES_SUM = SCORES + "count_", SCORES + "sum_"
-SHARE = "job_integration:isnotai_bot_sessions_per_sessions:"
-HOLIDAY = "isnotai:holiday"
-"""Written by the site, or by the generator from dates: above 0 while few people are expected."""
-THRESHOLD = "isnotai:alert_threshold"
 
 SHORTEST = "4of5m"
 """Five minutes without the one that brought most bots: where the API scores sessions late, a sweep
 brings those of five minutes and more at once, and two sweeps may fall into one window."""
 FAST = ("10m", "20m", "1h")
-SILENCE = ("20m", "28m", "2h")
 SLOW = ("3h", "6h", "1d")
 DAYS = 14
 DROPPED = ((1, 1), (2, 5), (4, 10))
@@ -47,28 +52,7 @@ DROPPED = ((1, 1), (2, 5), (4, 10))
 TRIMMED, TRIMMED_ONE = 0.43, 0.23
 """What leaving out the two highest in seven, or the highest, takes off a mean of chance alone, in
 its deviations."""
-
-SILENCE_DAYS = (1, 7, 14)
-"""Days before by which a silence is told: two of the same day of the week, as weekends differ."""
-SILENT = 0.05
-"""Fewer than so much of an hour's sessions are part of a silence, no quiet hour."""
-LEAST_GROWN, MOST_GROWN = 0.3, 1.4
-"""A window is expected to have so much of another day's at least, so that a long silence stays one
-where enough sessions come, and at most."""
-TIMELY = SESSIONS + "timely_"
-GAP = "job_integration:isnotai_session_gap_seconds:"
-FRONTIER = "job_integration:isnotai_session_frontier_timestamp_seconds:"
-BACKLOG_SECONDS = 900
-"""A minute in which the frontier advances by more brings a backlog."""
-LAG = "job_instance_integration:isnotai_session_frontier_lag_seconds:max"
-POLL_FAILURES = "job_integration:isnotai_poll_failures_per_polls:ratio_rate"
 BURN_WINDOWS = ("5m", "30m", "1h", "6h")
-
-
-def threshold(name: str, *, bare: bool = False) -> str:
-    """A threshold in an expression. Rules, charts and panels read the same series."""
-    series = f'{THRESHOLD}{{name="{name}"}}'
-    return series if bare else f"scalar({series})"
 
 
 def limits_group(limits: Thresholds) -> Group:
@@ -78,11 +62,6 @@ def limits_group(limits: Thresholds) -> Group:
         for name, value in asdict(limits).items()
     )
     return Group("notai-thresholds", "1m", tuple(rules))
-
-
-def minutes_of(window: str) -> int:
-    """How many minutes a duration of one unit has."""
-    return int(window[:-1]) * {"m": 1, "h": 60, "d": 1440}[window[-1]]
 
 
 def _joined(record: str, metric: str, level: str) -> Recording:
@@ -98,25 +77,6 @@ def _minutes(record: str, back: str) -> Recording:
         f"({total} - max_over_time({total}[{back}] offset 1m) >= 0)\n"
         "or\n"
         f"clamp_min({total} - last_over_time({total}[{back}] offset 1m), 0)",
-    )
-
-
-def _window(record: str, window: str) -> Recording:
-    return Recording(f"{record}increase{window}", f"sum_over_time({record}increase1m[{window}])")
-
-
-def joined_days(by_day: Mapping[int, str]) -> str:
-    """The expressions of days before, each with its label `day`."""
-    return "\nor\n".join(
-        f'label_replace({expr}, "day", "{day}", "", "")' for day, expr in by_day.items()
-    )
-
-
-def by_day(expr: str, first: str, days: int) -> str:
-    """`expr`, a selector, `first` ago and then each day before, each with its label `day`."""
-    hours = int(first.removesuffix("h"))
-    return joined_days(
-        {day: f"{expr} offset {24 * (day - 1) + hours}h" for day in range(1, days + 1)}
     )
 
 
@@ -202,43 +162,6 @@ def _evidence(window: str) -> Recording:
     )
 
 
-def _timely() -> tuple[Recording, ...]:
-    """Sessions without what a backlog brought, by which no later silence is told."""
-    minute = f"{SESSIONS}increase1m unless {FRONTIER}increase1m > {BACKLOG_SECONDS}"
-    windows = (_window(TIMELY, window) for window in (*SILENCE, "1h", "6h"))
-    return Recording(TIMELY + "increase1m", minute), *windows
-
-
-def _silence(window: str) -> tuple[Recording, ...]:
-    """The sessions that a window should have had: by each of some days, and by all of them.
-
-    A day's window counts as much more or less as there were more or less sessions before it than on
-    that day: within six hours, or within the last hour where that was quieter, as in the first
-    night of a holiday, but not silent, as in a long silence. A backlog counts as what came before,
-    but for no other day. A day without a session in the window tells nothing. Of three days, the
-    middle one counts, so that neither an outage nor a holiday on one of them tells; of two, the
-    mean.
-    """
-    minutes, by_days = minutes_of(window), SESSIONS_DAY + "expected" + window
-    days = {}
-    for day in SILENCE_DAYS:
-        back = 1440 * day + minutes
-        hours, hour = (
-            f"{SESSIONS}increase{before} offset {minutes}m"
-            f" / {TIMELY}increase{before} offset {back}m"
-            for before in ("6h", "1h")
-        )
-        grown = f"({hour} < {hours}) > {SILENT}\n      or\n      {hours}"
-        days[day] = (
-            f"\n  {TIMELY}increase{window} offset {day}d\n  * clamp_max(clamp_min(\n"
-            f"      {grown}\n    , {LEAST_GROWN}), {MOST_GROWN})\n  > 0"
-        )
-    return (
-        Recording(by_days, joined_days(days)),
-        Recording(f"{SESSIONS}expected{window}", f"quantile by ({SITE}) (0.5, {by_days})"),
-    )
-
-
 def ledger() -> Group:
     """What is counted, each minute."""
     rules = [
@@ -255,13 +178,12 @@ def ledger() -> Group:
         _minutes(FLAGS, "2h"),
         _minutes(SCORES_COUNT, "2h"),
         _minutes(SCORES_SUM, "2h"),
-        *(_window(SESSIONS, window) for window in ("10m", "1h", *SILENCE)),
-        *_timely(),
-        *(rule for window in SILENCE for rule in _silence(window)),
-        *(_window(BOTS, window) for window in FAST),
+        *(increases(SESSIONS, window) for window in ("10m", "1h", *silence.WINDOWS)),
+        *silence.rules(),
+        *(increases(BOTS, window) for window in FAST),
         Recording(SHARE + "ratio10m", f"{BOTS}increase10m / ({SESSIONS}increase10m > 0)"),
         Recording(SHARE + "ratio1h", f"{BOTS}increase1h / ({SESSIONS}increase1h > 0)"),
-        _window(FLAGS, "1h"),
+        increases(FLAGS, "1h"),
         _expected_minute(),
         Recording(
             FLAGS + "expected1h",
@@ -303,8 +225,8 @@ def baseline() -> Group:
     people = f"{prior} * (1 / {threshold('prior_share')} - 1)"
     steady = threshold("steady_share")
     rules = [
-        *(_window(SESSIONS, window) for window in SLOW),
-        *(_window(BOTS, window) for window in SLOW),
+        *(increases(SESSIONS, window) for window in SLOW),
+        *(increases(BOTS, window) for window in SLOW),
         Recording(
             HUMANS + "increase3h",
             f"clamp_min(sum_over_time({SESSIONS}increase1m[3h]) - {BOTS}increase3h, 0)",
@@ -347,7 +269,7 @@ def _flags() -> tuple[Recording, ...]:
     week, yesterday = FLAGS + "week_per_session", FLAGS + "yesterday_per_session"
     prior = threshold("prior_flags")
     return (
-        _window(FLAGS, "3h"),
+        increases(FLAGS, "3h"),
         Recording(days_f, by_day(FLAGS + "increase3h", "23h", 7)),
         Recording(days_s, by_day(SESSIONS + "increase3h", "23h", 7)),
         Recording(kept_s, f"sum by ({SITE}) ({days_s}) - max by ({SITE}) ({days_s})"),

@@ -5,7 +5,8 @@ chance, if as many as usual were to come. So they serve a hundred sessions a day
 """
 
 from alerts.generate.model import Alert, Fact, Group
-from alerts.generate.recording import (
+from alerts.generate.recording import SHORTEST
+from alerts.generate.series import (
     BOTS,
     EVIDENCE,
     EXPECTED,
@@ -15,7 +16,6 @@ from alerts.generate.recording import (
     LAG,
     SCORES,
     SESSIONS,
-    SHORTEST,
     SITE,
     USUAL,
     threshold,

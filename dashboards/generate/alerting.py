@@ -1,8 +1,8 @@
 """The row about the alerts: how near one is, by their own numbers, and which are raised."""
 
 from alerts.generate.model import RUNBOOKS
-from alerts.generate.recording import BOTS as RECORDED_BOTS
-from alerts.generate.recording import EVIDENCE, EXPECTED, threshold
+from alerts.generate.series import BOTS as RECORDED_BOTS
+from alerts.generate.series import EVIDENCE, EXPECTED, threshold
 from dashboards.generate.panels import (
     GREY,
     ORANGE,

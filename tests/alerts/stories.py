@@ -1,4 +1,4 @@
-"""All alerts' stories, in the order of the alerts."""
+"""All alerts' stories."""
 
 from tests.alerts import (
     bot_cases,
@@ -8,6 +8,7 @@ from tests.alerts import (
     presence_cases,
     quota_cases,
     signal_cases,
+    silence_cases,
 )
 
 STORIES = (
@@ -17,5 +18,6 @@ STORIES = (
     *poll_cases.STORIES,
     *bot_cases.STORIES,
     *signal_cases.STORIES,
+    *silence_cases.STORIES,
     *quota_cases.STORIES,
 )
