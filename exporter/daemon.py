@@ -126,7 +126,7 @@ class Daemon:
             leases,
             self._clock,
             wanted=lambda: [it.name for it in self._pipelines],
-            spent=lambda: {it.name: it.budget.ages() for it in self._pipelines},
+            spending=lambda: {it.name: it.budget.spending() for it in self._pipelines},
             hold=self._pipelines.hold,
             follow=self._pipelines.follow,
         )

@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import replace
 from functools import partial
 
-from exporter.api.budget import Budget
+from exporter.api.budget import Budget, Spending
 from exporter.api.client import Client
 from exporter.api.deadlines import Deadlines
 from exporter.api.key import FixedKey, KeyFile, KeyGate, KeySource
@@ -143,16 +143,16 @@ class Pipeline:
 
     # -- polling, and what a reload changes of it
 
-    def take(self, spent: Mapping[int, int], together: int) -> None:
+    def take(self, theirs: Spending, together: int) -> None:
         """Poll from the next start on: the lease is ours.
 
-        spent: requests that another replica sent within the last minute, by their age.
+        theirs: what another replica may have spent of the budget within the last minute.
         together: how many integrations begin with it.
         """
         if self._spread is not None:
             self._spread = spread(together)
         self._polls = self._has_polled = True
-        self.budget.assume(spent)
+        self.budget.assume(theirs)
         # What pollers keep of the API in memory is of the time before another polled.
         self._pollers = self._planned(self._settings, None)
         self._shared.on_change(self.name)

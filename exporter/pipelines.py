@@ -10,9 +10,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 
+from exporter.api.budget import Spending
 from exporter.collect.registry import polled_names
 from exporter.counting import adjust_ledger, make_ledger
-from exporter.fleet.leases import Ages
 from exporter.ledger.engine import StateError
 from exporter.ledger.ledger import Ledger
 from exporter.ledger.state import LedgerState
@@ -83,7 +83,7 @@ class Pipelines:
         self._group: asyncio.TaskGroup | None = None
         self._reconciling = False
         self._changing = asyncio.Lock()
-        self._spent: dict[str, Ages] = {}
+        self._held: dict[str, Spending] = {}
 
     def __iter__(self) -> Iterator[Pipeline]:
         return iter(self._pipelines)
@@ -144,22 +144,22 @@ class Pipelines:
         """How often, of all integrations, the state had less than was committed."""
         return sum(ledger.losses for ledger in self._ledgers.values())
 
-    async def hold(self, spent: Mapping[str, Ages]) -> None:
+    async def hold(self, held: Mapping[str, Spending]) -> None:
         """Poll these integrations and no others: those of which this replica has the lease.
 
-        spent: what others may have spent of each one's budget within the last minute.
+        held: with what others may have spent of each one's budget within the last minute.
         """
         async with self._changing:
-            self._spent = dict(spent)
-            gone = [it for it in self if it.polls and it.name not in spent]
+            self._held = dict(held)
+            gone = [it for it in self if it.polls and it.name not in held]
             await asyncio.gather(*(it.leave() for it in gone))
             self._take()
 
     def _take(self) -> None:
         """Start those whose lease is ours and that do not poll yet."""
-        taken = [it for it in self if not it.polls and it.name in self._spent]
+        taken = [it for it in self if not it.polls and it.name in self._held]
         for pipeline in taken:
-            pipeline.take(self._spent[pipeline.name], len(taken))
+            pipeline.take(self._held[pipeline.name], len(taken))
             if self._group is not None:
                 pipeline.start(self._group)
 

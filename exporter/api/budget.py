@@ -16,7 +16,7 @@ average, and one request in fifty where nothing is.
 from collections import Counter, deque
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from exporter.api import tiers
 from exporter.api.errors import ThrottledError
@@ -48,6 +48,19 @@ QUIET_SECONDS = 0.5
 
 _ROUNDING = 1e-9
 """So that a tenth of sixty is six."""
+
+
+@dataclass(frozen=True, slots=True)
+class Spending:
+    """What one exporter tells another of a key's budget, before that one asks with the key.
+
+    ages: how many requests take up room, by their age: seconds since they ended, 0, 5, 10 … Those
+    under way have the age 0.
+    tier: by which they were allowed; None: it is not known.
+    """
+
+    ages: Mapping[int, int] = field(default_factory=dict)
+    tier: str | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -121,23 +134,24 @@ class Budget:
         self._forget()
         return self._under_way + len(self._ended)
 
-    def ages(self) -> dict[int, int]:
-        """How many requests take up room now, by their age: seconds since they ended, 0, 5, 10 …
-
-        Those under way have the age 0.
-        """
+    def spending(self) -> Spending:
+        """What another has to know before it asks with the key."""
         self._forget()
         now = self._clock.monotonic()
         found = Counter(int((now - ended) // AGE_SECONDS) * AGE_SECONDS for ended in self._ended)
         if self._under_way:
             found[0] += self._under_way
-        return dict(found)
+        return Spending(dict(found), self.tier)
 
-    def assume(self, ages: Mapping[int, int]) -> None:
-        """Reckon with requests that another sent with the key. ages: as `ages` gives them."""
+    def assume(self, theirs: Spending) -> None:
+        """Reckon with requests that another sent with the key, and with the tier it did so by.
+
+        By the lowest tier they would leave no room for the answer that names the tier.
+        """
         now = self._clock.monotonic()
-        theirs = [now - age for age, number in ages.items() for _ in range(number)]
-        self._ended = deque(sorted([*self._ended, *theirs]))
+        ended = [now - age for age, number in theirs.ages.items() for _ in range(number)]
+        self._ended = deque(sorted([*self._ended, *ended]))
+        self.tier = theirs.tier or self.tier
 
     def wait(self) -> float:
         """Seconds until a request of the one that goes first may leave; 0 for now."""

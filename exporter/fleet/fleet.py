@@ -15,9 +15,10 @@ from functools import partial
 from hashlib import blake2b
 from secrets import token_hex
 
+from exporter.api.budget import Spending
 from exporter.clock import Clock
 from exporter.fleet import leases
-from exporter.fleet.leases import LEASE_SECONDS, Ages, Lease, Seen
+from exporter.fleet.leases import LEASE_SECONDS, Lease, Seen
 from exporter.fleet.shares import Moves, moves
 from exporter.ledger import records
 from exporter.ledger.engine import Connection, StateError
@@ -68,19 +69,19 @@ class Leases:
 
 @dataclass(frozen=True, slots=True)
 class _Beat:
-    """What a beat found. epochs: of the leases that are ours. spent: by others, of those."""
+    """What a beat found. epochs: of the leases that are ours. spending: others', of those."""
 
     seen: Seen
     epochs: Mapping[str, int]
-    spent: Mapping[str, Ages]
+    spending: Mapping[str, Spending]
 
 
 class Fleet:
     """This replica's part in the fleet.
 
-    store: of its own. wanted: the integrations of the settings. spent: requests of the last minute,
-    by integration. hold: is told which integrations to poll, with what others may have spent of
-    their budgets; it returns once the others rest. follow: is told what others committed.
+    store: of its own. wanted: the integrations of the settings. spending: what is spent of their
+    budgets. hold: is told which integrations to poll, with what others may have spent of their
+    budgets; it returns once the others rest. follow: is told what others committed.
     """
 
     def __init__(
@@ -90,15 +91,15 @@ class Fleet:
         clock: Clock,
         *,
         wanted: Callable[[], Collection[str]],
-        spent: Callable[[], Mapping[str, Ages]],
-        hold: Callable[[Mapping[str, Ages]], Awaitable[None]],
+        spending: Callable[[], Mapping[str, Spending]],
+        hold: Callable[[Mapping[str, Spending]], Awaitable[None]],
         follow: Callable[[States], None],
     ) -> None:
         self._store = store
         self._leases = leases
         self._clock = clock
         self._wanted = wanted
-        self._spent = spent
+        self._spending = spending
         self._hold = hold
         self._follow = follow
         self._until = float("-inf")
@@ -145,11 +146,11 @@ class Fleet:
 
     async def leave(self) -> None:
         """Give up all leases at once, as the last thing before the end; LEAVE_SECONDS at most."""
-        spent = dict(self._spent())
+        spending = dict(self._spending())
         self._leases.hold({})
         with contextlib.suppress(StateError, TimeoutError):
             async with asyncio.timeout(LEAVE_SECONDS):
-                await self._store.run(lambda it: leases.leave(it, self._leases.replica, spent))
+                await self._store.run(lambda it: leases.leave(it, self._leases.replica, spending))
                 await self._store.close()
 
     async def _watch(self) -> None:
@@ -164,8 +165,7 @@ class Fleet:
 
     def _look_and_claim(self, connection: Connection) -> _Beat:
         me, wanted = self._leases.replica, sorted(self._wanted())
-        spent = {name: number for name, number in self._spent().items() if number}
-        leases.renew(connection, me, kind_of(wanted), spent, LEASE_SECONDS)
+        leases.renew(connection, me, kind_of(wanted), self._spending(), LEASE_SECONDS)
         seen = leases.look(connection)
         missing = [name for name in wanted if name not in seen.leases]
         if missing:
@@ -180,10 +180,11 @@ class Fleet:
             claimed = leases.claim(connection, me, free, plan.claim)
         self._giving = (*gone, *plan.release)
         others = {last for name in claimed if (last := seen.leases[name].last) not in (None, me)}
-        told = leases.spent_by(connection, filter(None, others))
+        told = leases.spending_of(connection, filter(None, others))
         leases.forget_dead(connection)
         by_others = {
-            name: told.get(seen.leases[name].last or "", {}).get(name, {}) for name in claimed
+            name: told.get(seen.leases[name].last or "", {}).get(name, Spending())
+            for name in claimed
         }
         return _Beat(seen, epochs | claimed, by_others)
 
@@ -195,7 +196,7 @@ class Fleet:
         self._leases.hold(kept)
         if before != set(kept):
             _log.info("leases", held=len(kept), integrations=len(self._wanted()), alive=self.alive)
-        await self._hold({name: found.spent.get(name, {}) for name in kept})
+        await self._hold({name: found.spending.get(name, Spending()) for name in kept})
         given = [name for name in found.epochs if name not in kept]
         if given:
             await self._store.run(lambda it: leases.release(it, self._leases.replica, given))

@@ -10,12 +10,10 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from exporter.api.budget import Spending
 from exporter.ledger.engine import Connection
 from exporter.ledger.fence import LostLeaseError
 from exporter.ledger.records import in_chunks
-
-Ages = Mapping[int, int]
-"""Requests by their age in seconds, as `exporter.api.budget` tells them."""
 
 LEASE_SECONDS = 10
 """A replica that did not renew for so long is taken for dead."""
@@ -68,19 +66,22 @@ class Seen:
 
 
 def renew(
-    connection: Connection, replica: str, kind: str, spent: Mapping[str, Ages], seconds: float
+    connection: Connection,
+    replica: str,
+    kind: str,
+    spending: Mapping[str, Spending],
+    seconds: float,
 ) -> None:
     """Note that the replica lives.
 
-    kind: stands for the integrations of its settings. spent: requests of the last minute by
-    integration, of those that sent any.
+    kind: stands for the integrations of its settings. spending: by integration.
     """
     connection.execute(
-        """INSERT INTO replica (id, kind, spent, seen, expires) VALUES (?, ?, ?,
+        """INSERT INTO replica (id, kind, spent, tiers, seen, expires) VALUES (?, ?, ?, ?,
             clock_timestamp(), clock_timestamp() + ? * interval '1 second')
         ON CONFLICT (id) DO UPDATE SET kind = excluded.kind, spent = excluded.spent,
-        seen = excluded.seen, expires = excluded.expires""",
-        (replica, kind, json.dumps(spent), seconds),
+        tiers = excluded.tiers, seen = excluded.seen, expires = excluded.expires""",
+        (replica, kind, *_written(spending), seconds),
     )
 
 
@@ -139,34 +140,46 @@ def release(connection: Connection, replica: str, integrations: Iterable[str]) -
     )
 
 
-def leave(connection: Connection, replica: str, spent: Mapping[str, Ages]) -> None:
+def leave(connection: Connection, replica: str, spending: Mapping[str, Spending]) -> None:
     """Give up all that the replica holds, and be no longer alive."""
     connection.execute("UPDATE lease SET holder = NULL WHERE holder = ?", (replica,))
     connection.execute(
-        """UPDATE replica SET expires = clock_timestamp(), seen = clock_timestamp(), spent = ?
-        WHERE id = ?""",
-        (json.dumps(spent), replica),
+        """UPDATE replica SET expires = clock_timestamp(), seen = clock_timestamp(), spent = ?,
+        tiers = ? WHERE id = ?""",
+        (*_written(spending), replica),
     )
 
 
-def spent_by(connection: Connection, replicas: Iterable[str]) -> dict[str, dict[str, Ages]]:
+def spending_of(connection: Connection, replicas: Iterable[str]) -> dict[str, dict[str, Spending]]:
     """What these replicas last said that they had spent within a minute, by integration.
 
     Its ages are as of now, rounded down.
     """
-    found: dict[str, dict[str, Ages]] = {}
+    found: dict[str, dict[str, Spending]] = {}
     for chunk, marks in in_chunks(sorted(replicas)):
         rows = connection.execute(
-            f"""SELECT id, spent, floor(extract(epoch FROM clock_timestamp() - seen))::bigint
+            f"""SELECT id, spent, tiers, floor(extract(epoch FROM clock_timestamp() - seen))::bigint
             FROM replica WHERE id IN ({marks})""",  # noqa: S608 - marks are question marks
             chunk,
         )
-        for name, written, since in rows.fetchall():
+        for name, spent, named, since in rows.fetchall():
+            tiers = json.loads(named)
             found[name] = {
-                integration: {int(age) + since: number for age, number in ages.items()}
-                for integration, ages in json.loads(written).items()
+                integration: Spending(
+                    {int(age) + since: number for age, number in ages.items()},
+                    tiers.get(integration),
+                )
+                for integration, ages in json.loads(spent).items()
             }
     return found
+
+
+def _written(spending: Mapping[str, Spending]) -> tuple[str, str]:
+    """Of the integrations of which something is spent: what, and by which tiers that are known."""
+    spent = {name: it for name, it in spending.items() if it.ages}
+    ages = {name: it.ages for name, it in spent.items()}
+    tiers = {name: it.tier for name, it in spent.items() if it.tier}
+    return json.dumps(ages), json.dumps(tiers)
 
 
 def forget_dead(connection: Connection) -> None:

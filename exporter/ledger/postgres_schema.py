@@ -7,7 +7,7 @@ import os
 
 from exporter.ledger.engine import SALT_BYTES, Connection, ForeignStateError
 
-VERSION = 1
+VERSION = 2
 
 APPLICATION = b"isnotai-exporter"
 """Marks a schema as ours."""
@@ -15,7 +15,9 @@ APPLICATION = b"isnotai-exporter"
 LOCK = 0x4E414958
 """The advisory lock of whoever makes or upgrades the tables: held for that transaction only."""
 
-UPGRADES: dict[int, tuple[str, ...]] = {}
+UPGRADES: dict[int, tuple[str, ...]] = {
+    1: ("ALTER TABLE replica ADD COLUMN tiers text NOT NULL DEFAULT '{}'",),
+}
 """What leads from each version to the next."""
 
 TABLES = (
@@ -109,6 +111,7 @@ TABLES = (
         id text PRIMARY KEY,
         kind text NOT NULL,
         spent text NOT NULL,
+        tiers text NOT NULL DEFAULT '{}',
         seen timestamptz NOT NULL,
         expires timestamptz NOT NULL
     ) WITH (fillfactor = 50)""",

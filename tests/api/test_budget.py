@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from exporter.api.budget import Budget
+from exporter.api.budget import Budget, Spending
 from exporter.api.errors import ThrottledError
 from exporter.api.pauses import KEY, KEYLESS
 from tests import virtual_time
@@ -326,12 +326,25 @@ def test_what_another_spent_takes_up_room_for_a_minute() -> None:
     budget.tier = "free"
     size = budget.room()
     before = Budget(0.25, 1, clock)
-    before.assume({0: size - 5, 40: 3, 100: 9})
-    budget.assume(before.ages())
+    before.assume(Spending({0: size - 5, 40: 3, 100: 9}))
+    budget.assume(before.spending())
 
-    assert before.ages() == {0: size - 5, 40: 3}
+    assert before.spending() == Spending({0: size - 5, 40: 3})
     assert (budget.room(), budget.spent()) == (2, size - 2)
     clock.advance(22)
     assert (budget.room(), budget.spent()) == (5, size - 5)
     clock.advance(40)
     assert (budget.room(), budget.spent()) == (size, 0)
+
+
+def test_who_goes_on_for_another_has_the_room_that_it_left_by_its_tier() -> None:
+    clock = FakeClock()
+    before, budget = (Budget(0.25, 1, clock) for _ in range(2))
+    before.tier = "enterprise"
+    before.assume(Spending({0: 100}))
+
+    budget.assume(before.spending())
+
+    assert budget.room() == before.room() == 1400
+    budget.assume(Spending({5: 100}))
+    assert (budget.tier, budget.room()) == ("enterprise", 1300)

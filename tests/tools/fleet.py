@@ -33,10 +33,11 @@ Leases.hold = keep
 async def watch(self):
     pass
 Fleet._watch = watch
+from exporter.api.budget import Spending
 from exporter.pipelines import Pipelines
 poll = Pipelines.hold
-async def stay(self, spent):
-    await poll(self, {**{it.name: {} for it in self if it.polls}, **spent})
+async def stay(self, held):
+    await poll(self, {**{it.name: Spending() for it in self if it.polls}, **held})
 Pipelines.hold = stay
 """
 """A replica that never notices that it lost a lease: nothing but the fence keeps it from harm."""
@@ -146,6 +147,12 @@ class Fleet:
                     if scrape.value("isnotai_exporter_poller", integration=integration) == 1:
                         return replica
                 await self._moment()
+
+    async def polled_well(self) -> Replica:
+        """The one that polls, once the API answered it."""
+        poller = await self.poller()
+        await poller.exporter.until(lambda it: it.value("isnotai_up") == 1)
+        return poller
 
     async def _moment(self) -> None:
         """Wait a moment, or fail where a replica ended by itself."""
@@ -276,8 +283,8 @@ class Fleet:
             if all(it == expected for it in counted):
                 return
             if monotonic() > deadline:
-                for found in counted:
-                    assert found == expected, f"{found}\nis not {expected}"
+                for it, found in zip(self.replicas, counted, strict=True):
+                    assert found == expected, f"{found}\nis not {expected}\n{it.daemon.output}"
             await self._moment()
 
 

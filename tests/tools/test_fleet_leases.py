@@ -8,10 +8,10 @@ from time import monotonic
 
 import pytest
 
+from exporter.api.budget import Spending
 from exporter.clock import SystemClock
 from exporter.fleet import leases
 from exporter.fleet.fleet import Fleet, Leases, States
-from exporter.fleet.leases import Ages
 from exporter.ledger.database import Database
 from exporter.ledger.engine import StateError
 from exporter.ledger.fence import LostLeaseError
@@ -32,8 +32,8 @@ class Member:
     store: Store
     leases: Leases
     wanted: list[str]
-    spent: dict[str, Ages] = field(default_factory=dict)
-    held: Mapping[str, Ages] = field(default_factory=dict)
+    spending: dict[str, Spending] = field(default_factory=dict)
+    held: Mapping[str, Spending] = field(default_factory=dict)
     beaten: asyncio.Event = field(default_factory=asyncio.Event)
 
     def __post_init__(self) -> None:
@@ -42,13 +42,13 @@ class Member:
             self.leases,
             SystemClock(),
             wanted=lambda: self.wanted,
-            spent=lambda: self.spent,
+            spending=lambda: self.spending,
             hold=self.hold,
             follow=self.follow,
         )
 
-    async def hold(self, spent: Mapping[str, Ages]) -> None:
-        self.held = spent
+    async def hold(self, held: Mapping[str, Spending]) -> None:
+        self.held = held
         self.beaten.set()
 
     def follow(self, states: States) -> None:
@@ -118,13 +118,30 @@ async def test_who_leaves_is_followed_at_once_and_what_it_spent_is_known(postgre
     await first.fleet.beat()
     await second.fleet.beat()
     assert (set(first.held), set(second.held)) == ({"one"}, set())
-    first.spent = {"one": {0: 5, 30: 2}}
+    first.spending = {"one": Spending({0: 5, 30: 2}, "pro")}
 
     await first.fleet.leave()
     await second.fleet.beat()
 
-    assert sorted(second.held["one"].values()) == [2, 5]
-    assert min(second.held["one"]) < 5
+    told = second.held["one"]
+    assert told.tier == "pro"
+    assert sorted(told.ages.values()) == [2, 5]
+    assert min(told.ages) < 5
+    await second.fleet.leave()
+
+
+async def test_tables_of_before_tiers_were_told_are_upgraded(postgres: Cluster) -> None:
+    place = postgres.server()
+    first = member(place, "a", ["one"])
+    await first.fleet.beat()
+    await first.fleet.leave()
+    postgres.ask(f"ALTER TABLE {place.schema}.replica DROP COLUMN tiers")
+    postgres.ask(f"UPDATE {place.schema}.meta SET value = '1' WHERE key = 'version'")  # noqa: S608 - our own name
+    second = member(place, "b", ["one"])
+
+    await second.fleet.beat()
+
+    assert set(second.held) == {"one"}
     await second.fleet.leave()
 
 

@@ -50,7 +50,7 @@ class Storm:
         poller = await self.ours.poller()
         began = monotonic()
         await self.ours.end(poller)
-        await self.ours.poller()
+        await self.ours.polled_well()
         self.taken_over.append(monotonic() - began)
         await self.ours.start()
 
