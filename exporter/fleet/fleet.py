@@ -69,10 +69,15 @@ class Leases:
 
 @dataclass(frozen=True, slots=True)
 class _Beat:
-    """What a beat found. epochs: of the leases that are ours. spending: others', of those."""
+    """What a beat found.
+
+    epochs: of the leases that are ours. giving: those of them that we give up. spending: of others,
+    of what was claimed.
+    """
 
     seen: Seen
     epochs: Mapping[str, int]
+    giving: Collection[str]
     spending: Mapping[str, Spending]
 
 
@@ -106,7 +111,6 @@ class Fleet:
         self._shown: dict[str, int] = {}
         self.problem: str | None = None
         """Why the last beat failed; None where it did not."""
-        self._giving: tuple[str, ...] = ()
         self._seen = Seen()
 
     @property
@@ -130,8 +134,12 @@ class Fleet:
     async def beat(self) -> None:
         """Renew, claim, give up, and read along, once. What fails is tried again at the next."""
         began = self._clock.monotonic()
+        # Read here: on the store's thread they would change while they are read.
+        wanted, spending = sorted(self._wanted()), dict(self._spending())
         try:
-            found = await self._store.run(self._look_and_claim)
+            found = await self._store.run(
+                partial(_look_and_claim, self._leases.replica, wanted, spending)
+            )
             self._until = began + LEASE_SECONDS - MARGIN_SECONDS
             await self._take(found)
             await self._read_along(found)
@@ -163,35 +171,10 @@ class Fleet:
                 await self._hold({})
             await self._clock.sleep(left if 0 < left < BEAT_SECONDS else BEAT_SECONDS / 2)
 
-    def _look_and_claim(self, connection: Connection) -> _Beat:
-        me, wanted = self._leases.replica, sorted(self._wanted())
-        leases.renew(connection, me, kind_of(wanted), self._spending(), LEASE_SECONDS)
-        seen = leases.look(connection)
-        missing = [name for name in wanted if name not in seen.leases]
-        if missing:
-            leases.add(connection, missing)
-            seen = leases.look(connection)
-        epochs = {name: row.epoch for name, row in seen.leases.items() if row.holder == me}
-        gone = [name for name in epochs if name not in set(wanted)]
-        plan = plan_of(me, wanted, seen)
-        claimed: dict[str, int] = {}
-        if plan.claim:
-            free = [name for name in wanted if seen.leases[name].holder not in seen.live]
-            claimed = leases.claim(connection, me, free, plan.claim)
-        self._giving = (*gone, *plan.release)
-        others = {last for name in claimed if (last := seen.leases[name].last) not in (None, me)}
-        told = leases.spending_of(connection, filter(None, others))
-        leases.forget_dead(connection)
-        by_others = {
-            name: told.get(seen.leases[name].last or "", {}).get(name, Spending())
-            for name in claimed
-        }
-        return _Beat(seen, epochs | claimed, by_others)
-
     async def _take(self, found: _Beat) -> None:
         """Poll what is ours, and give up what is too much: first it rests, then it is free."""
         self._seen = found.seen
-        kept = {name: epoch for name, epoch in found.epochs.items() if name not in self._giving}
+        kept = {name: epoch for name, epoch in found.epochs.items() if name not in found.giving}
         before = set(self._leases.held())
         self._leases.hold(kept)
         if before != set(kept):
@@ -215,6 +198,32 @@ class Fleet:
             states = await self._store.read(partial(_committed, names))
             self._follow(states)
             self._shown.update((name, version) for name, (_, version) in states.items())
+
+
+def _look_and_claim(
+    me: str, wanted: list[str], spending: Mapping[str, Spending], connection: Connection
+) -> _Beat:
+    """One beat of replica `me`, in one transaction."""
+    leases.renew(connection, me, kind_of(wanted), spending, LEASE_SECONDS)
+    seen = leases.look(connection)
+    missing = [name for name in wanted if name not in seen.leases]
+    if missing:
+        leases.add(connection, missing)
+        seen = leases.look(connection)
+    epochs = {name: row.epoch for name, row in seen.leases.items() if row.holder == me}
+    gone = [name for name in epochs if name not in set(wanted)]
+    plan = plan_of(me, wanted, seen)
+    claimed: dict[str, int] = {}
+    if plan.claim:
+        free = [name for name in wanted if seen.leases[name].holder not in seen.live]
+        claimed = leases.claim(connection, me, free, plan.claim)
+    others = {last for name in claimed if (last := seen.leases[name].last) not in (None, me)}
+    told = leases.spending_of(connection, filter(None, others))
+    leases.forget_dead(connection)
+    by_others = {
+        name: told.get(seen.leases[name].last or "", {}).get(name, Spending()) for name in claimed
+    }
+    return _Beat(seen, epochs | claimed, (*gone, *plan.release), by_others)
 
 
 def _committed(names: list[str], connection: Connection) -> States:

@@ -1,6 +1,7 @@
 """Leases in a real database: equal shares, taken over in time, given up in time, told apart."""
 
 import asyncio
+import threading
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
@@ -143,6 +144,34 @@ async def test_tables_of_before_tiers_were_told_are_upgraded(postgres: Cluster) 
 
     assert set(second.held) == {"one"}
     await second.fleet.leave()
+
+
+async def test_what_the_event_loop_changes_is_read_there(postgres: Cluster) -> None:
+    read_by: set[int] = set()
+
+    def wanted() -> list[str]:
+        read_by.add(threading.get_ident())
+        return ["one"]
+
+    def spending() -> dict[str, Spending]:
+        read_by.add(threading.get_ident())
+        return {}
+
+    one = member(postgres.server(), "a")
+    fleet = Fleet(
+        one.store,
+        one.leases,
+        SystemClock(),
+        wanted=wanted,
+        spending=spending,
+        hold=one.hold,
+        follow=one.follow,
+    )
+    await fleet.beat()
+    await fleet.leave()
+
+    assert set(one.held) == {"one"}
+    assert read_by == {threading.get_ident()}
 
 
 async def test_a_lost_lease_commits_nothing(postgres: Cluster) -> None:
