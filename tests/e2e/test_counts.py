@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from tests.e2e.running import client_of, in_process, process
+from tests.e2e.running import Scrape, client_of, in_process, process
 from tests.e2e.simulation import simulated
 
 
@@ -14,14 +14,18 @@ def grown(beyond: int) -> Any:
 
 async def test_a_daemon_process_counts_what_was_true_when_the_world_froze() -> None:
     async with simulated() as api, process(api.variables) as daemon, client_of(daemon) as exporter:
-        await exporter.until(grown(api.truth().sessions))
+        before = api.truth().sessions
+
+        def has_all(scrape: Scrape) -> object:
+            found = scrape.counted()
+            kinds = found.bot_sessions and found.flags and found.invalid_items
+            return kinds and found.sessions > before
+
+        await exporter.until(has_all)
 
         api.freeze()
 
-        scrape = await exporter.until_counted(api.truth)
-        assert scrape.counted().bot_sessions > 0
-        assert scrape.counted().flags
-        assert scrape.counted().invalid_items > 0
+        await exporter.until_counted(api.truth)
 
 
 @pytest.mark.parametrize(
