@@ -44,12 +44,20 @@ class Past:
         self.count = count
         self.start = start
         self._series: dict[str, Vector] = {}
+        self._recorded: set[str] = set()
+
+    @property
+    def names(self) -> set[str]:
+        """The names of all series that were added or recorded."""
+        return set(self._series)
 
     def fresh(self) -> "Past":
         """The same series without what was recorded; columns are shared, for none is changed."""
         other = Past(self.count, self.start)
         other._series = {
-            name: dict(vector) for name, vector in self._series.items() if ":" not in name
+            name: dict(vector)
+            for name, vector in self._series.items()
+            if name not in self._recorded
         }
         return other
 
@@ -60,6 +68,7 @@ class Past:
     def record(self, name: str, extra: Mapping[str, str], vector: Vector) -> None:
         """Keep what a recording rule gave."""
         kept = self._series.setdefault(name, {})
+        self._recorded.add(name)
         for labels, column in vector.items():
             kept[tuple(sorted({**dict(labels), **extra}.items()))] = column
 
@@ -108,6 +117,10 @@ class Past:
         }
 
     def _called(self, node: Call) -> Vector:
+        if node.name == "time" and not node.arguments:
+            return {(): [self.start + 60.0 * at for at in range(self.count)]}
+        if not node.arguments:
+            raise UnknownExpressionError(f"the function {node.name} is not known")
         first, *others = node.arguments
         if isinstance(first, Range) or (others and isinstance(others[0], Range)):
             return self._over_time(node)
@@ -184,7 +197,7 @@ class Past:
 def _is_scalar(node: Node) -> bool:
     match node:
         case Call():
-            return node.name == "scalar"
+            return node.name in ("scalar", "time")
         case Binary():
             return all(
                 isinstance(one, Number) or _is_scalar(one) for one in (node.left, node.right)

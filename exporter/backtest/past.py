@@ -1,13 +1,13 @@
 """Reads a site's counters of the past: a file that `backfill` wrote, or a Prometheus.
 
-Of a Prometheus only the few counters that the alerts are about are asked for, a few days at a time,
+Of a Prometheus only the few series that the alerts are about are asked for, a few days at a time,
 each answer within a time-out and a bound.
 """
 
 import re
 from array import array
 from collections.abc import Iterable, Iterator
-from math import ceil, isnan, nan
+from math import ceil, isfinite, isnan, nan
 from pathlib import Path
 
 from exporter.backtest.evaluate import Labels, Past
@@ -21,10 +21,23 @@ COUNTERS = (
     "isnotai_session_bot_score_count",
     "isnotai_session_bot_score_sum",
 )
-LINE = re.compile(r"(?P<name>\w+)(?:\{(?P<labels>[^}]*)\})? (?P<value>\S+) (?P<time>[0-9.]+)")
+GAUGES = (
+    "isnotai_up",
+    "isnotai_session_frontier_timestamp_seconds",
+    "isnotai_api_clock_skew_seconds",
+    "isnotai_analytics_user_match_ratio",
+    "isnotai_analytics_sessions",
+    "isnotai:holiday",
+)
+"""What else the alerts read, and only a Prometheus holds: an outage shows in these."""
+LINE = re.compile(
+    r'(?P<name>\w+)(?:\{(?P<labels>(?:[^"}]|"(?:[^"\\]|\\.)*")*)\})? (?P<value>\S+) (?P<time>\S+)'
+)
 LABEL = re.compile(r'(\w+)="((?:[^"\\]|\\.)*)"')
 PART_SECONDS = 5 * 86400
 TIMEOUT_SECONDS = 60.0
+LONGEST_PAST = 5 * 366 * 1440
+"""Minutes. What spans more has other times than Unix seconds."""
 LONGEST_GAP = 15
 """Minutes between two samples of a file, over which a counter is taken to stand still."""
 
@@ -40,7 +53,7 @@ def read_file(path: Path) -> tuple[Past, int]:
     try:
         with path.open(encoding="utf-8") as file:
             return _past(_samples(file))
-    except (OSError, UnicodeDecodeError) as error:
+    except (OSError, UnicodeDecodeError, PastError) as error:
         raise PastError(f"{path}: {error}") from error
 
 
@@ -53,7 +66,7 @@ def read_prometheus(
 
 
 def _asked(client: httpx.Client, url: str, start: float, end: float) -> Iterator[Sample]:
-    for name in COUNTERS:
+    for name in (*COUNTERS, *GAUGES):
         at = start
         while at < end:
             until = min(at + PART_SECONDS, end)
@@ -73,11 +86,20 @@ def _asked(client: httpx.Client, url: str, start: float, end: float) -> Iterator
 
 
 def _samples(lines: Iterable[str]) -> Iterator[Sample]:
-    for line in lines:
+    for number, line in enumerate(lines, 1):
         found = LINE.match(line)
         if found is not None and found["name"] in COUNTERS:
             labels = tuple(sorted(LABEL.findall(found["labels"] or "")))
-            yield found["name"], labels, float(found["time"]), float(found["value"])
+            try:
+                time, value = float(found["time"]), float(found["value"])
+                if not isfinite(time) or not isfinite(value):
+                    raise ValueError
+            except ValueError:
+                raise PastError(
+                    f"line {number}: {found['value']} at {found['time']} is not a number at a time "
+                    "in Unix seconds: write the file anew with backfill"
+                ) from None
+            yield found["name"], labels, time, value
 
 
 def _past(samples: Iterable[Sample]) -> tuple[Past, int]:
@@ -91,6 +113,8 @@ def _past(samples: Iterable[Sample]) -> tuple[Past, int]:
         raise PastError("there are no sessions in it: isnotai_sessions_total is missing")
     first = ceil(min(times[0] for times, _ in series.values()) / MINUTE)
     last = ceil(max(times[-1] for times, _ in series.values()) / MINUTE)
+    if last - first > LONGEST_PAST:
+        raise PastError("it spans more than five years: times have to be Unix seconds")
     past = Past(last - first + 1, first * MINUTE)
     for (name, labels), (times, values) in series.items():
         column = [nan] * past.count

@@ -14,6 +14,7 @@ from exporter.backtest.evaluate import Labels, Past
 
 GROUPS = ("notai-thresholds", "notai-holidays", "notai-ledger", "notai-baseline", "notai-security")
 THRESHOLD = "isnotai:alert_threshold"
+HOLIDAY = "isnotai:holiday"
 FILES = ("recording.yaml", "alerts.yaml")
 
 
@@ -35,10 +36,50 @@ def shipped() -> list[Path]:
     return [folder / name for name in FILES]
 
 
+class RulesError(Exception):
+    """Rules that cannot be run; the message says which file, and what to give instead."""
+
+
 def read(paths: Sequence[Path]) -> list[dict[str, Any]]:
-    """The rules about sessions. Raises OSError, yaml.YAMLError."""
-    groups = [group for path in paths for group in yaml.safe_load(path.read_text())["groups"]]
-    return [rule for group in groups if group["name"] in GROUPS for rule in group["rules"]]
+    """The rules about sessions. Raises RulesError."""
+    groups = [group for path in paths for group in _groups(path)]
+    rules = [rule for group in groups if group["name"] in GROUPS for rule in group["rules"]]
+    named = ", ".join(map(str, paths))
+    if not thresholds(rules):
+        raise RulesError(f"--rules: {named}: {THRESHOLD} is missing: give recording.yaml, too")
+    if not any("alert" in rule for rule in rules):
+        raise RulesError(f"--rules: {named}: no alert on sessions: give alerts.yaml, too")
+    return rules
+
+
+def _groups(path: Path) -> list[dict[str, Any]]:
+    """The groups of a rule file, or of a PrometheusRule. Raises RulesError."""
+    try:
+        content = yaml.safe_load(path.read_text("utf-8"))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise RulesError(f"--rules: {path}: {' '.join(str(error).split())}") from None
+    if isinstance(content, dict) and content.get("kind") == "PrometheusRule":
+        content = content.get("spec")
+    groups = content.get("groups") if isinstance(content, dict) else None
+    if not isinstance(groups, list) or not all(map(_is_group, groups)):
+        raise RulesError(f"--rules: {path}: is no file of Prometheus' rules, nor a PrometheusRule")
+    return groups
+
+
+def _is_group(group: object) -> bool:
+    """Whether it has a name, and rules with what is read of them."""
+    if not isinstance(group, dict) or not isinstance(group.get("name"), str):
+        return False
+    rules = group.get("rules")
+    return isinstance(rules, list) and all(
+        isinstance(rule, dict)
+        and isinstance(rule.get("expr"), str)
+        and (isinstance(rule.get("record"), str) or isinstance(rule.get("alert"), str))
+        and isinstance(rule.get("labels", {}), dict)
+        and ("alert" not in rule or "severity" in rule.get("labels", {}))
+        and (rule.get("record") != THRESHOLD or "name" in rule.get("labels", {}))
+        for rule in rules
+    )
 
 
 def thresholds(rules: Iterable[Mapping[str, Any]]) -> dict[str, float]:
@@ -71,6 +112,26 @@ def run(
             severity = rule["labels"]["severity"]
             fired += [Firing(rule["alert"], severity, labels, *span) for span in spans]
     return sorted(fired, key=lambda one: one.start)
+
+
+def missing(past: Past, rules: Sequence[Mapping[str, Any]]) -> list[str]:
+    """The series that alerts stand on, that no rule makes, and that the past does not hold.
+
+    Without the calendar, which a site need not have.
+    """
+    made: dict[str, set[str]] = {}
+    waiting: set[str] = set()
+    for rule in rules:
+        read = promql.selectors(promql.parse(rule["expr"]))
+        if "record" in rule:
+            made[rule["record"]] = made.get(rule["record"], set()) | read
+        else:
+            waiting |= read
+    found: set[str] = set()
+    while waiting:
+        found |= waiting
+        waiting = {name for each in waiting for name in made.get(each, ())} - found
+    return sorted(found - made.keys() - past.names - {HOLIDAY})
 
 
 def _minutes(rule: Mapping[str, Any], name: str) -> int:

@@ -6,15 +6,15 @@ nor for a key. The first two weeks of a past are those in which the alerts still
 """
 
 import time
+from math import isfinite
 from pathlib import Path
 
 import click
-import yaml
 
 from exporter.backtest import report
 from exporter.backtest.past import PastError, read_file, read_prometheus
 from exporter.backtest.promql import UnknownExpressionError
-from exporter.backtest.rules import read, shipped, thresholds
+from exporter.backtest.rules import RulesError, missing, read, shipped, thresholds
 from exporter.backtest.rules import run as run_rules
 from exporter.commands.command import Line, make_command
 from exporter.commands.moments import length
@@ -47,11 +47,16 @@ def run(
         else:
             end = time.time() // 60 * 60
             past, start = read_prometheus(str(prometheus_url), end - span, end)
+        absent = missing(past, known)
         note(f"evaluating {past.count} minutes")
         fired = run_rules(past.fresh(), known, changed)
         alerts = {rule["alert"]: rule["labels"]["severity"] for rule in known if "alert" in rule}
         for text in report.table(fired, alerts, past.count):
             say(text)
+        if absent:
+            say()
+            say(f"not in this past: {', '.join(absent)}")
+            say("alerts on these cannot fire, and an outage of the API looks like a silence")
         say()
         ratio = changed.get("page_ratio", thresholds(known)["page_ratio"])
         for factor in COMPARED["page_ratio"]:
@@ -65,7 +70,7 @@ def run(
         say()
         for text in report.strips(fired, start, past.count):
             say(text)
-    except (PastError, UnknownExpressionError, OSError, yaml.YAMLError) as error:
+    except (PastError, RulesError, UnknownExpressionError) as error:
         complain(error)
         return 1
     return 0
@@ -82,6 +87,8 @@ def _changed(given: tuple[str, ...], known: dict[str, float]) -> dict[str, float
             changed[name] = float(value)
         except ValueError:
             raise SettingsError(f"--threshold: {name}: {value!r} is not a number") from None
+        if not isfinite(changed[name]) or changed[name] <= 0:
+            raise SettingsError(f"--threshold: {name}: {value} is not a number above 0")
     return changed
 
 

@@ -6,16 +6,21 @@ from pathlib import Path
 
 import httpx
 import pytest
+import yaml
 
+from alerts.generate.holidays import holidays
+from alerts.generate.outputs import files
+from alerts.generate.thresholds import Thresholds
 from exporter.backtest.evaluate import Past
-from exporter.backtest.past import PastError, read_file, read_prometheus
+from exporter.backtest.past import COUNTERS, GAUGES, PastError, read_file, read_prometheus
 from exporter.backtest.promql import UnknownExpressionError, minutes, parse, selectors
 from exporter.backtest.report import strips, table
-from exporter.backtest.rules import Firing, read, run, shipped, thresholds
+from exporter.backtest.rules import HOLIDAY, Firing, missing, read, run, shipped, thresholds
 from exporter.cli import main
 
 HERE = (("integration", "campus"),)
 START = 1_789_948_800
+ALERTS = Path(__file__).resolve().parents[2] / "alerts"
 
 
 def counter(*parts: tuple[float, int]) -> list[float]:
@@ -74,6 +79,8 @@ def test_a_threshold_of_ones_own_decides(
         (["--file", "a", "--since", "1"], "--since"),
         (["--file", "a", "--threshold", "pages=3"], "there is no 'pages'"),
         (["--file", "a", "--threshold", "page_ratio=x"], "page_ratio"),
+        (["--file", "a", "--threshold", "page_ratio=nan"], "page_ratio: nan is not a number above"),
+        (["--file", "a", "--threshold", "page_ratio=-1"], "page_ratio: -1 is not a number above 0"),
     ],
 )
 def test_bad_options_are_one_line_that_names_them(
@@ -96,6 +103,88 @@ def test_a_file_that_is_not_there_or_holds_nothing_is_told(
     assert "isnotai_sessions_total is missing" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("isnotai_sessions_total abc 1790000000", "line 2: abc at 1790000000"),
+        ("isnotai_sessions_total 1 1.79.1", "line 2: 1 at 1.79.1"),
+        ("isnotai_sessions_total 1 1790000000000", "Unix seconds"),
+    ],
+)
+def test_a_line_that_cannot_be_read_is_named(
+    line: str, said: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "past.om"
+    path.write_text(f"isnotai_sessions_total 1 {START}\n{line}\n# EOF\n")
+
+    assert main(["backtest", "--file", str(path)], {}) == 1
+
+    (last,) = capsys.readouterr().err.splitlines()[-1:]
+    assert said in last
+    assert str(path) in last
+
+
+def test_a_label_may_hold_a_brace(tmp_path: Path) -> None:
+    path = tmp_path / "past.om"
+    path.write_text(f'isnotai_session_flags_total{{flag="a}}\\"b"}} 1 {START}\n')
+
+    past, _ = read_file(path)
+
+    assert len(past.evaluate(parse("isnotai_session_flags_total"))) == 1
+
+
+@pytest.mark.parametrize(
+    ("names", "said"),
+    [
+        (["grafana/alerting.yaml"], "no file of Prometheus' rules"),
+        (["prometheus/alerts.yaml"], "give recording.yaml, too"),
+        (["prometheus/recording.yaml"], "give alerts.yaml, too"),
+        (["alertmanager/inhibition.yaml"], "no file of Prometheus' rules"),
+        (["none.yaml"], "No such file"),
+    ],
+)
+def test_rules_that_cannot_be_run_are_told(
+    names: list[str], said: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rules = [f"--rules={ALERTS / name}" for name in names]
+
+    assert main(["backtest", "--file", str(tmp_path / "past.om"), *rules], {}) == 1
+
+    assert said in capsys.readouterr().err.splitlines()[-1]
+
+
+@pytest.mark.parametrize("text", ["", "groups: 3", "groups: [{name: a, rules: [{}]}]", "a: [", "["])
+def test_a_file_of_no_rules_is_told(
+    text: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "rules.yaml"
+    path.write_text(text)
+
+    assert main(["backtest", "--file", "past.om", f"--rules={path}"], {}) == 1
+
+    (line,) = capsys.readouterr().err.splitlines()
+    assert str(path) in line
+
+
+def test_the_operators_resource_holds_the_same_rules() -> None:
+    assert read([ALERTS / "kubernetes/prometheusrule.yaml"]) == read(shipped())
+
+
+def test_the_generators_calendar_is_understood() -> None:
+    day = 86400
+    limits = Thresholds()
+    texts = files(limits=limits, holidays=holidays("1970-01-02", "+01:00"))
+    groups = yaml.safe_load(texts["prometheus/recording.yaml"])["groups"]
+    rules = [rule for group in groups for rule in group["rules"]]
+    (rule,) = (rule for rule in rules if rule["record"] == "isnotai:holiday")
+
+    (column,) = Past(3 * day // 60).evaluate(parse(rule["expr"])).values()
+
+    holiday = [at * 60 for at, value in enumerate(column) if value == 1]
+    assert (holiday[0], holiday[-1] + 60) == (day - 3600, 2 * day - 3600)
+    assert len(holiday) == 1440
+
+
 def test_gaps_of_a_longer_step_are_filled_and_long_ones_are_not(tmp_path: Path) -> None:
     path = tmp_path / "past.om"
     at = [0, 5, 10, 40]
@@ -116,7 +205,7 @@ def answering(answer: Callable[[httpx.Request], httpx.Response]) -> httpx.Client
     return httpx.Client(transport=httpx.MockTransport(answer))
 
 
-def test_a_prometheus_is_asked_in_parts_for_the_counters_alone() -> None:
+def test_a_prometheus_is_asked_in_parts_for_what_the_alerts_read_alone() -> None:
     asked = []
 
     def answer(request: httpx.Request) -> httpx.Response:
@@ -134,7 +223,8 @@ def test_a_prometheus_is_asked_in_parts_for_the_counters_alone() -> None:
 
     assert past.evaluate(parse("isnotai_sessions_total")) == {HERE: [1, 2]}
     assert start == START
-    assert len(asked) == 5 * 3
+    assert len(asked) == 11 * 3
+    assert missing(past, read(shipped())) == sorted({*COUNTERS, *GAUGES} - past.names - {HOLIDAY})
 
 
 @pytest.mark.parametrize("status", [200, 500])
