@@ -1,12 +1,15 @@
 """The chart's values without Helm: each setting can be set, each value is described, checked."""
 
 import json
+import math
 from collections.abc import Iterator
+from dataclasses import asdict
 from typing import Any
 
 import pytest
 from jsonschema import Draft202012Validator
 
+from alerts.generate.thresholds import Bounds, Thresholds, bounds
 from exporter.build import VERSION
 from exporter.settings.describe import all_settings
 from scripts.sync_chart import CHART, MADE, copies, described_values, present
@@ -14,6 +17,7 @@ from tests.yaml_files import load_yaml
 
 VALUES: dict[str, Any] = load_yaml((CHART / "values.yaml").read_text("utf-8"))
 SCHEMA: dict[str, Any] = json.loads((CHART / "values.schema.json").read_text("utf-8"))
+THRESHOLDS: dict[str, Any] = SCHEMA["properties"]["prometheusRule"]["properties"]["thresholds"]
 METADATA: dict[str, Any] = load_yaml((CHART / "Chart.yaml").read_text("utf-8"))
 VALUE_SETS: dict[str, dict[str, Any]] = {
     path.stem: load_yaml(path.read_text("utf-8")) for path in sorted(CHART.glob("ci/*.yaml"))
@@ -104,9 +108,32 @@ def test_every_setting_of_the_exporter_can_be_set() -> None:
 
 
 def test_unknown_values_are_refused_everywhere_but_in_global() -> None:
+    """A threshold that there is not is refused by a template, which says those that there are."""
     loose = {path for path, schema in sections(SCHEMA) if schema.get("additionalProperties", True)}
 
-    assert loose == {"global"}
+    assert loose == {"global", "prometheusRule.thresholds"}
+
+
+def test_thresholds_have_the_bounds_of_the_generator() -> None:
+    def schema(allowed: Bounds) -> dict[str, Any]:
+        said = {
+            "exclusiveMinimum": allowed.above,
+            "maximum": allowed.most,
+            "exclusiveMaximum": allowed.below,
+        }
+        return {"type": "number"} | {key: it for key, it in said.items() if math.isfinite(it)}
+
+    assert THRESHOLDS["properties"] == {name: schema(bounds(name)) for name in asdict(Thresholds())}
+
+
+@pytest.mark.parametrize("name", asdict(Thresholds()))
+def test_thresholds_are_refused_and_taken_as_by_the_generator(name: str) -> None:
+    judge = Draft202012Validator(THRESHOLDS)
+    tried = (-1.0, 0.0, 0.5, 1.0, 1.5, 200.0, 201.0, getattr(Thresholds(), name))
+
+    assert [judge.is_valid({name: value}) for value in tried] == [
+        bounds(name).allow(value) for value in tried
+    ]
 
 
 def test_values_and_schema_know_the_same_names() -> None:

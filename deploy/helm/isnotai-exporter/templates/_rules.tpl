@@ -3,6 +3,21 @@ The project's rules, from the files that the chart carries. Which alert reads wh
 read from their expressions, so that no list of them is kept anywhere.
 */}}
 
+{{/* Refuses thresholds that no rule of this release would take up. Prints nothing. */}}
+{{- define "isnotai-exporter.checkThresholds" -}}
+{{- $values := .Values.prometheusRule -}}
+{{- if $values.thresholds -}}
+{{- $said := printf "prometheusRule.thresholds: %s would have no effect" (keys $values.thresholds | sortAlpha | join ", ") -}}
+{{- if not $values.enabled -}}
+{{- fail (printf "%s without prometheusRule.enabled: set that, or leave the thresholds out" $said) -}}
+{{- else if not $values.recordingRules.enabled -}}
+{{- fail (printf "%s without prometheusRule.recordingRules.enabled: set that, or set them where the recording rules are made" $said) -}}
+{{- else if has "isnotai:alert_threshold" $values.disabled -}}
+{{- fail (printf "%s with isnotai:alert_threshold in prometheusRule.disabled: take it out there, or leave the thresholds out" $said) -}}
+{{- end -}}
+{{- end -}}
+{{- end }}
+
 {{/* Groups of the PrometheusRule, as `groups:`, after switches, `disabled`, labels and links. */}}
 {{- define "isnotai-exporter.ruleGroups" -}}
 {{- $values := .Values.prometheusRule -}}
@@ -33,7 +48,7 @@ read from their expressions, so that no list of them is kept anywhere.
 {{- end -}}
 {{- end -}}
 {{- range $name, $_ := $values.thresholds -}}
-{{- if and $values.recordingRules.enabled (not (has $name $known)) -}}
+{{- if not (has $name $known) -}}
 {{- fail (printf "prometheusRule.thresholds: there is no %q; there are %s" $name (join ", " $known)) -}}
 {{- end -}}
 {{- end -}}
@@ -82,8 +97,12 @@ Takes a dict: rule, which is changed, and values, with runbookUrl and dashboardU
 {{- end -}}
 {{- end }}
 
-{{/* Names of all rules that the chart carries, as a dict of lists: recordings, alerts, grafana. */}}
+{{/*
+Names of all rules that the chart carries, as a dict of lists: recordings, alerts, grafana. Whatever
+the values are, they are looked up, so thresholds are looked at here.
+*/}}
 {{- define "isnotai-exporter.ruleNames" -}}
+{{- include "isnotai-exporter.checkThresholds" . -}}
 {{- $recordings := list -}}
 {{- $alerts := list -}}
 {{- range $path, $_ := .Files.Glob "files/alerts/*.yaml" -}}
