@@ -5,7 +5,7 @@ exporters of one integration see alike is one alert.
 """
 
 from alerts.generate.model import Alert, Group
-from alerts.generate.series import GAP, LAG, POLL_FAILURES, SITE
+from alerts.generate.series import GAP, LAG, POLL_FAILURES, SITE, lasting
 
 FAST_BURN = 0.144
 SLOW_BURN = 0.06
@@ -21,8 +21,10 @@ _GAP_BEFORE = f"last_over_time({GAP}max2m[5w:1h] offset 1h)"
 
 
 def _burns(long: str, short: str, burn: float) -> str:
+    """long: the longest is written each five minutes."""
+    failed = POLL_FAILURES + long
     return f"""\
-{POLL_FAILURES}{long} > {burn}
+{lasting(failed) if long == "3d" else failed} > {burn}
 and on ({SITE})
 {POLL_FAILURES}{short} > {burn}
 unless on ({SITE})
@@ -34,7 +36,7 @@ RULES = (
         "NotAITargetDown",
         """\
 up == 0
-and on (job, instance)
+and on (cluster, namespace, job, instance)
 last_over_time(isnotai_exporter_build_info[1w:5m])""",
         "Exporter {{ $labels.instance }} cannot be scraped",
         "Prometheus has not reached {{ $labels.instance }} of job {{ $labels.job }} for 5 min; "
@@ -175,11 +177,10 @@ sum by (cluster, namespace, job, instance, integration) (
     Alert(
         "NotAIAnswersUndecodable",
         f"""\
-sum by ({SITE}, resource) (
-  increase(isnotai_api_invalid_items_total[1h])
-  + on (job, instance, integration, resource)
-  increase(isnotai_api_invalid_responses_total[1h])
-) > 10""",
+sum by ({SITE}, resource) (increase(isnotai_api_invalid_items_total[1h]))
++
+sum by ({SITE}, resource) (increase(isnotai_api_invalid_responses_total[1h]))
+> 10""",
         "Answers on {{ $labels.resource }} do not decode for {{ $labels.integration }}",
         '{{ printf "%.0f" $value }} answers or items on {{ $labels.resource }} could not be '
         "decoded in the last hour, and are not counted.",
@@ -208,18 +209,20 @@ max by ({SITE}, kind) (isnotai_api_schema_changes{{kind=~"removed|changed"}}) > 
         "NotAIStateNotCommitted",
         """\
 (
-  max by (job, instance) (time() - isnotai_exporter_state_last_commit_timestamp_seconds) > 900
-  and on (job, instance)
-  max by (job, instance) (isnotai_resource_up{resource="sessions"}) == 1
+  max by (cluster, namespace, job, instance) (
+    time() - isnotai_exporter_state_last_commit_timestamp_seconds
+  ) > 900
+  and on (cluster, namespace, job, instance)
+  max by (cluster, namespace, job, instance) (isnotai_resource_up{resource="sessions"}) == 1
 )
 or
 (
-  max by (job, instance) (
+  max by (cluster, namespace, job, instance) (
     isnotai_resource_last_success_timestamp_seconds{resource="sessions"} == 0
-    and on (job, instance, integration)
+    and on (cluster, namespace, job, instance, integration)
     isnotai_up == 1
   )
-  unless on (job, instance)
+  unless on (cluster, namespace, job, instance)
   isnotai_exporter_state_last_commit_timestamp_seconds
 )""",
         "Exporter {{ $labels.instance }} cannot commit its state",
@@ -239,9 +242,11 @@ or
     Alert(
         "NotAIOtlpFailing",
         """\
-sum by (job, instance) (rate(isnotai_exporter_otlp_exports_total{outcome="failure"}[15m]))
+sum by (cluster, namespace, job, instance) (
+  rate(isnotai_exporter_otlp_exports_total{outcome="failure"}[15m])
+)
 /
-sum by (job, instance) (rate(isnotai_exporter_otlp_exports_total[15m]))
+sum by (cluster, namespace, job, instance) (rate(isnotai_exporter_otlp_exports_total[15m]))
 > 0.5""",
         "OTLP exports of {{ $labels.instance }} fail",
         "{{ $value | humanizePercentage }} of the OTLP exports of {{ $labels.instance }} failed "

@@ -136,7 +136,8 @@ def _grafana_facts(alert: Alert, text: str) -> str:
     """The text with each fact as the value of its query."""
 
     def said(found: re.Match[str]) -> str:
-        return f"{{{{ $values.{found[1]}.Value | {alert.facts[found[1]].shown} }}}}"
+        value = f"{{{{ .Value | {alert.facts[found[1]].shown} }}}}"
+        return f"{{{{ with $values.{found[1]} }}}}{value}{{{{ else }}}}?{{{{ end }}}}"
 
     return FACT.sub(said, re.sub(r"\$value\b", "$values.query.Value", text))
 
@@ -160,7 +161,7 @@ def _fact_for_grafana(fact: Fact) -> str:
     """The fact for all sites at once; a number of no site's is given to each."""
     if "{site}" in fact.expr:
         return fact.expr.replace("{site}", "")
-    return f"{series.SESSIONS}max2m * 0 + scalar({fact.expr})"
+    return f"{series.SESSIONS}max2m * 0 + scalar(max({fact.expr}))"
 
 
 def _expression(ref: str, model: dict[str, Any]) -> dict[str, Any]:

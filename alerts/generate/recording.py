@@ -36,6 +36,7 @@ from alerts.generate.series import (
     USUAL,
     by_day,
     increases,
+    lasting,
     minutes_of,
     threshold,
 )
@@ -116,12 +117,13 @@ def _expected_minute() -> Recording:
     that comes and goes with the people. Where fewer people come than usual, more of the bots of a
     quiet hour are steady; a backlog brings those of all its minutes."""
     people = f"clamp_min({SESSIONS}increase1m - {BOTS}increase1m, 0)"
-    with_people = f"{USUAL}_per_human * {people}"
-    usual = f"({USUAL}1m * ({FRONTIER}increase1m > {BACKLOG_SECONDS}) / 60 or {USUAL}1m)"
+    with_people = f"{lasting(USUAL + '_per_human')} * {people}"
+    minute = lasting(USUAL + "1m")
+    usual = f"({minute} * ({FRONTIER}increase1m > {BACKLOG_SECONDS}) / 60 or {minute})"
     return Recording(
         EXPECTED + "1m",
         f"{with_people}\n"
-        f"+ {USUAL}_steady_share * clamp_min({usual} - {with_people}, 0)\n"
+        f"+ {lasting(USUAL + '_steady_share')} * clamp_min({usual} - {with_people}, 0)\n"
         f"+ {threshold('steady_share')} * clamp_max({usual} - {with_people}, 0)\n"
         f"or\n{with_people}\nor\n"
         f"{people} / (1 / {threshold('prior_share')} - 1)",
@@ -164,6 +166,10 @@ def _evidence(window: str) -> Recording:
 
 def ledger() -> Group:
     """What is counted, each minute."""
+    flags = lasting(FLAGS + "usual1h")
+    of_all = (
+        f"{lasting(FLAGS + 'usual_per_session')} * on ({SITE}) group_left () {SESSIONS}increase1h"
+    )
     rules = [
         _lag(),
         *_frontier(),
@@ -187,10 +193,7 @@ def ledger() -> Group:
         _expected_minute(),
         Recording(
             FLAGS + "expected1h",
-            f"({FLAGS}usual_per_session * on ({SITE}) group_left () {SESSIONS}increase1h"
-            f"\n  > {FLAGS}usual1h)\n"
-            f"or\n{FLAGS}usual1h\n"
-            f"or\n{FLAGS}usual_per_session * on ({SITE}) group_left () {SESSIONS}increase1h",
+            f"({of_all}\n  > {flags})\nor\n{flags}\nor\n{of_all}",
         ),
         Recording(
             FLAGS + "evidence1h",

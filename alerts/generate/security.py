@@ -5,7 +5,7 @@ chance, if as many as usual were to come. So they serve a hundred sessions a day
 """
 
 from alerts.generate.model import Alert, Fact, Group
-from alerts.generate.recording import SHORTEST
+from alerts.generate.recording import SHORTEST, SLOW
 from alerts.generate.series import (
     BOTS,
     EVIDENCE,
@@ -18,20 +18,28 @@ from alerts.generate.series import (
     SESSIONS,
     SITE,
     USUAL,
+    lasting,
     threshold,
 )
 
+PERCENT = "humanizePercentage"
 SHORTEST_WEEK = "[1w:30m] offset 6h"
 
 _MATCH_RATIO = f'max by ({SITE}, window) (isnotai_analytics_user_match_ratio{{window="24h"}})'
 
 
+def _of(record: str, window: str, where: str = "") -> str:
+    """What is recorded of a window."""
+    series = record + window + where
+    return lasting(series) if window in SLOW else series
+
+
 def _raised(window: str, ratio: str, evidence: str) -> str:
-    bots, expected = f"{BOTS}increase{window}", EXPECTED + window
+    bots, expected = _of(BOTS + "increase", window), _of(EXPECTED, window)
     return (
         "(\n"
         f"  {bots} > {ratio} * {expected}\n"
-        f"  and {EVIDENCE}{window} > {threshold(evidence)}\n"
+        f"  and {_of(EVIDENCE, window)} > {threshold(evidence)}\n"
         f"  and {bots} >= {threshold('min_bots')}\n"
         ")"
     )
@@ -56,28 +64,34 @@ FAST_HINT = (_raised("10m", threshold("hint_ratio"), "hint_evidence"),)
 
 
 def _facts(window: str) -> dict[str, Fact]:
-    return {
-        "bots": Fact(f"{BOTS}increase{window}{{site}}"),
-        "expected": Fact(f"{EXPECTED}{window}{{site}}", 'printf "%.1f"'),
-        "share": Fact(
-            f"{BOTS}increase{window}{{site}} / {SESSIONS}increase{window}{{site}}",
-            "humanizePercentage",
-        ),
-        "usual": Fact(
-            f"{USUAL}_per_human{{site}} / (1 + {USUAL}_per_human{{site}})", "humanizePercentage"
-        ),
+    bots, expected = _of(BOTS + "increase", window, "{site}"), _of(EXPECTED, window, "{site}")
+    usual = lasting(f"{USUAL}_per_human{{site}}")
+    facts = {
+        "bots": Fact(bots),
+        "expected": Fact(expected, 'printf "%.1f"'),
+        "share": Fact(f"{bots} / {_of(SESSIONS + 'increase', window, '{site}')}", PERCENT),
+        "usual": Fact(f"{usual} / (1 + {usual})", PERCENT),
         "recent": Fact(f"{BOTS}increase10m{{site}}"),
         "minutes": Fact(
             f"count_over_time(({BOTS}increase10m{{site}} > 2 * {EXPECTED}10m{{site}})[1d:1m])"
+            f" or 0 * {SESSIONS}max2m{{site}}"
         ),
+    }
+    if window == "1h":
+        return facts
+    return facts | {
+        "hour": Fact(f"{BOTS}increase1h{{site}}"),
+        "hour_expected": Fact(f"{EXPECTED}1h{{site}}", 'printf "%.1f"'),
     }
 
 
 def _told(window: str) -> str:
+    """What an alert on bots says. It may be the hour that raised it, so that is told as well."""
+    hour = "" if window == "1h" else "In the last hour [[hour]], where [[hour_expected]] are. "
     return (
         f"[[bots]] bots in the last {window}, where [[expected]] are usual: [[share]] of the "
-        "sessions instead of [[usual]] at this time of day. [[recent]] of them came in the last "
-        "10 min. Bots were at more than twice the usual for [[minutes]] min of the last day."
+        f"sessions instead of [[usual]] at this time of day. {hour}[[recent]] of them came in the "
+        "last 10 min. Bots were at more than twice the usual for [[minutes]] min of the last day."
     )
 
 
@@ -97,6 +111,8 @@ def _stopped(window: str, span: int, times: float) -> str:
         ")"
     )
 
+
+SHIFT = f"{lasting(SCORES + 'mean6h')} - {lasting(SCORES + 'usual_mean6h')}"
 
 RULES = (
     Alert(
@@ -136,12 +152,12 @@ RULES = (
         "NotAIScoreShift",
         f"""\
 (
-  {SCORES}mean6h - {SCORES}usual_mean6h > {threshold("score_shift")}
+  {SHIFT} > {threshold("score_shift")}
   or
-  {SCORES}mean6h - {SCORES}usual_mean6h < -{threshold("score_shift")}
+  {SHIFT} < -{threshold("score_shift")}
 )
-and {SESSIONS}increase6h > 0.5 * {SESSIONS}usual6h
-and {SESSIONS}increase6h < 2 * {SESSIONS}usual6h""",
+and {_of(SESSIONS + "increase", "6h")} > 0.5 * {lasting(SESSIONS + "usual6h")}
+and {_of(SESSIONS + "increase", "6h")} < 2 * {lasting(SESSIONS + "usual6h")}""",
         "Bot scores have shifted at {{ $labels.integration }}",
         'The mean bot score of the last 6 h is [[mean]], {{ printf "%+.2f" $value }} from the '
         "usual [[usual]] of this time of day.",
@@ -150,8 +166,8 @@ and {SESSIONS}increase6h < 2 * {SESSIONS}usual6h""",
         audience="security",
         dashboard="notai-security",
         facts={
-            "mean": Fact(f"{SCORES}mean6h{{site}}", 'printf "%.2f"'),
-            "usual": Fact(f"{SCORES}usual_mean6h{{site}}", 'printf "%.2f"'),
+            "mean": Fact(lasting(f"{SCORES}mean6h{{site}}"), 'printf "%.2f"'),
+            "usual": Fact(lasting(f"{SCORES}usual_mean6h{{site}}"), 'printf "%.2f"'),
         },
     ),
     Alert(

@@ -37,7 +37,14 @@ POLL_FAILURES = "job_integration:isnotai_poll_failures_per_polls:ratio_rate"
 def threshold(name: str, *, bare: bool = False) -> str:
     """A threshold in an expression. Rules, charts and panels read the same series."""
     series = f'{THRESHOLD}{{name="{name}"}}'
-    return series if bare else f"scalar({series})"
+    # Where one view shows the rules of several clusters, they agree.
+    return series if bare else f"scalar(max({series}))"
+
+
+def lasting(series: str, ago: str = "") -> str:
+    """A series that is written each five minutes. Where one is late or missed, as when the server
+    is started anew, the last holds, and no alert is judged as if nothing were usual."""
+    return f"last_over_time({series}[15m]{f' offset {ago}' if ago else ''})"
 
 
 def minutes_of(window: str) -> int:

@@ -12,6 +12,7 @@ from alerts.generate.series import (
     SITE,
     increases,
     joined_days,
+    lasting,
     minutes_of,
 )
 
@@ -47,11 +48,9 @@ def _expected(window: str) -> tuple[Recording, ...]:
     days = {}
     for day in DAYS:
         back = 1440 * day + minutes
-        hours, hour = (
-            f"{SESSIONS}increase{before} offset {minutes}m"
-            f" / {TIMELY}increase{before} offset {back}m"
-            for before in ("6h", "1h")
-        )
+        now = lasting(f"{SESSIONS}increase6h", f"{minutes}m")
+        hours = f"{now} / {TIMELY}increase6h offset {back}m"
+        hour = f"{SESSIONS}increase1h offset {minutes}m / {TIMELY}increase1h offset {back}m"
         grown = f"({hour} < {hours}) > {SILENT}\n      or\n      {hours}"
         days[day] = (
             f"\n  {TIMELY}increase{window} offset {day}d\n  * clamp_max(clamp_min(\n"

@@ -54,7 +54,8 @@ ALERTING = Row(
         lines(
             "Evidence against chance",
             "How surely the bots of the last hour are more than usual, of the ten integrations "
-            "with most bots in the range shown; from the dashed line on an alert is raised.",
+            "with most bots in the range shown. A page asks for the dashed line, and for as many "
+            "times the usual as the panel beside it shows; a warning asks for less of both.",
             "none",
             Query(
                 # No evidence is recorded where there are no more bots than usual.
@@ -75,7 +76,8 @@ ALERTING = Row(
         ),
         table(
             "Alerts",
-            "The exporter's alerts that are pending or firing in Prometheus. A click on a name "
+            "The exporter's alerts that are pending or firing in Prometheus; those that Grafana "
+            "manages are in its own list. A click on a name "
             "opens its runbook.",
             (
                 ("alertname", "Alert"),

@@ -38,13 +38,20 @@ MORNING = 7
 
 
 def told(
-    span: str, bots: str, expected: str, share: str, usual: str, recent: str, raised: str
+    span: str,
+    bots: str,
+    expected: str,
+    share: str,
+    usual: str,
+    recent: str,
+    raised: str,
+    hour: str = "",
 ) -> str:
-    """The description of an alert on bots."""
+    """The description of an alert on bots. hour: what it says of the last one."""
     return (
         f"{bots} bots in the last {span}, where {expected} are usual: {share} of the sessions "
-        f"instead of {usual} at this time of day. {recent} of them came in the last 10 min. Bots "
-        f"were at more than twice the usual for {raised} min of the last day."
+        f"instead of {usual} at this time of day. {hour}{recent} of them came in the last 10 min. "
+        f"Bots were at more than twice the usual for {raised} min of the last day."
     )
 
 
@@ -75,6 +82,7 @@ def after_outage(bots: float) -> dict[str, str]:
 
 
 LANDED = 52 * 60
+TWICE = named("isnotai:alert_threshold", {"name": "page_ratio", "cluster": "west"})
 SPIKE = Story(
     "NotAIBotShareSpike",
     "critical",
@@ -109,6 +117,12 @@ SPIKE = Story(
             "four times the usual at a site of 200,000 sessions a day: within 4 min",
             wave(13_500, 560, 2240),
             {QUIET: [], QUIET + 4: [Firing(SITE, WAVE, "")]},
+        ),
+        Case(
+            "fires",
+            "one view shows the thresholds of two clusters",
+            wave(594, 6, 73) | {TWICE: steady(2.5, QUIET + 120)},
+            {QUIET + 60: [Firing(SITE, WAVE, "")]},
         ),
         Case(
             "fires",
@@ -228,6 +242,23 @@ RAISED = Story(
             "twice the usual for hours, which is too little for a page",
             wave(600, 60, 130, quiet=MORNING),
             {MORNING * 60 + 60: [Firing(SITE, MORE, "")]},
+        ),
+        Case(
+            "fires",
+            "by the last hour, and says so: in the day it is not told from chance",
+            wave(600, 60, 118, quiet=MORNING),
+            {
+                MORNING * 60 + 60: [
+                    Firing(
+                        SITE,
+                        MORE,
+                        told(
+                            *("1d", "538", "446.9", "10.08%", "9.073%", "20", "0"),
+                            "In the last hour 118, where 59.9 are. ",
+                        ),
+                    )
+                ]
+            },
         ),
         Case(
             "boundary",

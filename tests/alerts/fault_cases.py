@@ -93,6 +93,28 @@ STORIES = (
                 {110: []},
             ),
             Case(
+                "fires",
+                "two clusters have the same names, and one view shows both",
+                {
+                    named(f"isnotai_api_invalid_{kind}_total", **STATS, cluster=cluster): rising(
+                        grown, 120
+                    )
+                    for cluster in ("east", "west")
+                    for kind, grown in (("items", 0), ("responses", 0.3))
+                },
+                {
+                    100: [
+                        Firing(
+                            {**SITE, **STATS, "cluster": cluster},
+                            "Answers on stats do not decode for campus",
+                            "18 answers or items on stats could not be decoded in the last hour, "
+                            "and are not counted.",
+                        )
+                        for cluster in ("east", "west")
+                    ]
+                },
+            ),
+            Case(
                 "silent",
                 "none",
                 {

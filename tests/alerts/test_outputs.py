@@ -193,3 +193,28 @@ def test_each_alert_has_cases_that_fire_that_lie_on_the_boundary_and_that_are_si
 
 def _place(name: str) -> int:
     return [story.alert for story in STORIES].index(name)
+
+
+def test_what_is_recorded_each_five_minutes_is_read_over_a_window() -> None:
+    """One that is late or missed would else be taken for nothing at all by what is judged each
+    minute."""
+    groups = [
+        group
+        for name in ("recording", "alerts")
+        for group in read(f"prometheus/{name}.yaml")["groups"]
+    ]
+    slow = {
+        rule["record"] for group in groups if group["interval"] == "5m" for rule in group["rules"]
+    }
+    bare = re.compile(rf"(?<![\w:])({'|'.join(sorted(slow))})(?![\w:])(?!(\{{[^}}]*\}})?\[)")
+    found = {
+        (rule.get("record") or rule["alert"], read[1])
+        for group in groups
+        if group["interval"] == "1m"
+        for rule in group["rules"]
+        for text in (rule["expr"], *rule.get("annotations", {}).values())
+        for read in bare.finditer(text)
+    }
+
+    assert slow
+    assert found == set()
