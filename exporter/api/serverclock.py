@@ -236,6 +236,9 @@ class ServerClock:
             if self._undisputed is None or seen.monotonic - self._undisputed >= HELD_SECONDS:
                 # Both are at most the truth, so the higher is nearer to it.
                 self._set(seen if seen.server >= expected else anchor)
+            else:
+                # What was set aside is disputed now, and has to agree anew.
+                self._suspect = None
             return
         if self.stands_in:
             self._raise_to_created(seen)

@@ -239,6 +239,22 @@ def test_first_dates_that_are_behind_our_clock_stand_in_until_they_have_agreed_f
         assert clock.likely(sent) == (NOW + off + passed) * 1e6
 
 
+@pytest.mark.parametrize("off", [-900.0, -7200.0, -360_000.0])
+@pytest.mark.parametrize("skew", [-100.0, -400.0])
+def test_while_first_dates_stand_in_wrong_ones_between_right_ones_are_never_believed(
+    skew: float, off: float
+) -> None:
+    """One server of three is wrong for ten minutes."""
+    clock = ServerClock(lambda: NOW + monotonic)
+    for number in range(60):
+        monotonic = 10.0 * number
+        truth = NOW + skew + monotonic
+        clock.observe(date(truth + (off if number % 3 == 2 else 0)), monotonic, monotonic)
+
+        shown = clock.at(monotonic)
+        assert shown is None or shown / 1e6 == pytest.approx(truth, abs=2)
+
+
 @pytest.mark.parametrize("off", [-7200, -900])
 def test_two_first_dates_that_are_wrong_do_not_pass_what_the_list_shows(off: float) -> None:
     clock = ServerClock(lambda: NOW)
