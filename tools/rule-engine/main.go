@@ -16,6 +16,7 @@ import (
 	"math"
 	"os"
 	"regexp"
+	"sort"
 	"time"
 
 	"github.com/prometheus/common/model"
@@ -219,6 +220,8 @@ func ordered(files []string) ([]task, error) {
 	return done, nil
 }
 
+// evaluate gives what a rule's expression gave at each instant, by labels without the metric's name: the
+// parts of an `or` may have several names, and are one series all the same.
 func evaluate(engine *promql.Engine, store *memory, it task, start, end time.Time) (promql.Matrix, error) {
 	query, err := engine.NewRangeQuery(context.Background(), store, nil, it.rule.Expr, start, end, it.interval)
 	if err != nil {
@@ -233,11 +236,20 @@ func evaluate(engine *promql.Engine, store *memory, it task, start, end time.Tim
 	if err != nil {
 		return nil, err
 	}
-	kept := make(promql.Matrix, len(matrix))
-	for number, one := range matrix {
-		floats := make([]promql.FPoint, len(one.Floats))
-		copy(floats, one.Floats) // the query's own memory goes back to its pool
-		kept[number] = promql.Series{Metric: one.Metric, Floats: floats}
+	kept := promql.Matrix{}
+	places := map[string]int{}
+	for _, one := range matrix {
+		named := one.Metric.DropMetricName()
+		place, known := places[named.String()]
+		if !known {
+			place = len(kept)
+			places[named.String()] = place
+			kept = append(kept, promql.Series{Metric: named})
+		}
+		kept[place].Floats = append(kept[place].Floats, one.Floats...) // the query's own memory goes back to its pool
+	}
+	for _, one := range kept {
+		sort.Slice(one.Floats, func(i, j int) bool { return one.Floats[i].T < one.Floats[j].T })
 	}
 	return kept, nil
 }
@@ -250,7 +262,6 @@ func follow(it task, matrix promql.Matrix, end time.Time) []firing {
 	fired := []firing{}
 	for _, one := range matrix {
 		builder := labels.NewBuilder(one.Metric)
-		builder.Del(labels.MetricName)
 		for name, text := range it.rule.Labels {
 			builder.Set(name, text)
 		}

@@ -53,33 +53,23 @@ func (m *memory) put(one *series) {
 	m.byName[name] = append(m.byName[name], one)
 }
 
-// Add stores what a recording rule gave, with a stale marker wherever a series went away. The parts of
-// an `or` may have given it under several names: it is one series all the same.
+// Add stores what a recording rule gave, with a stale marker wherever a series went away.
 func (m *memory) add(name string, extra map[string]string, matrix promql.Matrix, interval time.Duration, end time.Time) {
 	step := interval.Milliseconds()
-	points := map[string][]promql.FPoint{}
-	named := map[string]labels.Labels{}
 	for _, one := range matrix {
 		builder := labels.NewBuilder(one.Metric)
 		builder.Set(labels.MetricName, name)
 		for key, text := range extra {
 			builder.Set(key, text)
 		}
-		all := builder.Labels()
-		key := all.String()
-		named[key] = all
-		points[key] = append(points[key], one.Floats...)
-	}
-	for key, floats := range points {
-		sort.Slice(floats, func(i, j int) bool { return floats[i].T < floats[j].T })
-		kept := &series{labels: named[key]}
-		for number, point := range floats {
-			if number > 0 && point.T-floats[number-1].T > step {
-				kept.append(floats[number-1].T+step, math.Float64frombits(value.StaleNaN))
+		kept := &series{labels: builder.Labels()}
+		for number, point := range one.Floats {
+			if number > 0 && point.T-one.Floats[number-1].T > step {
+				kept.append(one.Floats[number-1].T+step, math.Float64frombits(value.StaleNaN))
 			}
 			kept.append(point.T, point.F)
 		}
-		if last := floats[len(floats)-1].T; last+step <= end.UnixMilli() {
+		if last := one.Floats[len(one.Floats)-1].T; last+step <= end.UnixMilli() {
 			kept.append(last+step, math.Float64frombits(value.StaleNaN))
 		}
 		m.put(kept)
