@@ -10,6 +10,8 @@ from math import isnan, log, nan, sqrt
 from operator import add, eq, ge, gt, le, lt, mul, ne, sub
 
 from exporter.backtest.promql import (
+    RANGE,
+    SCALAR,
     Aggregation,
     Binary,
     Call,
@@ -19,14 +21,12 @@ from exporter.backtest.promql import (
     Selector,
     Text,
     UnknownExpressionError,
+    kind,
 )
 
 Labels = tuple[tuple[str, str], ...]
 Column = list[float]
 Vector = dict[Labels, Column]
-NAME = "__name__"
-LOOKBACK = 5
-"""Minutes for which a sample is the newest, where none follows."""
 
 ARITHMETIC: Mapping[str, Callable[[float, float], float]] = {"+": add, "-": sub, "*": mul}
 COMPARISONS: Mapping[str, Callable[[float, float], bool]] = {
@@ -117,14 +117,12 @@ class Past:
         }
 
     def _called(self, node: Call) -> Vector:
-        if node.name == "time" and not node.arguments:
-            return {(): [self.start + 60.0 * at for at in range(self.count)]}
-        if not node.arguments:
-            raise UnknownExpressionError(f"the function {node.name} is not known")
-        first, *others = node.arguments
-        if isinstance(first, Range) or (others and isinstance(others[0], Range)):
+        if node.name in OVER_TIME:
             return self._over_time(node)
-        inner = self.evaluate(first) if not isinstance(first, Text) else {}
+        if node.name == "time":
+            return {(): [self.start + 60.0 * at for at in range(self.count)]}
+        first, *others = node.arguments
+        inner = self.evaluate(first)
         match node.name:
             case "scalar":
                 (column,) = inner.values() if len(inner) == 1 else ([nan] * self.count,)
@@ -162,8 +160,8 @@ class Past:
 
     def _over_time(self, node: Call) -> Vector:
         *parameters, span = node.arguments
-        if not isinstance(span, Range) or node.name not in OVER_TIME:
-            raise UnknownExpressionError(f"the function {node.name} is not known")
+        if not isinstance(span, Range):
+            raise UnknownExpressionError(f"{node.name} takes {RANGE}")
         number = parameters[0].value if parameters and isinstance(parameters[0], Number) else nan
         function = OVER_TIME[node.name]
         inner = self.evaluate(span.of)
@@ -177,10 +175,10 @@ class Past:
         left, right = self.evaluate(node.left), self.evaluate(node.right)
         if node.operator in ("and", "or", "unless"):
             return _set_operation(node, left, right, self.count)
-        if isinstance(node.left, Number) or _is_scalar(node.left):
+        if kind(node.left) == SCALAR:
             (one,) = left.values()
             return {key: _pairwise(node, one, column, False) for key, column in right.items()}
-        if isinstance(node.right, Number) or _is_scalar(node.right):
+        if kind(node.right) == SCALAR:
             (one,) = right.values()
             return {key: _pairwise(node, column, one, True) for key, column in left.items()}
         partners: dict[Labels, Column] = {}
@@ -192,18 +190,6 @@ class Past:
             for labels, column in left.items()
             if _key(labels, node.on) in partners
         }
-
-
-def _is_scalar(node: Node) -> bool:
-    match node:
-        case Call():
-            return node.name in ("scalar", "time")
-        case Binary():
-            return all(
-                isinstance(one, Number) or _is_scalar(one) for one in (node.left, node.right)
-            )
-        case _:
-            return isinstance(node, Number)
 
 
 def _matches(value: str, how: str, text: str) -> bool:

@@ -4,11 +4,42 @@ Source of the grammar: https://prometheus.io/docs/prometheus/latest/querying/bas
 """
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cache
 
 MINUTE = 60.0
+PART = re.compile(r"(\d+)([smhdw])")
+DURATION = re.compile(rf"(?:{PART.pattern})+")
 UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
-AGGREGATIONS = frozenset({"sum", "max", "min", "count", "topk", "quantile", "avg"})
+VECTOR, SCALAR, RANGE, TEXT = "a vector", "a scalar", "a range", "a text"
+FUNCTIONS: Mapping[str, tuple[str, ...]] = {
+    "time": (),
+    "scalar": (VECTOR,),
+    "vector": (SCALAR,),
+    "timestamp": (VECTOR,),
+    "ln": (VECTOR,),
+    "sqrt": (VECTOR,),
+    "clamp_min": (VECTOR, SCALAR),
+    "clamp_max": (VECTOR, SCALAR),
+    "label_replace": (VECTOR, TEXT, TEXT, TEXT, TEXT),
+    "sum_over_time": (RANGE,),
+    "count_over_time": (RANGE,),
+    "avg_over_time": (RANGE,),
+    "max_over_time": (RANGE,),
+    "last_over_time": (RANGE,),
+    "quantile_over_time": (SCALAR, RANGE),
+}
+"""What each function that is known takes.
+Source: https://prometheus.io/docs/prometheus/latest/querying/functions/"""
+AGGREGATIONS: Mapping[str, tuple[str, ...]] = {
+    "sum": (VECTOR,),
+    "max": (VECTOR,),
+    "min": (VECTOR,),
+    "count": (VECTOR,),
+    "topk": (SCALAR, VECTOR),
+    "quantile": (SCALAR, VECTOR),
+}
 LEVELS = (("or",), ("and", "unless"), ("==", "!=", "<=", "<", ">=", ">"), ("+", "-"), ("*", "/"))
 TOKEN = re.compile(
     r"\s+|(?P<string>\"[^\"]*\")|(?P<duration>\d+[smhdw](?:\d+[smhdw])*)\b"
@@ -79,6 +110,7 @@ class Binary:
 Node = Number | Text | Selector | Range | Call | Aggregation | Binary
 
 
+@cache
 def parse(text: str) -> Node:
     """The tree of an expression. Raises UnknownExpressionError."""
     parser = _Parser(text)
@@ -89,9 +121,32 @@ def parse(text: str) -> Node:
 
 
 def minutes(text: str) -> int:
-    """A Prometheus duration in whole minutes, at least one unless it is 0."""
-    seconds = sum(int(n) * UNITS[unit] for n, unit in re.findall(r"(\d+)([smhdw])", text))
+    """A Prometheus duration in whole minutes, at least one unless it is 0.
+
+    Raises UnknownExpressionError.
+    """
+    if not DURATION.fullmatch(text):
+        raise UnknownExpressionError(f"{text!r} is no duration such as 5m or 1h30m")
+    seconds = sum(int(n) * UNITS[unit] for n, unit in PART.findall(text))
     return max(1, round(seconds / MINUTE)) if seconds else 0
+
+
+def kind(node: Node) -> str:
+    """What an expression gives: VECTOR, SCALAR, RANGE or TEXT."""
+    match node:
+        case Number():
+            return SCALAR
+        case Text():
+            return TEXT
+        case Range():
+            return RANGE
+        case Call():
+            return SCALAR if node.name in ("scalar", "time") else VECTOR
+        case Binary():
+            both = {kind(node.left), kind(node.right)}
+            return SCALAR if both == {SCALAR} else VECTOR
+        case _:
+            return VECTOR
 
 
 def selectors(node: Node) -> set[str]:
@@ -167,29 +222,36 @@ class _Parser:
         if text in AGGREGATIONS and self.peek() in ("by", "("):
             return self.aggregation(text)
         if self.accept("("):
-            return Call(text, self.arguments())
+            if text not in FUNCTIONS:
+                raise UnknownExpressionError(f"the function {text} is not known")
+            return Call(text, self.arguments(text, FUNCTIONS[text]))
         return Selector(text, self.matchers())
 
     def aggregation(self, name: str) -> Node:
         by = self.names() if self.accept("by") else ()
         self.expect("(")
-        arguments = self.arguments()
-        parameter = arguments[0] if len(arguments) == 2 else None
-        return Aggregation(name, by, arguments[-1], parameter)
+        *parameter, of = self.arguments(name, AGGREGATIONS[name])
+        return Aggregation(name, by, of, parameter[0] if parameter else None)
 
-    def arguments(self) -> tuple[Node, ...]:
+    def arguments(self, name: str, wanted: tuple[str, ...]) -> tuple[Node, ...]:
         found: list[Node] = []
         while not self.accept(")"):
             found.append(self.binary(0))
             self.accept(",")
+        if tuple(map(kind, found)) != wanted:
+            raise UnknownExpressionError(f"{name} takes {', '.join(wanted) or 'nothing'}")
         return tuple(found)
 
     def matchers(self) -> tuple[tuple[str, str, str], ...]:
         found: list[tuple[str, str, str]] = []
         if self.accept("{"):
             while not self.accept("}"):
-                label, operator = self.next(), self.next()
-                found.append((label, operator, self.next()[1:-1]))
+                label, operator, text = self.next(), self.next(), self.next()[1:-1]
+                try:
+                    re.compile(text)
+                except re.error as error:
+                    raise UnknownExpressionError(f"{text!r} is no pattern: {error}") from None
+                found.append((label, operator, text))
                 self.accept(",")
         return tuple(found)
 

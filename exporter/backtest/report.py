@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 
-from exporter.backtest.rules import Firing
+from exporter.backtest.rules import Firing, Outcome
 
 DAY = 1440
 HOURS = 24
@@ -12,12 +12,15 @@ SIGNS = {"critical": "P", "warning": "w", "info": "."}
 MONTH_DAYS = 30.44
 
 
-def table(fired: Sequence[Firing], alerts: Mapping[str, str], count: int) -> Iterator[str]:
+def table(outcome: Outcome, alerts: Mapping[str, str], count: int) -> Iterator[str]:
     """How often each alert fired. alerts: severity by name; count: minutes of the past."""
     months = count / DAY / MONTH_DAYS
     yield f"{'alert':<26} {'severity':<9} {'times':>6} {'a month':>8} {'hours':>7}"
     for name, severity in alerts.items():
-        mine = [one for one in fired if one.alert == name]
+        if name not in outcome.judged:
+            yield f"{name:<26} {severity:<9} not in this past"
+            continue
+        mine = [one for one in outcome.fired if one.alert == name]
         hours = sum(one.end - one.start for one in mine) / 60
         yield f"{name:<26} {severity:<9} {len(mine):>6} {len(mine) / months:>8.1f} {hours:>7.1f}"
 

@@ -1,13 +1,15 @@
 """The shipped rules about sessions, run over a past in the order in which they need each other."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.resources import files
 from math import isnan
 from pathlib import Path
-from typing import Any
 
+import msgspec
 import yaml
+from msgspec import Struct
 
 from exporter.backtest import promql
 from exporter.backtest.evaluate import Labels, Past
@@ -15,7 +17,47 @@ from exporter.backtest.evaluate import Labels, Past
 GROUPS = ("notai-thresholds", "notai-holidays", "notai-ledger", "notai-baseline", "notai-security")
 THRESHOLD = "isnotai:alert_threshold"
 HOLIDAY = "isnotai:holiday"
+COMPARED = "page_ratio"
+"""The threshold of which other values are tried."""
 FILES = ("recording.yaml", "alerts.yaml")
+
+
+class Rule(Struct, frozen=True):
+    """A recording rule or an alert, as far as it is read of Prometheus' rule files."""
+
+    expr: str
+    record: str = ""
+    alert: str = ""
+    labels: Mapping[str, str] = {}
+    hold: str = msgspec.field(name="for", default="0s")
+    keep: str = msgspec.field(name="keep_firing_for", default="0s")
+
+    def __post_init__(self) -> None:
+        if bool(self.record) is bool(self.alert):
+            raise ValueError("a rule has either `record` or `alert`")
+
+    @property
+    def severity(self) -> str:
+        return self.labels.get("severity", "none")
+
+
+class _Group(Struct):
+    name: str
+    rules: list[Rule]
+
+
+class _Content(Struct):
+    groups: list[_Group]
+
+
+class _Resource(Struct):
+    """A PrometheusRule."""
+
+    spec: _Content
+
+
+class RulesError(Exception):
+    """Rules that cannot be run; the message says which file or rule, and what to do."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +71,14 @@ class Firing:
     end: int
 
 
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What fired, in the order of its start, and the alerts for which the past held any series."""
+
+    fired: list[Firing]
+    judged: set[str]
+
+
 def shipped() -> list[Path]:
     """The rule files that came with this release."""
     packaged = Path(str(files("exporter"))) / "rules"
@@ -36,95 +86,85 @@ def shipped() -> list[Path]:
     return [folder / name for name in FILES]
 
 
-class RulesError(Exception):
-    """Rules that cannot be run; the message says which file, and what to give instead."""
-
-
-def read(paths: Sequence[Path]) -> list[dict[str, Any]]:
+def read(paths: Sequence[Path]) -> list[Rule]:
     """The rules about sessions. Raises RulesError."""
     groups = [group for path in paths for group in _groups(path)]
-    rules = [rule for group in groups if group["name"] in GROUPS for rule in group["rules"]]
+    rules = [rule for group in groups if group.name in GROUPS for rule in group.rules]
     named = ", ".join(map(str, paths))
-    if not thresholds(rules):
-        raise RulesError(f"--rules: {named}: {THRESHOLD} is missing: give recording.yaml, too")
-    if not any("alert" in rule for rule in rules):
+    if COMPARED not in thresholds(rules):
+        raise RulesError(
+            f"--rules: {named}: the threshold {COMPARED} is missing: give recording.yaml, too"
+        )
+    if not any(rule.alert for rule in rules):
         raise RulesError(f"--rules: {named}: no alert on sessions: give alerts.yaml, too")
     return rules
 
 
-def _groups(path: Path) -> list[dict[str, Any]]:
+def _groups(path: Path) -> list[_Group]:
     """The groups of a rule file, or of a PrometheusRule. Raises RulesError."""
     try:
         content = yaml.safe_load(path.read_text("utf-8"))
+        if isinstance(content, dict) and content.get("kind") == "PrometheusRule":
+            return msgspec.convert(content, _Resource).spec.groups
+        return msgspec.convert(content, _Content).groups
+    except msgspec.ValidationError as error:
+        raise RulesError(
+            f"--rules: {path}: is no file of Prometheus' rules, nor a PrometheusRule: {error}"
+        ) from None
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise RulesError(f"--rules: {path}: {' '.join(str(error).split())}") from None
-    if isinstance(content, dict) and content.get("kind") == "PrometheusRule":
-        content = content.get("spec")
-    groups = content.get("groups") if isinstance(content, dict) else None
-    if not isinstance(groups, list) or not all(map(_is_group, groups)):
-        raise RulesError(f"--rules: {path}: is no file of Prometheus' rules, nor a PrometheusRule")
-    return groups
 
 
-def _is_group(group: object) -> bool:
-    """Whether it has a name, and rules with what is read of them."""
-    if not isinstance(group, dict) or not isinstance(group.get("name"), str):
-        return False
-    rules = group.get("rules")
-    return isinstance(rules, list) and all(
-        isinstance(rule, dict)
-        and isinstance(rule.get("expr"), str)
-        and (isinstance(rule.get("record"), str) or isinstance(rule.get("alert"), str))
-        and isinstance(rule.get("labels", {}), dict)
-        and ("alert" not in rule or "severity" in rule.get("labels", {}))
-        and (rule.get("record") != THRESHOLD or "name" in rule.get("labels", {}))
-        for rule in rules
-    )
+def thresholds(rules: Iterable[Rule]) -> dict[str, float]:
+    """The thresholds that the rules have, by name. Raises RulesError."""
+    found = {}
+    for rule in rules:
+        if rule.record != THRESHOLD:
+            continue
+        match _parsed(rule):
+            case promql.Call("vector", (promql.Number(value),)):
+                found[rule.labels.get("name", "")] = value
+            case _:
+                raise RulesError(f"{THRESHOLD}: {rule.expr!r} is not a number as vector(2.5)")
+    return found
 
 
-def thresholds(rules: Iterable[Mapping[str, Any]]) -> dict[str, float]:
-    """The thresholds that the rules have, by name."""
-    return {
-        rule["labels"]["name"]: float(rule["expr"].removeprefix("vector(").removesuffix(")"))
-        for rule in rules
-        if rule.get("record") == THRESHOLD
-    }
-
-
-def run(
-    past: Past, rules: Sequence[Mapping[str, Any]], changed: Mapping[str, float]
-) -> list[Firing]:
+def run(past: Past, rules: Sequence[Rule], changed: Mapping[str, float]) -> Outcome:
     """What would have fired. changed: thresholds other than those of the rules.
 
-    Raises UnknownExpressionError.
+    Raises RulesError.
     """
-    fired = []
+    fired: list[Firing] = []
+    judged = set()
     for rule, node in _ordered(rules):
-        name = rule.get("record")
-        if name == THRESHOLD and rule["labels"]["name"] in changed:
-            node = promql.Number(changed[rule["labels"]["name"]])
-        vector = past.evaluate(node)
-        if name:
-            past.record(name, rule.get("labels", {}), vector)
+        name = rule.labels.get("name", "")
+        if rule.record == THRESHOLD and name in changed:
+            node = promql.Number(changed[name])
+        with _named(rule):
+            vector = past.evaluate(node)
+            hold, keep = promql.minutes(rule.hold), promql.minutes(rule.keep)
+        if rule.record:
+            past.record(rule.record, rule.labels, vector)
             continue
+        if vector:
+            judged.add(rule.alert)
         for labels, column in vector.items():
-            spans = _spans(column, _minutes(rule, "for"), _minutes(rule, "keep_firing_for"))
-            severity = rule["labels"]["severity"]
-            fired += [Firing(rule["alert"], severity, labels, *span) for span in spans]
-    return sorted(fired, key=lambda one: one.start)
+            spans = _spans(column, hold, keep)
+            fired += [Firing(rule.alert, rule.severity, labels, *span) for span in spans]
+    return Outcome(sorted(fired, key=lambda one: one.start), judged)
 
 
-def missing(past: Past, rules: Sequence[Mapping[str, Any]]) -> list[str]:
+def missing(past: Past, rules: Sequence[Rule]) -> list[str]:
     """The series that alerts stand on, that no rule makes, and that the past does not hold.
 
-    Without the calendar, which a site need not have.
+    Without the calendar, which a site need not have. Raises RulesError.
     """
     made: dict[str, set[str]] = {}
     waiting: set[str] = set()
     for rule in rules:
-        read = promql.selectors(promql.parse(rule["expr"]))
-        if "record" in rule:
-            made[rule["record"]] = made.get(rule["record"], set()) | read
+        read = promql.selectors(_parsed(rule))
+        if rule.record:
+            made.setdefault(rule.record, set()).update(read)
         else:
             waiting |= read
     found: set[str] = set()
@@ -134,20 +174,28 @@ def missing(past: Past, rules: Sequence[Mapping[str, Any]]) -> list[str]:
     return sorted(found - made.keys() - past.names - {HOLIDAY})
 
 
-def _minutes(rule: Mapping[str, Any], name: str) -> int:
-    return promql.minutes(rule.get(name, "0s"))
+@contextmanager
+def _named(rule: Rule) -> Iterator[None]:
+    """Whatever of a rule is not known is told with its name, as RulesError."""
+    try:
+        yield
+    except promql.UnknownExpressionError as error:
+        raise RulesError(f"the rule {rule.record or rule.alert}: {error}") from None
 
 
-def _ordered(
-    rules: Sequence[Mapping[str, Any]],
-) -> list[tuple[Mapping[str, Any], promql.Node]]:
-    waiting = [(rule, promql.parse(rule["expr"])) for rule in rules]
-    done: list[tuple[Mapping[str, Any], promql.Node]] = []
+def _parsed(rule: Rule) -> promql.Node:
+    with _named(rule):
+        return promql.parse(rule.expr)
+
+
+def _ordered(rules: Sequence[Rule]) -> list[tuple[Rule, promql.Node]]:
+    waiting = [(rule, _parsed(rule)) for rule in rules]
+    done: list[tuple[Rule, promql.Node]] = []
     while waiting:
-        unmade = {rule.get("record") for rule, _ in waiting}
+        unmade = {rule.record for rule, _ in waiting if rule.record}
         free = [one for one in waiting if not promql.selectors(one[1]) & unmade]
         if not free:
-            raise promql.UnknownExpressionError("some rules need each other")
+            raise RulesError(f"some rules need each other: {', '.join(sorted(unmade))}")
         done += free
         waiting = [one for one in waiting if one not in free]
     return done

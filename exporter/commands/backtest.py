@@ -12,17 +12,27 @@ from pathlib import Path
 import click
 
 from exporter.backtest import report
+from exporter.backtest.evaluate import Past
 from exporter.backtest.past import PastError, read_file, read_prometheus
-from exporter.backtest.promql import UnknownExpressionError
-from exporter.backtest.rules import RulesError, missing, read, shipped, thresholds
+from exporter.backtest.rules import (
+    COMPARED,
+    Outcome,
+    Rule,
+    RulesError,
+    missing,
+    read,
+    shipped,
+    thresholds,
+)
 from exporter.backtest.rules import run as run_rules
 from exporter.commands.command import Line, make_command
 from exporter.commands.moments import length
 from exporter.settings.errors import SettingsError
 from exporter.terminal import complain, note, say
 
-COMPARED = {"page_ratio": (1.0, 1.2, 1.5, 2.0)}
-"""What a second table varies, each as a multiple of the threshold in use."""
+FACTORS = (1.0, 1.2, 1.5, 2.0)
+"""What a second table varies, each as a multiple of the page ratio in use."""
+UP = "isnotai_up"
 
 
 def run(
@@ -43,37 +53,43 @@ def run(
         changed = _changed(threshold, thresholds(known))
         note("reading the past")
         if file is not None:
-            past, start = read_file(Path(file))
+            past = read_file(Path(file))
         else:
             end = time.time() // 60 * 60
-            past, start = read_prometheus(str(prometheus_url), end - span, end)
+            past = read_prometheus(str(prometheus_url), end - span, end)
         absent = missing(past, known)
         note(f"evaluating {past.count} minutes")
-        fired = run_rules(past.fresh(), known, changed)
-        alerts = {rule["alert"]: rule["labels"]["severity"] for rule in known if "alert" in rule}
-        for text in report.table(fired, alerts, past.count):
-            say(text)
-        if absent:
-            say()
-            say(f"not in this past: {', '.join(absent)}")
-            say("alerts on these cannot fire, and an outage of the API looks like a silence")
+        outcome = run_rules(past.fresh(), known, changed)
+        _tell(past, known, outcome, absent)
         say()
-        ratio = changed.get("page_ratio", thresholds(known)["page_ratio"])
-        for factor in COMPARED["page_ratio"]:
-            other = changed | {"page_ratio": ratio * factor}
-            pages = fired if factor == 1.0 else run_rules(past.fresh(), known, other)
-            count = sum(one.alert == "NotAIBotShareSpike" for one in pages)
+        ratio = changed.get(COMPARED, thresholds(known)[COMPARED])
+        for factor in FACTORS:
+            other = changed | {COMPARED: ratio * factor}
+            found = outcome if factor == 1.0 else run_rules(past.fresh(), known, other)
+            count = sum(one.alert == "NotAIBotShareSpike" for one in found.fired)
             say(f"with a page ratio of {ratio * factor:g}: {count} pages on bots")
         say()
-        for text in report.list_pages(fired, start):
+        for text in report.list_pages(outcome.fired, past.start):
             say(text)
         say()
-        for text in report.strips(fired, start, past.count):
+        for text in report.strips(outcome.fired, past.start, past.count):
             say(text)
-    except (PastError, RulesError, UnknownExpressionError) as error:
+    except (PastError, RulesError) as error:
         complain(error)
         return 1
     return 0
+
+
+def _tell(past: Past, known: list[Rule], outcome: Outcome, absent: list[str]) -> None:
+    """Print how often each alert fired, and what the past does not hold."""
+    alerts = {rule.alert: rule.severity for rule in known if rule.alert}
+    for text in report.table(outcome, alerts, past.count):
+        say(text)
+    if absent:
+        say()
+        say(f"not in this past: {', '.join(absent)}")
+    if UP in absent:
+        say(f"without {UP} an outage of the API looks like a silence")
 
 
 def _changed(given: tuple[str, ...], known: dict[str, float]) -> dict[str, float]:

@@ -46,7 +46,7 @@ def test_a_short_term_is_judged_and_backtest_sees_what_prometheus_sees(
     for labels, values in scrapes.series:
         named = tuple(sorted(pair for pair in labels.items() if pair[0] != "__name__"))
         past.add(labels["__name__"], named, list(values))
-    ours = run(past, read(RULES), {})
+    ours = run(past, read(RULES), {}).fired
     for alert, kept in KEPT.items():
         real = sorted((one.start, one.end) for one in fired if one.alert == alert)
         computed = [(one.start, one.end) for one in ours if one.alert == alert]

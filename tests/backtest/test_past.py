@@ -1,0 +1,166 @@
+"""What a past is read from: a file of backfill or a Prometheus, and what of it is refused."""
+
+import json
+from collections.abc import Callable
+from math import isnan
+from pathlib import Path
+
+import httpx
+import pytest
+
+from exporter.backtest.past import COUNTERS, GAUGES, PastError, read_file, read_prometheus
+from exporter.backtest.promql import parse
+from exporter.backtest.rules import HOLIDAY, missing, read, shipped
+from exporter.cli import main
+from tests.backtest.test_backtest import HERE, START
+
+
+def test_a_file_that_is_not_there_or_holds_nothing_is_told(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    empty = tmp_path / "empty.om"
+    empty.write_text("# EOF\n")
+
+    assert main(["backtest", "--file", str(tmp_path / "none.om")], {}) == 1
+    assert main(["backtest", "--file", str(empty)], {}) == 1
+
+    assert "isnotai_sessions_total is missing" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        (
+            "isnotai_sessions_total abc 1790000000",
+            "line 2: 'isnotai_sessions_total abc 1790000000'",
+        ),
+        ("isnotai_sessions_total 1 1.79.1", "line 2: 'isnotai_sessions_total 1 1.79.1'"),
+        ("isnotai_sessions_total 1 NaN", "line 2: 'isnotai_sessions_total 1 NaN'"),
+        ("isnotai_sessions_total  1 1790000000", "line 2: 'isnotai_sessions_total  1 1790000000'"),
+        ("isnotai_sessions_total 1", "line 2: 'isnotai_sessions_total 1'"),
+        ('isnotai_sessions_total{a="b} 1 1790000000', "line 2: 'isnotai_sessions_total{a="),
+        ("isnotai_sessions_total 1 1790000000000", "Unix seconds"),
+    ],
+)
+def test_a_line_that_cannot_be_read_is_named(
+    line: str, said: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "past.om"
+    path.write_text(f"isnotai_sessions_total 1 {START}\n{line}\n# EOF\n")
+
+    assert main(["backtest", "--file", str(path)], {}) == 1
+
+    (last,) = capsys.readouterr().err.splitlines()[-1:]
+    assert said in last
+    assert str(path) in last
+
+
+def test_lines_may_come_in_any_order(tmp_path: Path) -> None:
+    path = tmp_path / "past.om"
+    at = [2, 0, 1]
+    path.write_text("".join(f"isnotai_sessions_total {m} {START + 60 * m}\n" for m in at))
+
+    past = read_file(path)
+
+    assert past.start == START
+    assert past.evaluate(parse("isnotai_sessions_total")) == {(): [0, 1, 2]}
+
+
+@pytest.mark.parametrize("step", [10, 30])
+def test_a_step_that_is_longer_than_the_windows_is_refused(step: int, tmp_path: Path) -> None:
+    path = tmp_path / "past.om"
+    at = range(0, 300, step)
+    path.write_text("".join(f"isnotai_sessions_total {m} {START + 60 * m}\n" for m in at))
+
+    with pytest.raises(PastError, match=f"a sample each {step} min.*backfill --step 1m"):
+        read_file(path)
+
+
+def test_a_label_may_hold_a_brace(tmp_path: Path) -> None:
+    path = tmp_path / "past.om"
+    lines = ("isnotai_sessions_total", 'isnotai_session_flags_total{flag="a}\\"b"}')
+    path.write_text("".join(f"{line} 1 {START}\n" for line in lines))
+
+    past = read_file(path)
+
+    assert list(past.evaluate(parse("isnotai_session_flags_total"))) == [
+        (("flag", 'a}\\"b'),),
+    ]
+
+
+def test_gaps_of_a_longer_step_are_filled_and_long_ones_are_not(tmp_path: Path) -> None:
+    path = tmp_path / "past.om"
+    at = [0, 5, 10, 40]
+    path.write_text(
+        "".join(f"isnotai_sessions_total {m} {START + 60 * m}\n" for m in at), encoding="utf-8"
+    )
+
+    past = read_file(path)
+
+    (column,) = past.evaluate(parse("isnotai_sessions_total")).values()
+    assert past.start == START
+    assert column[4] == 0
+    assert column[9] == 5
+    assert all(isnan(value) for value in column[11:40])
+
+
+def answering(answer: Callable[[httpx.Request], httpx.Response]) -> httpx.Client:
+    return httpx.Client(transport=httpx.MockTransport(answer))
+
+
+def test_a_prometheus_is_asked_in_parts_for_what_the_alerts_read_alone() -> None:
+    asked = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        text = request.content.decode()
+        asked.append(text)
+        result = []
+        if "query=isnotai_sessions_total" in text:
+            metric = {"__name__": "isnotai_sessions_total", "integration": "campus"}
+            result = [{"metric": metric, "values": [[START, "1"], [START + 60, "2"]]}]
+        return httpx.Response(200, json={"data": {"result": result}})
+
+    past = read_prometheus("http://prometheus:9090/", START, START + 12 * 86400, answering(answer))
+
+    assert past.evaluate(parse("isnotai_sessions_total")) == {HERE: [1, 2]}
+    assert past.start == START
+    assert len(asked) == 11 * 3
+    assert missing(past, read(shipped())) == sorted({*COUNTERS, *GAUGES} - past.names - {HOLIDAY})
+
+
+def test_where_an_exporter_was_down_a_past_of_prometheus_has_a_gap() -> None:
+    def answer(request: httpx.Request) -> httpx.Response:
+        values = [[START + 60 * minute, "1"] for minute in (0, 1, 9, 10)]
+        result = [{"metric": {}, "values": values}]
+        return httpx.Response(200, json={"data": {"result": result}})
+
+    past = read_prometheus("http://prometheus:9090", START, START + 660, answering(answer))
+
+    for name in ("isnotai_up", "isnotai_sessions_total"):
+        (column,) = past.evaluate(parse(name)).values()
+        assert [at for at, value in enumerate(column) if value == 1] == [0, 1, 9, 10]
+
+
+ODD: tuple[object, ...] = (
+    {"metric": {}},
+    3,
+    {"a": 1},
+    {"metric": {}, "values": [[1, "x"]]},
+    {"metric": 1, "values": []},
+)
+
+
+@pytest.mark.parametrize(
+    ("status", "text"),
+    [
+        (200, "<html>"),
+        (500, "<html>"),
+        (200, "[]"),
+        *((200, json.dumps({"data": {"result": [one]}})) for one in ODD),
+    ],
+)
+def test_a_prometheus_that_does_not_answer_well_is_told(status: int, text: str) -> None:
+    client = answering(lambda _: httpx.Response(status, text=text))
+
+    with pytest.raises(PastError, match="does not answer"):
+        read_prometheus("http://prometheus:9090", START, START + 60, client)
