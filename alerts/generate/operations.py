@@ -5,7 +5,7 @@ exporters of one integration see alike is one alert.
 """
 
 from alerts.generate.model import Alert, Group
-from alerts.generate.series import GAP, LAG, POLL_FAILURES, SITE, lasting
+from alerts.generate.series import GAP, LAG, POLL_FAILURES, SITE, TARGET, lasting
 
 FAST_BURN = 0.144
 SLOW_BURN = 0.06
@@ -20,13 +20,12 @@ _LAST_READ = "isnotai_resource_last_success_timestamp_seconds"
 _GAP_BEFORE = f"last_over_time({GAP}max2m[5w:1h] offset 1h)"
 
 
-def _burns(long: str, short: str, burn: float) -> str:
-    """long: the longest is written each five minutes."""
-    failed = POLL_FAILURES + long
+def _burns(failed: str, recently: str, burn: float) -> str:
+    """failed: the share of polls of a long window; recently: a short one."""
     return f"""\
-{lasting(failed) if long == "3d" else failed} > {burn}
+{failed} > {burn}
 and on ({SITE})
-{POLL_FAILURES}{short} > {burn}
+{POLL_FAILURES}{recently} > {burn}
 unless on ({SITE})
 {_UNREACHABLE}"""
 
@@ -34,9 +33,9 @@ unless on ({SITE})
 RULES = (
     Alert(
         "NotAITargetDown",
-        """\
+        f"""\
 up == 0
-and on (cluster, namespace, job, instance)
+and on ({TARGET})
 last_over_time(isnotai_exporter_build_info[1w:5m])""",
         "Exporter {{ $labels.instance }} cannot be scraped",
         "Prometheus has not reached {{ $labels.instance }} of job {{ $labels.job }} for 5 min; "
@@ -156,16 +155,16 @@ max by ({SITE}) (isnotai_analytics_sessions{{window="24h"}}) >= 500""",
     ),
     Alert(
         "NotAIThrottled",
-        """\
-sum by (cluster, namespace, job, instance, integration) (
-  rate(isnotai_api_requests_total{code="429"}[15m])
+        f"""\
+sum by ({TARGET}, integration) (
+  rate(isnotai_api_requests_total{{code="429"}}[15m])
 )
 /
-sum by (cluster, namespace, job, instance, integration) (rate(isnotai_api_requests_total[15m]))
+sum by ({TARGET}, integration) (rate(isnotai_api_requests_total[15m]))
 > 0.05
-and on (cluster, namespace, job, instance, integration)
-sum by (cluster, namespace, job, instance, integration) (
-  increase(isnotai_api_requests_total{code="429"}[15m])
+and on ({TARGET}, integration)
+sum by ({TARGET}, integration) (
+  increase(isnotai_api_requests_total{{code="429"}}[15m])
 ) >= 5""",
         "The API throttles the exporter for {{ $labels.integration }}",
         "{{ $value | humanizePercentage }} of the requests of {{ $labels.instance }} were "
@@ -207,22 +206,22 @@ max by ({SITE}, kind) (isnotai_api_schema_changes{{kind=~"removed|changed"}}) > 
     ),
     Alert(
         "NotAIStateNotCommitted",
-        """\
+        f"""\
 (
-  max by (cluster, namespace, job, instance) (
+  max by ({TARGET}) (
     time() - isnotai_exporter_state_last_commit_timestamp_seconds
   ) > 900
-  and on (cluster, namespace, job, instance)
-  max by (cluster, namespace, job, instance) (isnotai_resource_up{resource="sessions"}) == 1
+  and on ({TARGET})
+  max by ({TARGET}) (isnotai_resource_up{{resource="sessions"}}) == 1
 )
 or
 (
-  max by (cluster, namespace, job, instance) (
-    isnotai_resource_last_success_timestamp_seconds{resource="sessions"} == 0
-    and on (cluster, namespace, job, instance, integration)
+  max by ({TARGET}) (
+    isnotai_resource_last_success_timestamp_seconds{{resource="sessions"}} == 0
+    and on ({TARGET}, integration)
     isnotai_up == 1
   )
-  unless on (cluster, namespace, job, instance)
+  unless on ({TARGET})
   isnotai_exporter_state_last_commit_timestamp_seconds
 )""",
         "Exporter {{ $labels.instance }} cannot commit its state",
@@ -241,12 +240,12 @@ or
     ),
     Alert(
         "NotAIOtlpFailing",
-        """\
-sum by (cluster, namespace, job, instance) (
-  rate(isnotai_exporter_otlp_exports_total{outcome="failure"}[15m])
+        f"""\
+sum by ({TARGET}) (
+  rate(isnotai_exporter_otlp_exports_total{{outcome="failure"}}[15m])
 )
 /
-sum by (cluster, namespace, job, instance) (rate(isnotai_exporter_otlp_exports_total[15m]))
+sum by ({TARGET}) (rate(isnotai_exporter_otlp_exports_total[15m]))
 > 0.5""",
         "OTLP exports of {{ $labels.instance }} fail",
         "{{ $value | humanizePercentage }} of the OTLP exports of {{ $labels.instance }} failed "
@@ -256,7 +255,7 @@ sum by (cluster, namespace, job, instance) (rate(isnotai_exporter_otlp_exports_t
     ),
     Alert(
         "NotAIPollErrorBudgetBurnsFast",
-        _burns("1h", "5m", FAST_BURN),
+        _burns(POLL_FAILURES + "1h", "5m", FAST_BURN),
         "Many polls fail for {{ $labels.integration }}",
         "{{ $value | humanizePercentage }} of the polls of the last hour failed: at this pace "
         "the error budget of 30 days (1 %) is gone within 2 days.",
@@ -266,7 +265,7 @@ sum by (cluster, namespace, job, instance) (rate(isnotai_exporter_otlp_exports_t
     ),
     Alert(
         "NotAIPollErrorBudgetBurnsSlowly",
-        _burns("6h", "30m", SLOW_BURN),
+        _burns(POLL_FAILURES + "6h", "30m", SLOW_BURN),
         "Polls keep failing for {{ $labels.integration }}",
         "{{ $value | humanizePercentage }} of the polls of the last 6 h failed: at this pace "
         "the error budget of 30 days (1 %) is gone within 5 days.",
@@ -275,7 +274,7 @@ sum by (cluster, namespace, job, instance) (rate(isnotai_exporter_otlp_exports_t
     ),
     Alert(
         "NotAIPollErrorBudgetBurnsSteadily",
-        _burns("3d", "6h", STEADY_BURN),
+        _burns(lasting(POLL_FAILURES + "3d"), "6h", STEADY_BURN),
         "Some polls always fail for {{ $labels.integration }}",
         "{{ $value | humanizePercentage }} of the polls of the last 3 days failed: at this pace "
         "the error budget of 30 days (1 %) is used up when they are over.",

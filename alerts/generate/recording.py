@@ -32,6 +32,7 @@ from alerts.generate.series import (
     SESSIONS_DAY,
     SHARE,
     SITE,
+    TARGET,
     THRESHOLD,
     USUAL,
     by_day,
@@ -59,7 +60,7 @@ BURN_WINDOWS = ("5m", "30m", "1h", "6h")
 def limits_group(limits: Thresholds) -> Group:
     """Each threshold as a series, so that a site changes one number, and panels draw its line."""
     rules = (
-        Recording(THRESHOLD, f"vector({value:g})", {"name": name})
+        Recording(THRESHOLD, f"vector({value:.15g})", {"name": name})
         for name, value in asdict(limits).items()
     )
     return Group("notai-thresholds", "1m", tuple(rules))
@@ -86,7 +87,7 @@ def _lag() -> Recording:
     return Recording(
         LAG,
         f"""\
-max by (cluster, namespace, job, instance, integration) (
+max by ({TARGET}, integration) (
   timestamp({frontier}) - {frontier} + isnotai_api_clock_skew_seconds
   or
   timestamp({frontier}) - {frontier}

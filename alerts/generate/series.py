@@ -11,6 +11,8 @@ from alerts.generate.model import Recording
 SITE = "cluster, namespace, job, integration"
 """What tells sites apart; a label that a site does not have is empty, and stays away."""
 FLAG_SITE = f"{SITE}, flag"
+TARGET = "cluster, namespace, job, instance"
+"""What tells exporters apart."""
 
 SESSIONS = "job_integration:isnotai_sessions:"
 SESSIONS_DAY = "job_integration_day:isnotai_sessions:"

@@ -45,11 +45,11 @@ def _expected(window: str) -> tuple[Recording, ...]:
     mean.
     """
     minutes, by_days = minutes_of(window), SESSIONS_DAY + "expected" + window
+    before = lasting(f"{SESSIONS}increase6h", f"{minutes}m")
     days = {}
     for day in DAYS:
         back = 1440 * day + minutes
-        now = lasting(f"{SESSIONS}increase6h", f"{minutes}m")
-        hours = f"{now} / {TIMELY}increase6h offset {back}m"
+        hours = f"{before} / {TIMELY}increase6h offset {back}m"
         hour = f"{SESSIONS}increase1h offset {minutes}m / {TIMELY}increase1h offset {back}m"
         grown = f"({hour} < {hours}) > {SILENT}\n      or\n      {hours}"
         days[day] = (

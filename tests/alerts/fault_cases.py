@@ -3,8 +3,9 @@
 from tests.alerts.promtool import CAMPUS, TARGET, Case, Firing, Story, named, rising, steady
 from tests.alerts.series import API_UP, SITE, STATS
 
-COMMIT = named("isnotai_exporter_state_last_commit_timestamp_seconds", TARGET)
-SESSIONS_UP = named("isnotai_resource_up", resource="sessions")
+COMMITTED, READ = "isnotai_exporter_state_last_commit_timestamp_seconds", "isnotai_resource_up"
+COMMIT = named(COMMITTED, TARGET)
+SESSIONS_UP = named(READ, resource="sessions")
 SESSIONS_READ = named("isnotai_resource_last_success_timestamp_seconds", resource="sessions")
 
 
@@ -18,12 +19,12 @@ def requests(good: float, throttled: float, minutes: int) -> dict[str, str]:
     }
 
 
-def otlp(good: float, bad: float, minutes: int) -> dict[str, str]:
+def otlp(good: float, bad: float, minutes: int, **where: str) -> dict[str, str]:
     """Counters of OTLP exports that grow so much a minute."""
     name = "isnotai_exporter_otlp_exports_total"
     return {
-        named(name, TARGET, outcome="success"): rising(good, minutes),
-        named(name, TARGET, outcome="failure"): rising(bad, minutes),
+        named(name, TARGET, outcome="success", **where): rising(good, minutes),
+        named(name, TARGET, outcome="failure", **where): rising(bad, minutes),
     }
 
 
@@ -212,6 +213,26 @@ STORIES = (
                 },
             ),
             Case(
+                "fires",
+                "in one cluster, where the other's of that name commits",
+                {
+                    named(COMMITTED, TARGET, cluster="east"): rising(60, 30, -901),
+                    named(COMMITTED, TARGET, cluster="west"): rising(60, 30),
+                    named(READ, resource="sessions", cluster="east"): "1x30",
+                    named(READ, resource="sessions", cluster="west"): "1x30",
+                },
+                {
+                    5: [
+                        Firing(
+                            {**TARGET, "cluster": "east"},
+                            "Exporter a:10984 cannot commit its state",
+                            "The API answers, but a:10984 of job isnotai has committed nothing "
+                            "for 15 min or more: counters stand still.",
+                        )
+                    ]
+                },
+            ),
+            Case(
                 "boundary",
                 "the last commit is exactly 15 min old",
                 {COMMIT: rising(60, 30, -900), SESSIONS_UP: "1x30"},
@@ -314,6 +335,20 @@ STORIES = (
                     30: [
                         Firing(
                             TARGET,
+                            "OTLP exports of a:10984 fail",
+                            "75% of the OTLP exports of a:10984 failed in the last 15 min.",
+                        )
+                    ]
+                },
+            ),
+            Case(
+                "fires",
+                "those of one cluster, where the other's of that name go well",
+                otlp(1, 3, 60, cluster="east") | otlp(4, 0, 60, cluster="west"),
+                {
+                    30: [
+                        Firing(
+                            {**TARGET, "cluster": "east"},
                             "OTLP exports of a:10984 fail",
                             "75% of the OTLP exports of a:10984 failed in the last 15 min.",
                         )

@@ -1,5 +1,7 @@
 """The cases of the alerts on exporters and integrations that are not there."""
 
+from dataclasses import replace
+
 from tests.alerts.promtool import TARGET, Case, Firing, Story, named
 from tests.alerts.series import API_UP, DAY, OTHER, SITE, STEP
 
@@ -39,6 +41,16 @@ STORIES = (
                 STEP,
             ),
             Case("boundary", "down for less than 5 min", {UP: "1 0x30", BUILD: "1"}, {5: []}),
+            Case(
+                "boundary",
+                "another cluster has something else of that name",
+                {
+                    named("up", TARGET, cluster="east"): "1 0x30",
+                    named("up", TARGET, cluster="west"): "1 0x30",
+                    named("isnotai_exporter_build_info", TARGET, cluster="east"): "1 stale",
+                },
+                {7: [replace(TARGET_DOWN, labels={**TARGET, "cluster": "east"})]},
+            ),
             Case("silent", "up", {UP: "1x30", BUILD: "1x30"}, {20: []}),
         ),
     ),

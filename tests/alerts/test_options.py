@@ -35,14 +35,15 @@ def test_without_options_the_thresholds_are_the_defaults(tmp_path: Path) -> None
 
 def test_each_threshold_is_an_option_of_its_own(tmp_path: Path) -> None:
     chosen = {
-        name: value + (number + 1) / 1000
+        name: value + (number + 1) / 10_000_000
         for number, (name, value) in enumerate(asdict(Thresholds()).items())
     }
-    options = (f"--{name.replace('_', '-')}={value:g}" for name, value in chosen.items())
+    options = (f"--{name.replace('_', '-')}={value!r}" for name, value in chosen.items())
 
     assert main(["--into", str(tmp_path), *options]) == 0
 
-    assert thresholds(tmp_path) == {name: f"vector({value:g})" for name, value in chosen.items()}
+    written = {name: f"vector({value:.15g})" for name, value in chosen.items()}
+    assert thresholds(tmp_path) == written
 
 
 def test_links_lead_to_the_sites_own_addresses(tmp_path: Path) -> None:
