@@ -60,11 +60,12 @@ async def test_the_demo_counts_sessions_that_grow_and_ends_with_its_simulator(
         async with httpx.AsyncClient(base_url=url, timeout=10, verify=TRUSTS_NOBODY) as client:
             exporter = Exporter(url, client, process)
             first = await exporter.until(
-                lambda scrape: scrape.value("isnotai_sessions_total", integration="demo"), 10
+                lambda scrape: scrape.value("isnotai_sessions_total", integration="demo")
             )
             before = first.value("isnotai_sessions_total") or 0.0
+            # Its day has quiet hours, with one session each few seconds.
             scrape = await exporter.until(
-                lambda scrape: (scrape.value("isnotai_sessions_total") or 0) > before, 10
+                lambda scrape: (scrape.value("isnotai_sessions_total") or 0) > before
             )
             assert scrape.value("isnotai_up") == 1
             assert scrape.value("isnotai_api_key_valid") == 1
