@@ -72,9 +72,9 @@ class ServerClock:
     """What the API's clock shows, in microseconds since 1970, and never more than it really shows.
 
     One exception: it follows a step back late. Meanwhile `observe` gives each answer its own time,
-    and none a later one than the last Date that was behind by up to AGREED_SECONDS: the Date of the
-    answer itself may be a wrong one, or missing. A Date behind by more is a wrong server's, or a
-    step back of a size that the frontier follows.
+    and none a later one than the lowest of the last Dates that were behind by up to
+    AGREED_SECONDS: the Date of the answer itself may be a wrong one, or missing. A Date behind by
+    more is a wrong server's, or a step back of a size that the frontier follows.
 
     **Unexpected Dates.** Earlier Dates say what the next one should be, and our own clock what the
     first. One that differs is set aside until others have agreed with it for a while. A wrong one
@@ -108,7 +108,7 @@ class ServerClock:
         self._witness: _Anchor | None = None
         self._created: _Anchor | None = None
         self._behind: _Anchor | None = None
-        """The last Date that lay a little behind what the clock was taken to show."""
+        """The lowest Date that lay a little behind what the clock was taken to show."""
         self.stands_in = False
         """Whether it goes by what may be minutes off, until a Date is believed."""
         self._undisputed: float | None = None
@@ -146,22 +146,31 @@ class ServerClock:
             self._created = told
 
     def _note_behind(self, seen: _Anchor) -> None:
-        """Note a Date that shows the API's clock to have been set back a little."""
+        """Note a Date that shows the API's clock to have been set back a little.
+
+        One that shows less still holds until two minutes after the last of them: this may be a
+        wrong one, a little behind others that are as wrong.
+        """
         near = round(AGREED_SECONDS * MICROSECONDS)
-        taken = (self._anchor, self._created, self._behind)
+        held = self._held_behind(seen.monotonic)
+        taken = (self._anchor, self._created, held)
         shown = (one.at(seen.monotonic) - seen.server - seen.spread for one in taken if one)
         if any(0 < behind <= near for behind in shown):
-            self._behind = seen
+            least = seen.server if held is None else min(seen.server, held.at(seen.monotonic))
+            self._behind = _Anchor(least, seen.monotonic, seen.late)
+
+    def _held_behind(self, monotonic: float) -> _Anchor | None:
+        """The lowest of the Dates that were a little behind, until none was for two minutes."""
+        behind = self._behind
+        return behind if behind and monotonic - behind.monotonic <= HELD_SECONDS else None
 
     def _surely(self, monotonic: float) -> int | None:
         """What the API's clock surely shows; None before the first usable Date.
 
         That is less than it has reached, if a Date of the last minutes was behind that.
         """
-        reached, behind = self._reached(monotonic), self._behind
-        if reached is None or behind is None or monotonic - behind.monotonic > HELD_SECONDS:
-            return reached
-        return min(reached, behind.at(monotonic))
+        reached, behind = self._reached(monotonic), self._held_behind(monotonic)
+        return reached if reached is None or behind is None else min(reached, behind.at(monotonic))
 
     def _reached(self, monotonic: float) -> int | None:
         """What the API's clock has surely reached; None before the first usable Date.
