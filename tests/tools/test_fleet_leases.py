@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from time import monotonic
+from typing import TypeVar
 
 import pytest
 
@@ -23,12 +24,17 @@ from tests.tools.relay import relayed
 pytestmark = [pytest.mark.tools, pytest.mark.timeout(200)]
 
 SECONDS = 30.0
+_Told = TypeVar("_Told")
 NAMES = [f"customer-{number:04}" for number in range(1000)]
 
 
 @dataclass
 class Member:
-    """One replica's part in a fleet. beaten: set with each beat, once it was told what to poll."""
+    """One replica's part in a fleet.
+
+    beaten: set with each beat, once it was told what to poll. read_by: the threads that read what
+    this replica tells.
+    """
 
     store: Store
     leases: Leases
@@ -36,17 +42,22 @@ class Member:
     spending: dict[str, Spending] = field(default_factory=dict)
     held: Mapping[str, Spending] = field(default_factory=dict)
     beaten: asyncio.Event = field(default_factory=asyncio.Event)
+    read_by: set[int] = field(default_factory=set)
 
     def __post_init__(self) -> None:
         self.fleet = Fleet(
             self.store,
             self.leases,
             SystemClock(),
-            wanted=lambda: self.wanted,
-            spending=lambda: self.spending,
+            wanted=lambda: self.tell(self.wanted),
+            spending=lambda: self.tell(self.spending),
             hold=self.hold,
             follow=self.follow,
         )
+
+    def tell(self, told: _Told) -> _Told:
+        self.read_by.add(threading.get_ident())
+        return told
 
     async def hold(self, held: Mapping[str, Spending]) -> None:
         self.held = held
@@ -147,31 +158,13 @@ async def test_tables_of_before_tiers_were_told_are_upgraded(postgres: Cluster) 
 
 
 async def test_what_the_event_loop_changes_is_read_there(postgres: Cluster) -> None:
-    read_by: set[int] = set()
+    one = member(postgres.server(), "a", ["one"])
 
-    def wanted() -> list[str]:
-        read_by.add(threading.get_ident())
-        return ["one"]
-
-    def spending() -> dict[str, Spending]:
-        read_by.add(threading.get_ident())
-        return {}
-
-    one = member(postgres.server(), "a")
-    fleet = Fleet(
-        one.store,
-        one.leases,
-        SystemClock(),
-        wanted=wanted,
-        spending=spending,
-        hold=one.hold,
-        follow=one.follow,
-    )
-    await fleet.beat()
-    await fleet.leave()
+    await one.fleet.beat()
+    await one.fleet.leave()
 
     assert set(one.held) == {"one"}
-    assert read_by == {threading.get_ident()}
+    assert one.read_by == {threading.get_ident()}
 
 
 async def test_a_lost_lease_commits_nothing(postgres: Cluster) -> None:

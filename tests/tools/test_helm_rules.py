@@ -307,31 +307,3 @@ def test_grafana_operator_gets_each_dashboard_whole(helm: Helm) -> None:
         assert dashboard == uids[dashboard["uid"]]
         assert one["spec"]["instanceSelector"] == {"matchLabels": {"grafana": "main"}}
         assert one["spec"]["allowCrossNamespaceImport"] is True
-
-
-def test_thresholds_of_the_site_stand_in_the_recording_rules(helm: Helm) -> None:
-    given = '{"page_ratio": 3.5, "min_bots": 8}'
-
-    manifests = helm.template(
-        *(*MINIMUM, "--set", "prometheusRule.enabled=true"),
-        *("--set-json", f"prometheusRule.thresholds={given}"),
-    )
-
-    (resource,) = (one for one in manifests if one["kind"] == "PrometheusRule")
-    rules = [rule for group in resource["spec"]["groups"] for rule in group["rules"]]
-    thresholds = {
-        rule["labels"]["name"]: rule["expr"]
-        for rule in rules
-        if rule.get("record") == "isnotai:alert_threshold"
-    }
-    assert thresholds["page_ratio"] == "vector(3.5)"
-    assert thresholds["min_bots"] == "vector(8)"
-    assert thresholds["ticket_ratio"] == "vector(1.4)"
-
-
-def test_a_threshold_that_there_is_not_is_refused_by_name(helm: Helm) -> None:
-    with pytest.raises(ChartRefusedError, match='there is no "page"; there are page_ratio'):
-        helm.template(
-            *(*MINIMUM, "--set", "prometheusRule.enabled=true"),
-            *("--set-json", 'prometheusRule.thresholds={"page": 3}'),
-        )

@@ -16,6 +16,26 @@ UNRECORDED = (
 GIVEN = ("--set-json", 'prometheusRule.thresholds={"page_ratio": 3.5}')
 
 
+def test_thresholds_of_the_site_stand_in_the_recording_rules(helm: Helm) -> None:
+    given = '{"page_ratio": 3.5, "min_bots": 8}'
+
+    manifests = helm.template(
+        *(*MINIMUM, "--set", "prometheusRule.enabled=true"),
+        *("--set-json", f"prometheusRule.thresholds={given}"),
+    )
+
+    (resource,) = (one for one in manifests if one["kind"] == "PrometheusRule")
+    rules = [rule for group in resource["spec"]["groups"] for rule in group["rules"]]
+    thresholds = {
+        rule["labels"]["name"]: rule["expr"]
+        for rule in rules
+        if rule.get("record") == "isnotai:alert_threshold"
+    }
+    assert thresholds["page_ratio"] == "vector(3.5)"
+    assert thresholds["min_bots"] == "vector(8)"
+    assert thresholds["ticket_ratio"] == "vector(1.4)"
+
+
 @pytest.mark.parametrize(
     ("settings", "said"),
     [
@@ -41,3 +61,11 @@ def test_a_threshold_out_of_its_bounds_is_refused(helm: Helm, value: str) -> Non
 
     with pytest.raises(ChartRefusedError, match="/prometheusRule/thresholds/page_ratio"):
         helm.template(*MINIMUM, "--set", "prometheusRule.enabled=true", *given)
+
+
+def test_one_that_there_is_not_is_refused_by_name_beside_what_else_is_wrong(helm: Helm) -> None:
+    with pytest.raises(ChartRefusedError) as refusal:
+        helm.template(*MINIMUM, "--set-json", 'prometheusRule.thresholds={"page": 3}')
+
+    assert "thresholds: there is no page, only page_ratio, page_evidence" in str(refusal.value)
+    assert "thresholds: page would have no effect" in str(refusal.value)

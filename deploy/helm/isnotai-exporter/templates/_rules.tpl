@@ -3,26 +3,10 @@ The project's rules, from the files that the chart carries. Which alert reads wh
 read from their expressions, so that no list of them is kept anywhere.
 */}}
 
-{{/* Refuses thresholds that no rule of this release would take up. Prints nothing. */}}
-{{- define "isnotai-exporter.checkThresholds" -}}
-{{- $values := .Values.prometheusRule -}}
-{{- if $values.thresholds -}}
-{{- $said := printf "prometheusRule.thresholds: %s would have no effect" (keys $values.thresholds | sortAlpha | join ", ") -}}
-{{- if not $values.enabled -}}
-{{- fail (printf "%s without prometheusRule.enabled: set that, or leave the thresholds out" $said) -}}
-{{- else if not $values.recordingRules.enabled -}}
-{{- fail (printf "%s without prometheusRule.recordingRules.enabled: set that, or set them where the recording rules are made" $said) -}}
-{{- else if has "isnotai:alert_threshold" $values.disabled -}}
-{{- fail (printf "%s with isnotai:alert_threshold in prometheusRule.disabled: take it out there, or leave the thresholds out" $said) -}}
-{{- end -}}
-{{- end -}}
-{{- end }}
-
 {{/* Groups of the PrometheusRule, as `groups:`, after switches, `disabled`, labels and links. */}}
 {{- define "isnotai-exporter.ruleGroups" -}}
 {{- $values := .Values.prometheusRule -}}
 {{- $groups := list -}}
-{{- $known := list -}}
 {{- range $path, $_ := .Files.Glob "files/alerts/*.yaml" -}}
 {{- range $group := ($.Files.Get $path | fromYaml).groups -}}
 {{- $rules := list -}}
@@ -33,11 +17,8 @@ read from their expressions, so that no list of them is kept anywhere.
 {{- $_ := set . "labels" (merge (dict) $values.additionalRuleLabels (.labels | default dict)) -}}
 {{- end -}}
 {{- include "isnotai-exporter.setLinks" (dict "rule" . "values" $values) -}}
-{{- if eq (default "" .record) "isnotai:alert_threshold" -}}
-{{- $known = append $known .labels.name -}}
-{{- if hasKey ($values.thresholds | default dict) .labels.name -}}
+{{- if and (eq (default "" .record) "isnotai:alert_threshold") (hasKey ($values.thresholds | default dict) .labels.name) -}}
 {{- $_ := set . "expr" (printf "vector(%v)" (index $values.thresholds .labels.name)) -}}
-{{- end -}}
 {{- end -}}
 {{- $rules = append $rules . -}}
 {{- end -}}
@@ -45,11 +26,6 @@ read from their expressions, so that no list of them is kept anywhere.
 {{- with $rules -}}
 {{- $groups = append $groups (merge (dict "rules" .) (omit $group "rules")) -}}
 {{- end -}}
-{{- end -}}
-{{- end -}}
-{{- range $name, $_ := $values.thresholds -}}
-{{- if not (has $name $known) -}}
-{{- fail (printf "prometheusRule.thresholds: there is no %q; there are %s" $name (join ", " $known)) -}}
 {{- end -}}
 {{- end -}}
 {{- toYaml (dict "groups" $groups) -}}
@@ -98,17 +74,17 @@ Takes a dict: rule, which is changed, and values, with runbookUrl and dashboardU
 {{- end }}
 
 {{/*
-Names of all rules that the chart carries, as a dict of lists: recordings, alerts, grafana. Whatever
-the values are, they are looked up, so thresholds are looked at here.
+Names of all that the chart carries, as a dict of lists: recordings, alerts, grafana, thresholds.
 */}}
 {{- define "isnotai-exporter.ruleNames" -}}
-{{- include "isnotai-exporter.checkThresholds" . -}}
 {{- $recordings := list -}}
+{{- $thresholds := list -}}
 {{- $alerts := list -}}
 {{- range $path, $_ := .Files.Glob "files/alerts/*.yaml" -}}
 {{- range ($.Files.Get $path | fromYaml).groups -}}
 {{- range .rules -}}
 {{- with .record }}{{ $recordings = append $recordings . }}{{ end -}}
+{{- if eq (default "" .record) "isnotai:alert_threshold" }}{{ $thresholds = append $thresholds .labels.name }}{{ end -}}
 {{- with .alert }}{{ $alerts = append $alerts . }}{{ end -}}
 {{- end -}}
 {{- end -}}
@@ -121,7 +97,7 @@ the values are, they are looked up, so thresholds are looked at here.
 {{- end -}}
 {{- end -}}
 {{- end -}}
-{{- toYaml (dict "recordings" (uniq $recordings) "alerts" (uniq $alerts) "grafana" (uniq $grafana)) -}}
+{{- toYaml (dict "recordings" (uniq $recordings) "alerts" (uniq $alerts) "grafana" (uniq $grafana) "thresholds" $thresholds) -}}
 {{- end }}
 
 {{/*

@@ -135,6 +135,21 @@ networkPolicy.egress.{{ $peer }}.ports must not be empty: a rule without ports l
 {{- end }}
 {{- end }}
 {{- end }}
+{{- with $v.prometheusRule.thresholds }}
+{{- $said := printf "prometheusRule.thresholds: %s would have no effect" (keys . | sortAlpha | join ", ") }}
+{{- if not $v.prometheusRule.enabled }}
+{{ $said }} without prometheusRule.enabled: set that, or leave the thresholds out
+{{- else if not $v.prometheusRule.recordingRules.enabled }}
+{{ $said }} without prometheusRule.recordingRules.enabled: set that, or set them where the recording rules are made
+{{- else if has "isnotai:alert_threshold" $v.prometheusRule.disabled }}
+{{ $said }} with isnotai:alert_threshold in prometheusRule.disabled: take it out there, or leave the thresholds out
+{{- end }}
+{{- range $name, $_ := . }}
+{{- if not (has $name $names.thresholds) }}
+prometheusRule.thresholds: there is no {{ $name }}, only {{ join ", " $names.thresholds }}
+{{- end }}
+{{- end }}
+{{- end }}
 {{- if and $v.grafanaAlerts.enabled $v.prometheusRule.enabled $v.prometheusRule.alerts.enabled }}
 grafanaAlerts.enabled and prometheusRule.alerts.enabled contradict each other: each alert would fire twice; set prometheusRule.alerts.enabled=false to have Grafana's
 {{- end }}
