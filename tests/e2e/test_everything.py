@@ -1,6 +1,7 @@
 """All that is off by default, on: true after faults and kills, and nothing personal in it."""
 
 import json
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,13 @@ sessions:
   details: true
 otlp: {findings: true}
 """
+WORLD: dict[str, Any] = {
+    # Enough of everything from the first moment on, however short the run.
+    "history": timedelta(minutes=1),
+    "rate": 3.0,
+    "bot_share": 0.3,
+    "invalid_share": 0.0,
+}
 OTHERS = ("STATS", "ANALYTICS", "USAGE", "INTEGRATION", "HEALTH")
 PAGES = (
     "/",
@@ -94,7 +102,7 @@ async def test_all_of_it_is_true_after_faults_and_kills_and_names_nobody(
     config.write_text(CONFIG)
     written: dict[str, str] = {}
     with log_receiver() as (receiver, endpoint):
-        async with simulated(seed=21, rate=3.0, bot_share=0.3, invalid_share=0.0) as api:
+        async with simulated(seed=21, **WORLD) as api:
             variables = {
                 **api.variables,
                 **state.variables,

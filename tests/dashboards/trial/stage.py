@@ -32,9 +32,10 @@ JOB = "isnotai"
 SIMULATOR = (
     *("--tier", "enterprise", "--rate", "4", "--port", "0", "--exit-with-parent"),
     *("--late-share", "0.2", "--late-max", "25s", "--invalid-share", "0.05"),
-    *("--lifetime-min", "2s", "--lifetime-max", "8s", "--history", "6h"),
+    *("--lifetime-min", "2s", "--lifetime-max", "8s", "--history", "6h", "--flat"),
 )
-"""Sessions that come late (beyond the overlap below), that do not decode, and that settle soon."""
+"""At any hour as many sessions; some come late (beyond the overlap below) or do not decode, and all
+settle soon."""
 
 FAULTS = {
     "status_5xx": 0.3,
