@@ -21,9 +21,11 @@ INHIBIT_RULES = [
     # Where no request is answered, what is late or fails is an effect.
     _rule(
         "NotAIApiUnreachable|NotAIKeyRefused",
-        "NotAIPollErrorBudgetBurns.+|NotAIFrontierBehind|NotAIDataStale|NotAISessionsStopped",
+        "NotAIPollErrorBudgetBurns.+|NotAIFrontierBehind|NotAIDataStale",
         *SITE,
     ),
+    # One key of several that is refused stops no sessions.
+    _rule("NotAIApiUnreachable", "NotAISessionsStopped", *SITE),
     # What nobody polls is late, and only its poller exports that it is up.
     _rule("NotAINobodyPolls", "NotAIIntegrationGone|NotAIFrontierBehind", *SITE),
     # A stronger alert on bots says what the weaker ones say.
@@ -32,6 +34,4 @@ INHIBIT_RULES = [
     _rule("NotAIPollErrorBudgetBurnsFast", "NotAIPollErrorBudgetBurns(Slowly|Steadily)", *SITE),
     _rule("NotAIPollErrorBudgetBurnsSlowly", "NotAIPollErrorBudgetBurnsSteadily", *SITE),
     _rule("NotAIQuotaExhausted", "NotAIQuotaForecast", *SITE, "metric"),
-    # An exporter that is down exports no integration.
-    _rule("NotAITargetDown", "NotAIIntegrationGone", "cluster", "namespace", "job"),
 ]

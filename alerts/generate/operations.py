@@ -17,7 +17,15 @@ Source: Site Reliability Workbook, chapter 5, multiwindow, multi-burn-rate alert
 
 _UNREACHABLE = f"max by ({SITE}) (isnotai_up) == 0"
 _LAST_READ = "isnotai_resource_last_success_timestamp_seconds"
-_GAP_BEFORE = f"last_over_time({GAP}max2m[5w:1h] offset 1h)"
+_KNOWN = "last_over_time(isnotai_exporter_build_info[1w:5m])"
+"""Exporters of the last week, of all targets."""
+_GAP_BEFORE = f"""\
+(
+    max_over_time({GAP}max2m[1d:1h] offset 1h)
+    or
+    last_over_time({GAP}max2m[5w:1h] offset 1h)
+  )"""
+"""The highest of a day, which an exporter with a state of its own may have shown that was away."""
 
 
 def _burns(failed: str, recently: str, burn: float) -> str:
@@ -36,7 +44,7 @@ RULES = (
         f"""\
 up == 0
 and on ({TARGET})
-last_over_time(isnotai_exporter_build_info[1w:5m])""",
+{_KNOWN}""",
         "Exporter {{ $labels.instance }} cannot be scraped",
         "Prometheus has not reached {{ $labels.instance }} of job {{ $labels.job }} for 5 min; "
         "what it counts is caught up once it runs again with its state.",
@@ -51,6 +59,7 @@ last_over_time(isnotai_exporter_build_info[1w:5m])""",
         "For 15 min Prometheus has had no target that exposes isnotai_exporter_build_info.",
         severity="critical",
         hold="15m",
+        keep="5m",
     ),
     Alert(
         "NotAIIntegrationGone",
@@ -58,12 +67,14 @@ last_over_time(isnotai_exporter_build_info[1w:5m])""",
 max by ({SITE}) (last_over_time(isnotai_up[1d:5m]))
 unless on ({SITE})
 isnotai_up
-and on (cluster, namespace, job)
-isnotai_exporter_build_info""",
+unless on (cluster, namespace, job)
+(up == 0 and on ({TARGET}) {_KNOWN})
+unless on ()
+absent(isnotai_exporter_build_info)""",
         "Integration {{ $labels.integration }} is no longer exported",
-        "An exporter of job {{ $labels.job }} is scraped, but for 15 min none has exported the "
-        "integration {{ $labels.integration }}, which was there within the last day: it was taken "
-        "out of the settings, renamed, or its exporter has gone.",
+        "For 15 min no exporter of job {{ $labels.job }} has exported the integration "
+        "{{ $labels.integration }}, which was there within the last day: it was taken out of the "
+        "settings, renamed, or its exporter is no longer a target of Prometheus.",
         hold="15m",
     ),
     Alert(

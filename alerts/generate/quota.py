@@ -7,14 +7,26 @@ DAYS_LEFT = "scalar(days_in_month() - day_of_month() + 1 - hour() / 24 - minute(
 """Days until the UTC month ends."""
 
 _LEVEL = f"{SITE}, metric"
-_USED = f"max by ({_LEVEL}) (isnotai_quota_used_ratio)"
-_WEEK = "isnotai_quota_used_ratio[1w:1h]"
-"""Each hour of a week, so that weekends weigh as they do; `increase` steps over the month's end."""
+_USED_RATIO = f"max by ({_LEVEL}) (isnotai_quota_used_ratio)"
+
+
+def _used(ago: str = "") -> str:
+    """What was consumed of the month, as the API counts."""
+    return f'max by ({_LEVEL}) (isnotai_usage{{period="month"}}{ago})'
+
+
+_LIMIT = f"max by ({_LEVEL}) (isnotai_quota_limit)"
+_PER_DAY = f"""\
+24 * sum_over_time(
+    clamp_min({_used()} - {_used(" offset 1h")}, 0)[1w:1h]
+  ) / (count_over_time({_used()}[1w:1h]) > 24)"""
+"""By each hour of a week, so that weekends weigh as they do. What falls, as at the month's end or
+by a correction, adds nothing; a limit that was raised is that of the whole week."""
 
 RULES = (
     Alert(
         "NotAIQuotaExhausted",
-        f"{_USED} >= 1",
+        f"{_USED_RATIO} >= 1",
         "Monthly limit of {{ $labels.metric }} is used up at {{ $labels.integration }}",
         "This month has consumed {{ $value | humanizePercentage }} of the limit on "
         "{{ $labels.metric }} that the settings state.",
@@ -25,7 +37,7 @@ RULES = (
     ),
     Alert(
         "NotAIQuotaWarning",
-        f"{_USED} >= 0.8 < 1",
+        f"{_USED_RATIO} >= 0.8 < 1",
         "Monthly limit of {{ $labels.metric }} is nearly used up at {{ $labels.integration }}",
         "This month has consumed {{ $value | humanizePercentage }} of the limit on "
         "{{ $labels.metric }} that the settings state.",
@@ -36,12 +48,14 @@ RULES = (
     Alert(
         "NotAIQuotaForecast",
         f"""\
-max by ({_LEVEL}) (
-  isnotai_quota_used_ratio
-  + increase({_WEEK}) * 24 / (count_over_time({_WEEK}) > 24) * {DAYS_LEFT}
-) > 1
+{_USED_RATIO}
++
+(
+  {_PER_DAY}
+) / {_LIMIT} * {DAYS_LEFT}
+> 1
 and on ({_LEVEL})
-{_USED} < 1""",
+{_USED_RATIO} < 1""",
         "Monthly limit of {{ $labels.metric }} will not last at {{ $labels.integration }}",
         "At the pace of the last week, this month will have consumed "
         "{{ $value | humanizePercentage }} of the limit on {{ $labels.metric }} when it ends.",

@@ -24,6 +24,7 @@ from alerts.generate.series import (
     GAP,
     HUMANS,
     LAG,
+    MEAN,
     POLL_FAILURES,
     SCORES,
     SCORES_COUNT,
@@ -146,15 +147,15 @@ def _least_four() -> tuple[Recording, ...]:
 
 def _expected(window: str) -> Recording:
     """The bots that a window would usually have: as many for each human as usual, and not less
-    than a part of the usual number, so that a holiday, when people stay away, raises nobody."""
-    usual = (
-        f"{threshold('holiday_floor')} * {minutes_of(window)} * avg_over_time({USUAL}1m[{window}])"
+    than come whoever is there. That is a part of the usual number, so that a holiday raises nobody;
+    on a first day it is the mean so far, so that its night does not."""
+    usual = f"{minutes_of(window)} * avg_over_time({USUAL}1m[{window}])"
+    least = (
+        f"({threshold('holiday_floor')} * {usual}\n"
+        f"or count_over_time({BOTS}increase1m[{window}]) * {lasting(MEAN)})"
     )
     summed = f"sum_over_time({EXPECTED}1m[{window}])"
-    return Recording(
-        EXPECTED + window,
-        f"({summed} >= {usual}) or {usual} or {summed}",
-    )
+    return Recording(EXPECTED + window, f"({summed} >= {least}) or {least} or {summed}")
 
 
 def _evidence(window: str) -> Recording:
@@ -257,6 +258,7 @@ def baseline() -> Group:
             f"{steady} * avg_over_time({USUAL}1m[1d]) / {USUAL}1m\n"
             f", {steady}), 1)",
         ),
+        Recording(MEAN, f"avg_over_time({BOTS}increase1m[1d] offset 1h)"),
         *(_expected(window) for window in SLOW),
         *(_evidence(window) for window in SLOW),
     ]
@@ -333,7 +335,7 @@ def _poll_failures(window: str) -> Recording:
         f"""\
 sum by ({SITE}) (rate(isnotai_polls_total{{outcome="failure"}}[{window}]))
 /
-sum by ({SITE}) (rate(isnotai_polls_total{{outcome=~"success|failure"}}[{window}]))""",
+(sum by ({SITE}) (rate(isnotai_polls_total{{outcome=~"success|failure"}}[{window}])) > 0)""",
     )
 
 

@@ -63,13 +63,17 @@ FAST_TICKET = (_raised("1h", f"4 / 3 * {threshold('ticket_ratio')}", "ticket_evi
 FAST_HINT = (_raised("10m", threshold("hint_ratio"), "hint_evidence"),)
 
 
+OTHER_WINDOW = {"1h": "3h", "6h": "1h", "1d": "1h"}
+"""Which window else an alert tells of, beside its own."""
+
+
 def _facts(window: str) -> dict[str, Fact]:
     bots, expected = _of(BOTS + "increase", window, "{site}"), _of(EXPECTED, window, "{site}")
     usual = lasting(f"{USUAL}_per_human{{site}}")
     facts = {
         "bots": Fact(bots),
         "expected": Fact(expected, 'printf "%.1f"'),
-        "share": Fact(f"{bots} / {_of(SESSIONS + 'increase', window, '{site}')}", PERCENT),
+        "share": Fact(f"{bots} / ({_of(SESSIONS + 'increase', window, '{site}')} > 0)", PERCENT),
         "usual": Fact(f"{usual} / (1 + {usual})", PERCENT),
         "recent": Fact(f"{BOTS}increase10m{{site}}"),
         "minutes": Fact(
@@ -77,21 +81,21 @@ def _facts(window: str) -> dict[str, Fact]:
             f" or 0 * {SESSIONS}max2m{{site}}"
         ),
     }
-    if window == "1h":
-        return facts
+    other = OTHER_WINDOW[window]
     return facts | {
-        "hour": Fact(f"{BOTS}increase1h{{site}}"),
-        "hour_expected": Fact(f"{EXPECTED}1h{{site}}", 'printf "%.1f"'),
+        "other": Fact(_of(BOTS + "increase", other, "{site}")),
+        "other_expected": Fact(_of(EXPECTED, other, "{site}"), 'printf "%.1f"'),
     }
 
 
 def _told(window: str) -> str:
-    """What an alert on bots says. It may be the hour that raised it, so that is told as well."""
-    hour = "" if window == "1h" else "In the last hour [[hour]], where [[hour_expected]] are. "
+    """What an alert on bots says. Another window may have raised it, so one is told as well."""
+    other = OTHER_WINDOW[window]
     return (
         f"[[bots]] bots in the last {window}, where [[expected]] are usual: [[share]] of the "
-        f"sessions instead of [[usual]] at this time of day. {hour}[[recent]] of them came in the "
-        "last 10 min. Bots were at more than twice the usual for [[minutes]] min of the last day."
+        "sessions instead of [[usual]] at this time of day. [[recent]] of them came in the last "
+        f"10 min. In the last {other} [[other]] came, where [[other_expected]] are usual. Bots "
+        "were at more than twice the usual for [[minutes]] min of the last day."
     )
 
 

@@ -45,13 +45,13 @@ def told(
     usual: str,
     recent: str,
     raised: str,
-    hour: str = "",
+    other: str,
 ) -> str:
-    """The description of an alert on bots. hour: what it says of the last one."""
+    """The description of an alert on bots. other: what it says of another span."""
     return (
         f"{bots} bots in the last {span}, where {expected} are usual: {share} of the sessions "
-        f"instead of {usual} at this time of day. {hour}{recent} of them came in the last 10 min. "
-        f"Bots were at more than twice the usual for {raised} min of the last day."
+        f"instead of {usual} at this time of day. {recent} of them came in the last 10 min. "
+        f"{other} Bots were at more than twice the usual for {raised} min of the last day."
     )
 
 
@@ -107,7 +107,10 @@ SPIKE = Story(
                     Firing(
                         SITE,
                         WAVE,
-                        told("1h", "73", "6.3", "10.94%", "1.044%", "12", "59"),
+                        told(
+                            *("1h", "73", "6.3", "10.94%", "1.044%", "12", "59"),
+                            "In the last 3h 85 came, where 21.5 are usual.",
+                        ),
                     )
                 ]
             },
@@ -160,6 +163,41 @@ SPIKE = Story(
             "a backlog of three hours lands at once, with its usual share of bots",
             {SESSIONS: backlog(120, 360), BOTS: backlog(6, 18)},
             {QUIET + 3 * 60 + 1: [], QUIET + 3 * 60 + 30: []},
+        ),
+        *(
+            Case(
+                "silent",
+                f"the first night of a site with a script, and {people} people an hour left",
+                {SESSIONS: minutes((306, 12), (6 + people, 10)), BOTS: minutes((6, 22))},
+                {at * 60: [] for at in range(13, 22)},
+            )
+            for people in (0, 3, 60)
+        ),
+        Case(
+            "fires",
+            "four times as many come in a first night",
+            {SESSIONS: minutes((306, 12), (24, 4)), BOTS: minutes((6, 12), (24, 4))},
+            {13 * 60 + 30: [Firing(SITE, WAVE, "")]},
+        ),
+        Case(
+            "fires",
+            "a wave an hour ago, and nobody since: a share of nothing is not told",
+            {
+                SESSIONS: minutes((60, 10), (160, 0.5), (0, 3)),
+                BOTS: minutes((2, 10), (100, 0.5), (0, 3)),
+            },
+            {
+                700: [
+                    Firing(
+                        SITE,
+                        WAVE,
+                        told(
+                            *("1h", "0", "6.6", "?", "10.14%", "0", "39"),
+                            "In the last 3h 53 came, where 19.7 are usual.",
+                        ),
+                    )
+                ]
+            },
         ),
         Case(
             "silent",
@@ -253,8 +291,8 @@ RAISED = Story(
                         SITE,
                         MORE,
                         told(
-                            *("1d", "538", "446.9", "10.08%", "9.073%", "20", "0"),
-                            "In the last hour 118, where 59.9 are. ",
+                            *("1d", "538", "480.0", "10.08%", "9.073%", "20", "0"),
+                            "In the last 1h 118 came, where 60.0 are usual.",
                         ),
                     )
                 ]

@@ -5,7 +5,10 @@ from tests.alerts.series import API_UP, DAY, OTHER, SITE, STATS, STEP
 
 KEY = named("isnotai_api_key_valid")
 FRONTIER = "isnotai_session_frontier_timestamp_seconds"
-GAP = named("isnotai_session_gap_seconds_total")
+GAP_NAME = "isnotai_session_gap_seconds_total"
+GAP = named(GAP_NAME)
+YEAR = 365 * 24 * 60
+"""In minutes."""
 
 
 def stale(age: float, *, resource_up: int, api_up: int, minutes: int = 12) -> dict[str, str]:
@@ -125,6 +128,25 @@ STORIES = (
                         )
                     ]
                 },
+            ),
+            Case(
+                "fires",
+                "one resource was never read, and the clock is that of our days",
+                {
+                    named("isnotai_resource_last_success_timestamp_seconds", **STATS): "0x60",
+                    named("isnotai_resource_up", **STATS): "0x60",
+                    API_UP: "1x60",
+                },
+                {
+                    50 * YEAR: [
+                        Firing(
+                            {**SITE, **STATS},
+                            "No new stats for campus",
+                            "stats has never been read well, though other resources answer.",
+                        )
+                    ]
+                },
+                YEAR,
             ),
             Case(
                 "boundary",
@@ -263,6 +285,15 @@ STORIES = (
                 "more than two hours after the last gap",
                 {GAP: "0x90 86400x200"},
                 {89: [], 230: []},
+            ),
+            Case(
+                "silent",
+                "an exporter with a state and an old gap of its own comes back after three hours",
+                {
+                    GAP: "3600x90 _x180 3600x60",
+                    named(GAP_NAME, OTHER, integration="campus"): "0x330",
+                },
+                {275: [], 300: []},
             ),
             Case("silent", "no gap", {GAP: "0x60"}, {50: []}),
         ),

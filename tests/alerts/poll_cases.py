@@ -105,6 +105,20 @@ STORIES = (
                 STEP,
             ),
             Case(
+                "fires",
+                "the same, though for two hours of the first day there was no poll at all",
+                {
+                    series: words.replace(f"x{4 * DAY - 1}", f"x{DAY // 2}")
+                    + f" {at}+0x8 {at}+{more}x{3 * DAY + DAY // 2}"
+                    for (series, words), more in zip(
+                        polls(49, 1, 4 * DAY).items(), (49, 1, 50), strict=True
+                    )
+                    for at in (more * (DAY // 2),)
+                },
+                {3 * 1440 + 600: [Firing(SITE, "Some polls always fail for campus", "")]},
+                STEP,
+            ),
+            Case(
                 "boundary",
                 "a little less than 1 % of them",
                 polls(991, 9, 4 * DAY),

@@ -8,6 +8,12 @@ from tests.alerts.series import API_UP, DAY, OTHER, SITE, STEP
 BUILD = named("isnotai_exporter_build_info", TARGET, version="1.0.0", revision="abc")
 UP = named("up", TARGET)
 POLLER = named("isnotai_exporter_poller")
+ELSEWHERE = named("isnotai_exporter_build_info", {"job": "other", "instance": "z:10984"})
+GONE_TEXT = (
+    "For 15 min no exporter of job isnotai has exported the integration campus, which was there "
+    "within the last day: it was taken out of the settings, renamed, or its exporter is no longer "
+    "a target of Prometheus."
+)
 TARGET_DOWN = Firing(
     TARGET,
     "Exporter a:10984 cannot be scraped",
@@ -94,13 +100,27 @@ STORIES = (
                         Firing(
                             SITE,
                             "Integration campus is no longer exported",
-                            "An exporter of job isnotai is scraped, but for 15 min none has "
-                            "exported the integration campus, which was there within the last "
-                            "day: it was taken out of the settings, renamed, or its exporter has "
-                            "gone.",
+                            GONE_TEXT,
                         )
                     ]
                 },
+            ),
+            Case(
+                "fires",
+                "its exporter is no target any more, and that of another job is",
+                {API_UP: "1x30 stale", BUILD: "1x30 stale", ELSEWHERE: "1x120"},
+                {60: [Firing(SITE, "Integration campus is no longer exported", GONE_TEXT)]},
+            ),
+            Case(
+                "silent",
+                "its exporter is down, which is another alert",
+                {
+                    API_UP: "1x30 stale",
+                    BUILD: "1x30 stale",
+                    UP: "1x30 0x90",
+                    ELSEWHERE: "1x120",
+                },
+                {60: []},
             ),
             Case(
                 "boundary",

@@ -51,6 +51,39 @@ def test_each_heading_says_how_urgent_it_is_by_its_severity(alert: Alert) -> Non
     assert f"**How urgent.** {urgent[alert.severity]}" in sections()[alert.name]
 
 
+@pytest.mark.parametrize("alert", alerts(), ids=lambda alert: alert.name)
+def test_each_heading_says_when_it_begins_and_ends(alert: Alert) -> None:
+    begins = f"after {in_words(alert.hold)}" if alert.hold != "0s" else "at once"
+    ends = f"{in_words(alert.keep)} after its cause" if alert.keep != "0s" else "with its cause"
+
+    (line,) = re.findall(r"^\*\*How urgent\.\*\*.+$", sections()[alert.name], flags=re.MULTILINE)
+    assert line.endswith(f"It begins {begins} and ends {ends}.")
+
+
+def in_words(duration: str) -> str:
+    return duration.replace("m", " min").replace("h", " h")
+
+
+LASTING = {
+    "NotAIIntegrationGone": "until it is back, or a day is over",
+    "NotAISessionsLost": "an hour and more",
+    "NotAIApiContractChanged": "until it is looked at anew, a day later",
+    "NotAILabelBoundHit": "an hour",
+    "NotAIReloadFailed": "until a reload succeeds",
+    "NotAINewFlag": "six hours",
+}
+"""Alerts whose condition cannot come and go within minutes, and how long it holds."""
+
+
+def test_no_alert_is_over_within_minutes() -> None:
+    assert {alert.name for alert in alerts() if alert.keep == "0s"} == set(LASTING)
+    assert all(
+        int(alert.keep[:-1]) >= 5 or alert.keep[-1] == "h"
+        for alert in alerts()
+        if alert.keep != "0s"
+    )
+
+
 def test_each_alerts_link_leads_to_its_heading() -> None:
     anchors = {heading.lower() for heading in sections()}
 
