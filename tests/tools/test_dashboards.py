@@ -195,7 +195,7 @@ def test_what_grafanas_rules_ask_for_has_no_name_that_would_tell_facts_from_aler
 
     answers = [queries.instant(trial.url, expr, trial.at) for expr in asked]
 
-    assert sum(map(bool, answers)) > 10
+    assert sum(map(bool, answers)) > 5
     assert not [one for series in answers for one in series if "__name__" in one.labels]
 
 
