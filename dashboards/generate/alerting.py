@@ -15,14 +15,15 @@ from dashboards.generate.panels import (
     table,
     words,
 )
-from dashboards.generate.queries import OF_INTEGRATION, TOP_INTEGRATIONS, site
-from dashboards.generate.reading import OPEN_LINE, OPEN_ROW
+from dashboards.generate.queries import OF_INTEGRATION, SITE, TOP_SITES, site
+from dashboards.generate.reading import OPEN_LINE, OPEN_ROW, SITE_COLUMNS, SITE_NAME
 
 _NO_RULES = "load the recording rules (alerts/prometheus/recording.yaml): the alerts' own lines"
 ALERTS = (
     'ALERTS{alertname=~"NotAI.+",cluster=~"$cluster",namespace=~"$namespace",job=~"$job",'
     'integration=~"$integration"}'
 )
+_ALERTS_BY = f"max by (alertname, {SITE}, severity)"
 
 
 def _recorded(name: str) -> str:
@@ -48,7 +49,7 @@ ALERTING = Row(
                 ORANGE,
                 dashed=True,
             ),
-            width=8,
+            width=6,
             empty=_NO_RULES,
         ),
         lines(
@@ -60,8 +61,8 @@ ALERTING = Row(
             Query(
                 # No evidence is recorded where there are no more bots than usual.
                 f"({site(_recorded(f'{EVIDENCE}1h'))} or 0 * "
-                f"{site(_recorded(f'{EXPECTED}1h'))}) {TOP_INTEGRATIONS}",
-                "{{integration}}",
+                f"{site(_recorded(f'{EXPECTED}1h'))}) {TOP_SITES}",
+                SITE_NAME,
             ),
             Query(
                 f"max ({threshold('page_evidence', bare=True)})",
@@ -81,19 +82,17 @@ ALERTING = Row(
             "opens its runbook.",
             (
                 ("alertname", "Alert"),
-                ("integration", "Integration"),
+                *SITE_COLUMNS,
                 ("severity", "Severity"),
             ),
             Column(
                 "State",
-                f"max by (alertname, integration, severity) ({ALERTS.replace('}', '')}"
-                ',alertstate="firing"}) * 2 or max by (alertname, integration, severity) ('
-                + ALERTS
-                + ")",
+                f"{_ALERTS_BY} ({ALERTS.replace('}', '')}"
+                f',alertstate="firing"}}) * 2 or {_ALERTS_BY} ({ALERTS})',
                 "none",
                 mappings=words((1, "pending", ORANGE), (2, "firing", VERMILLION)),
             ),
-            width=8,
+            width=10,
             sort_by="State",
             empty="no alert is pending or firing",
             cell_links={

@@ -17,7 +17,7 @@ from dashboards.generate.panels import (
     table,
 )
 from dashboards.generate.queries import of, site, total, window
-from dashboards.generate.reading import OPEN_ROW, SCORE, SHARE_STEPS
+from dashboards.generate.reading import OPEN_ROW, SCORE, SHARE_STEPS, SITE_COLUMNS
 from exporter.metrics.catalogue import VERDICTS
 
 _NO_ANALYTICS = "analytics are switched off, or were not read yet"
@@ -158,11 +158,8 @@ ANALYTICS = Row(
 )
 
 _MADE = (
-    "(max by (integration) ("
-    + window("isnotai_analytics_generated_timestamp_seconds")
-    + ") - max by (integration) ("
-    + of("isnotai_api_clock_skew_seconds")
-    + ")) * 1000"
+    f"({site(window('isnotai_analytics_generated_timestamp_seconds'))}"
+    f" - {site(of('isnotai_api_clock_skew_seconds'))}) * 1000"
 )
 """When the analytics were made, by our clock."""
 
@@ -172,13 +169,13 @@ BY_WINDOW = Row(
     (
         table(
             "Analytics by integration",
-            "What the API's analytics say of the chosen window, one row per integration, and how "
-            "old that is. " + SCORE,
-            (("integration", "Integration"),),
+            "What the API's analytics say of the chosen window, one row per integration of a "
+            "job, and how old that is. " + SCORE,
+            SITE_COLUMNS,
             *(
                 Column(
                     title,
-                    f"max by (integration) ({window(metric)})",
+                    site(window(metric)),
                     unit,
                     decimals=decimals,
                 )
@@ -196,9 +193,7 @@ BY_WINDOW = Row(
                 )
             ),
             Column("Made", _MADE, "dateTimeFromNow"),
-            Column(
-                "Active now", f"max by (integration) ({of('isnotai_sessions_active')})", decimals=0
-            ),
+            Column("Active now", site(of("isnotai_sessions_active")), decimals=0),
             width=24,
             sort_by="Bot share",
             empty=_NO_ANALYTICS,

@@ -16,7 +16,7 @@ from dashboards.generate.panels import (
     Dashboard,
     Json,
 )
-from dashboards.generate.queries import BEHIND_SECONDS, behind, of_exporters, process
+from dashboards.generate.queries import BEHIND_SECONDS, SITE, behind, of_exporters, process
 from dashboards.generate.reading import VENDOR
 from dashboards.generate.resource import resource_json
 from dashboards.generate.variables import label_variable
@@ -63,9 +63,9 @@ _ANNOTATIONS = (
     _annotation(
         "Alerts",
         VERMILLION,
-        "max by (alertname, integration, severity) "
+        f"max by (alertname, {SITE}, severity) "
         + ALERTS.replace("{", '{alertstate="firing",').join("()"),
-        "{{alertname}} {{integration}} ({{severity}})",
+        "{{alertname}} {{integration}} {{job}} ({{severity}})",
     ),
     _annotation(
         "Restarts",

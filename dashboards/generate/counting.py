@@ -1,9 +1,18 @@
 """The rows about counting: how far it is, whether all is counted, and what came late."""
 
 from dashboards.generate.panels import BLUE, GREEN, ORANGE, VERMILLION, Query, Row, lines
-from dashboards.generate.queries import SESSIONS_NOT_READ, account, behind, gained, of, total
+from dashboards.generate.queries import (
+    SESSIONS_NOT_READ,
+    SITE_LABELS,
+    behind,
+    gained,
+    of,
+    site,
+    total,
+)
+from dashboards.generate.reading import SITE_NAME
 
-_SKEW = f"max by (instance, integration) ({of('isnotai_api_clock_skew_seconds')})"
+_SKEW = site(of("isnotai_api_clock_skew_seconds"), "instance")
 
 LEDGER = Row(
     "Counting",
@@ -15,8 +24,8 @@ LEDGER = Row(
             "line is a catch-up.",
             "s",
             Query(
-                f"topk(10, max by (instance, integration) ({behind()}))",
-                "{{instance}} {{integration}}",
+                f"topk(10, {site(behind(), 'instance')})",
+                f"{{{{instance}}}} {SITE_NAME}",
             ),
             width=8,
             empty=SESSIONS_NOT_READ,
@@ -27,8 +36,8 @@ LEDGER = Row(
             "the ten lowest. Below 95 % something is not seen.",
             "percentunit",
             Query(
-                f"bottomk(10, {account(of('isnotai_session_coverage_ratio'))})",
-                "{{integration}}",
+                f"bottomk(10, {site(of('isnotai_session_coverage_ratio'))})",
+                SITE_NAME,
             ),
             width=8,
             empty="no whole hour was counted yet",
@@ -67,8 +76,8 @@ LATE = Row(
             "ten integrations with most. It must be 0.",
             "s",
             Query(
-                "topk(10, " + gained("isnotai_session_gap_seconds_total", ("integration",)) + ")",
-                "{{integration}}",
+                "topk(10, " + gained("isnotai_session_gap_seconds_total", SITE_LABELS) + ")",
+                SITE_NAME,
             ),
             width=6,
             empty=SESSIONS_NOT_READ,
@@ -90,7 +99,7 @@ LATE = Row(
             "The API's clock minus ours, the ten largest either way. Counting goes by the API's; "
             "minutes of skew do no harm.",
             "s",
-            Query(f"{_SKEW} and topk(10, abs({_SKEW}))", "{{instance}} {{integration}}"),
+            Query(f"{_SKEW} and topk(10, abs({_SKEW}))", f"{{{{instance}}}} {SITE_NAME}"),
             width=6,
             minimum=None,
             empty="the API's clock was not seen yet",

@@ -9,11 +9,11 @@ from dashboards.generate.queries import (
     BEHIND_SECONDS,
     NO_EXPORTER,
     SESSIONS_NOT_READ,
-    account,
     behind,
     hourly,
     of,
     process,
+    site,
 )
 
 _ENDED = hourly(of("isnotai_polls_total", 'outcome=~"success|failure"'))
@@ -67,7 +67,7 @@ NOW = Row(
             "Sessions counted over those in the API's own analytics, for the last complete hour; "
             "the lowest of the integrations. 100 % is right.",
             "percentunit",
-            f"min ({account(of('isnotai_session_coverage_ratio'))})",
+            f"min ({site(of('isnotai_session_coverage_ratio'))})",
             width=4,
             steps=((None, VERMILLION), (0.95, ORANGE), (0.99, BLUE)),
             decimals=1,

@@ -12,7 +12,8 @@ from dashboards.generate.panels import (
     stat,
     table,
 )
-from dashboards.generate.queries import account, of, total
+from dashboards.generate.queries import of, site, total
+from dashboards.generate.reading import SITE_COLUMNS
 
 _NO_USERS = "users are switched off (poll.users_interval), or no walk was whole yet"
 _NO_COURSES = "courses are switched off (poll.courses_interval), or no walk was whole yet"
@@ -97,8 +98,8 @@ COURSES = Row(
             "Numbers of the courses",
             "Every number in the items of /v1/courses, named by its path and summed over all "
             "courses; what each means is the vendor's.",
-            (("integration", "Integration"), ("stat", "Stat")),
-            Column("Sum", account(of("isnotai_course_stats"), "stat"), "short"),
+            (*SITE_COLUMNS, ("stat", "Stat")),
+            Column("Sum", site(of("isnotai_course_stats"), "stat"), "short"),
             width=18,
             empty=_NO_COURSES,
         ),

@@ -13,11 +13,14 @@ from dashboards.generate.panels import (
     table,
     words,
 )
-from dashboards.generate.queries import NO_EXPORTER, account, hourly, of
+from dashboards.generate.queries import NO_EXPORTER, hourly, of, site
+from dashboards.generate.reading import SITE_COLUMNS
 
 _ALL_POLLS = hourly(of("isnotai_polls_total"))
 _SKIPPED = hourly(of("isnotai_polls_total", 'outcome="skipped"'))
 _NO_2XX = of("isnotai_api_requests_total", 'code!~"2.."')
+_READER = ("instance", "resource")
+_LAST_SUCCESS = site(of("isnotai_resource_last_success_timestamp_seconds"), *_READER)
 FAILED = hourly(of("isnotai_polls_total", 'outcome="failure"'))
 
 
@@ -116,26 +119,22 @@ STALENESS = Row(
             "Each resource of each integration: whether its last attempt was answered well, how "
             "long ago one was, and how many failed since. Gauges of a resource go away after "
             "five intervals.",
-            (("instance", "Instance"), ("integration", "Integration"), ("resource", "Resource")),
+            (("instance", "Instance"), *SITE_COLUMNS, ("resource", "Resource")),
             Column(
                 "Up",
-                f"max by (instance, integration, resource) ({of('isnotai_resource_up')})",
+                site(of("isnotai_resource_up"), *_READER),
                 "bool_yes_no",
                 ((None, VERMILLION), (1, BLUE)),
             ),
             Column(
                 "Last success",
-                "time() - (max by (instance, integration, resource) ("
-                + of("isnotai_resource_last_success_timestamp_seconds")
-                + ") > 0)",
+                f"time() - ({_LAST_SUCCESS} > 0)",
                 "s",
                 decimals=0,
             ),
             Column(
                 "Failures since",
-                "max by (instance, integration, resource) ("
-                + of("isnotai_resource_consecutive_failures")
-                + ")",
+                site(of("isnotai_resource_consecutive_failures"), *_READER),
                 "short",
                 ((None, BLUE), (1, ORANGE), (5, VERMILLION)),
                 0,
@@ -181,11 +180,11 @@ CONTRACT = Row(
             "Differences",
             "What the document has otherwise than the exporter. Removed and changed: of what is "
             "read; the log names each.",
-            (("integration", "Integration"),),
+            SITE_COLUMNS,
             *(
                 Column(
                     kind.capitalize(),
-                    account(of("isnotai_api_schema_changes", f'kind="{kind}"')),
+                    site(of("isnotai_api_schema_changes", f'kind="{kind}"')),
                     decimals=0,
                 )
                 for kind in ("removed", "changed", "added")

@@ -1,7 +1,8 @@
 """The rows about the processes of the exporters: what they cost, drop and are."""
 
 from dashboards.generate.panels import Column, Query, Row, lines, table
-from dashboards.generate.queries import NO_EXPORTER, TARGET, hourly, of, of_exporters, process
+from dashboards.generate.queries import NO_EXPORTER, SITE, TARGET, hourly, of, of_exporters, process
+from dashboards.generate.reading import SITE_COLUMNS
 
 PROCESS = Row(
     "The process",
@@ -135,10 +136,10 @@ VERSIONS = Row(
         table(
             "The API",
             "The API's version, as its health resource tells it.",
-            (("integration", "Integration"), ("version", "Version")),
+            (*SITE_COLUMNS, ("version", "Version")),
             Column(
                 "Exporters that see it",
-                f"count by (integration, version) ({of('isnotai_api_info')})",
+                f"count by ({SITE}, version) ({of('isnotai_api_info')})",
                 decimals=0,
             ),
             width=10,

@@ -1,14 +1,16 @@
-"""How the exporter's series are asked for: filtered, joined over exporters, per integration.
+"""How the exporter's series are asked for: filtered, joined over exporters, per site.
 
 Each selector has the dashboard's variables. A *site* is one integration as one job scrapes it: its
 exporters' counters are joined by `max` before they are rated, as in the recording rules, so that
 neither a restart nor a pod that moves halves an hour. Of a gauge of the account, too, each site has
-one value, however many exporters share its key.
+one value, however many exporters share its key. What is told apart by integration is told apart by
+site, as in the alerts: two jobs may both have the integration `default`.
 """
 
 OF_PROCESS = 'cluster=~"$cluster",namespace=~"$namespace",job=~"$job",instance=~"$instance"'
 OF_INTEGRATION = OF_PROCESS + ',integration=~"$integration"'
-SITE = "cluster, namespace, job, integration"
+SITE_LABELS = ("cluster", "namespace", "job", "integration")
+SITE = ", ".join(SITE_LABELS)
 TARGET = "cluster, namespace, job, instance"
 WEEK = " offset 1w"
 BEHIND_SECONDS = 900
@@ -40,11 +42,6 @@ def site(expr: str, *labels: str) -> str:
     return f"max by ({', '.join((SITE, *labels))}) ({expr})"
 
 
-def account(expr: str, *labels: str) -> str:
-    """One value per integration (and labels)."""
-    return f"max by ({', '.join(('integration', *labels))}) ({expr})"
-
-
 def total(expr: str, *labels: str) -> str:
     """The sum over the sites, by labels."""
     by = f" by ({', '.join(labels)})" if labels else ""
@@ -69,7 +66,7 @@ def gained(
     step: how far apart the joined counter is looked at. Many series over time are looked at each
     five minutes, which costs a fifth; what says how it stands now, each minute.
     """
-    keep = tuple(label for label in by if label not in SITE.split(", "))
+    keep = tuple(label for label in by if label not in SITE_LABELS)
     joined = site(f"max_over_time({of(metric)}[2m])", *keep)
     grouped = f" by ({', '.join(by)})" if by else ""
     return f"sum{grouped} (increase({joined}[{within}:{step}]{offset}))"
@@ -88,9 +85,9 @@ def share_of_bots(
     return f"{bots} / ({sessions} {at_least})"
 
 
-_IN_RANGE = gained(BOTS, ("integration",), within="$__range", offset=" @ end()", step="5m")
-TOP_INTEGRATIONS = f"and on (integration) topk(10, {_IN_RANGE})"
-"""Ten integrations at most, the same over the whole picture: those with most bots in its range."""
+_IN_RANGE = gained(BOTS, SITE_LABELS, within="$__range", offset=" @ end()", step="5m")
+TOP_SITES = f"and on ({SITE}) topk(10, {_IN_RANGE})"
+"""Ten sites at most, the same over the whole picture: those with most bots in its range."""
 
 
 def hourly(series: str) -> str:

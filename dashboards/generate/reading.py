@@ -1,4 +1,4 @@
-"""What rows about bots share: how a score and a share are read, and where a click leads."""
+"""What rows share: how a site is named, how scores and shares are read, where a click leads."""
 
 from dashboards.generate.panels import BLUE, ORANGE, VERMILLION, link
 
@@ -7,6 +7,16 @@ VENDOR = "https://dash.isnotai.com"
 
 SCORE = "A high score means bot: 0.7 and above is what the API calls one."
 SHARE_STEPS = ((None, BLUE), (0.2, ORANGE), (0.4, VERMILLION))
+
+SITE_NAME = "{{integration}} {{cluster}} {{namespace}} {{job}}"
+"""The name of a site's line. Grafana leaves out the labels that it has not."""
+SITE_COLUMNS = (
+    ("integration", "Integration"),
+    ("cluster", "Cluster"),
+    ("namespace", "Namespace"),
+    ("job", "Job"),
+)
+"""The first columns of a table of sites. A label that none of them has makes no column."""
 
 _THIS_INTEGRATION = (
     "/d/notai-security?${datasource:queryparam}&var-integration=${%s}&${__url_time_range}"

@@ -15,12 +15,13 @@ from dashboards.generate.panels import (
     words,
 )
 from dashboards.generate.people import COURSES
-from dashboards.generate.queries import NO_EXPORTER, account, hourly, of, total
+from dashboards.generate.queries import NO_EXPORTER, SITE, hourly, of, site, total
+from dashboards.generate.reading import SITE_COLUMNS, SITE_NAME
 
 _NO_LIMIT = "no limit set: quota.limits says what your plan allows"
 _NO_REQUEST = "no request was sent in this time"
 _USED_STEPS = ((None, BLUE), (0.8, ORANGE), (1, VERMILLION))
-_USED = account(of("isnotai_quota_used_ratio"), "metric")
+_USED = site(of("isnotai_quota_used_ratio"), "metric")
 _MONTH_LEFT = (
     "scalar((days_in_month() - day_of_month() + 1) * 86400 - hour() * 3600 - minute() * 60)"
 )
@@ -29,12 +30,12 @@ _MONTH_GONE = (
 )
 _STORED = 'metric="storage_bytes"'
 _CONSUMED = 'metric!="storage_bytes"'
-_PACE = account(of("isnotai_quota_used_ratio", _CONSUMED), "metric") + f" / {_MONTH_GONE}"
+_PACE = site(of("isnotai_quota_used_ratio", _CONSUMED), "metric") + f" / {_MONTH_GONE}"
 """Of the limit, a second, over the month so far: a working day and a Sunday count as they came."""
 _MONTH_END = (
-    account(of("isnotai_quota_used_ratio", _CONSUMED), "metric")
+    site(of("isnotai_quota_used_ratio", _CONSUMED), "metric")
     + f" + {_PACE} * {_MONTH_LEFT} or "
-    + account(of("isnotai_quota_used_ratio", _STORED), "metric")
+    + site(of("isnotai_quota_used_ratio", _STORED), "metric")
 )
 _LASTS_FOR = (
     f"clamp_max(clamp_min(1 - {_USED}, 0) / ({_PACE} > 0), {_MONTH_LEFT})"
@@ -119,9 +120,9 @@ _NOW = Row(
 
 def _storage_with_limit() -> str:
     """What is stored, where it has a limit; with the label that its limit has."""
-    stored = account(of("isnotai_usage_storage_bytes"))
-    limit = account(of("isnotai_quota_limit", _STORED), "metric")
-    return f"{limit} * 0 + on (integration) group_left () {stored}"
+    stored = site(of("isnotai_usage_storage_bytes"))
+    limit = site(of("isnotai_quota_limit", _STORED), "metric")
+    return f"{limit} * 0 + on ({SITE}) group_left () {stored}"
 
 
 _LIMITS = Row(
@@ -133,20 +134,20 @@ _LIMITS = Row(
             "This month's consumption against the limits in the settings. Forecast: at the "
             "month's pace so far, what it will have used when it ends; above 100 % it does not "
             "last. Storage has units of its own.",
-            (("integration", "Integration"), ("metric", "Metric")),
+            (*SITE_COLUMNS, ("metric", "Metric")),
             Column(
                 "Month",
-                account(of("isnotai_usage", 'period="month"', _CONSUMED), "metric")
-                + " and on (integration, metric) "
+                site(of("isnotai_usage", 'period="month"', _CONSUMED), "metric")
+                + f" and on ({SITE}, metric) "
                 + of("isnotai_quota_limit"),
             ),
-            Column("Limit", account(of("isnotai_quota_limit", _CONSUMED), "metric")),
+            Column("Limit", site(of("isnotai_quota_limit", _CONSUMED), "metric")),
             Column("Stored", _storage_with_limit(), "bytes"),
-            Column("Storage limit", account(of("isnotai_quota_limit", _STORED), "metric"), "bytes"),
+            Column("Storage limit", site(of("isnotai_quota_limit", _STORED), "metric"), "bytes"),
             Column("Used", _USED, "percentunit", _USED_STEPS, 1),
             Column("Forecast", _MONTH_END, "percentunit", _USED_STEPS, 1),
             Column("Lasts for", _LASTS_FOR, "s", mappings=_USED_UP),
-            width=14,
+            width=17,
             sort_by="Forecast",
             empty=_NO_LIMIT,
         ),
@@ -156,7 +157,7 @@ _LIMITS = Row(
             "100 % is all of it.",
             "percentunit",
             Query(f"max by (metric) ({_USED})", "{{metric}}"),
-            width=10,
+            width=7,
             steps=((None, BLUE), (1, VERMILLION)),
             steps_drawn=True,
             empty=_NO_LIMIT,
@@ -195,8 +196,8 @@ _CONSUMPTION = Row(
             "Bytes that the recorded events take, as the API last told; the ten largest.",
             "bytes",
             Query(
-                f"topk(10, {account(of('isnotai_usage_storage_bytes'))})",
-                "{{integration}}",
+                f"topk(10, {site(of('isnotai_usage_storage_bytes'))})",
+                SITE_NAME,
             ),
             width=8,
             empty="the API reports no storage",
@@ -223,7 +224,7 @@ _API = Row(
                 dashed=True,
             ),
             Query(
-                f"sum ({account(of('isnotai_api_rate_limit_requests'))})",
+                total(of("isnotai_api_rate_limit_requests")),
                 "tier",
                 VERMILLION,
                 dashed=True,
@@ -247,7 +248,7 @@ _API = Row(
             "Requests a minute that the API answered with 429, of the hour before; the ten "
             "integrations with most. The exporters wait as it asks.",
             "reqpm",
-            Query(f"topk(10, sum by (integration) ({_THROTTLED}))", "{{integration}}"),
+            Query(f"topk(10, sum by ({SITE}) ({_THROTTLED}))", SITE_NAME),
             width=7,
             empty=_NEVER_THROTTLED,
         ),
@@ -271,9 +272,9 @@ _STATS = Row(
             "Stats",
             "Every number in the API's /v1/stats, named by its path; what each means is the "
             "vendor's.",
-            (("integration", "Integration"), ("stat", "Stat")),
-            Column("Value", account(of("isnotai_stats", 'stat!~".*bytes"'), "stat"), "short"),
-            Column("Bytes", account(of("isnotai_stats", 'stat=~".*bytes"'), "stat"), "bytes"),
+            (*SITE_COLUMNS, ("stat", "Stat")),
+            Column("Value", site(of("isnotai_stats", 'stat!~".*bytes"'), "stat"), "short"),
+            Column("Bytes", site(of("isnotai_stats", 'stat=~".*bytes"'), "stat"), "bytes"),
             width=8,
             empty="stats are switched off, or were not read yet",
         ),
@@ -281,15 +282,15 @@ _STATS = Row(
             "Keys",
             "Region and tier of each integration's key.",
             (
-                ("integration", "Integration"),
+                *SITE_COLUMNS,
                 ("api_region", "Region"),
                 ("api_tier", "Tier"),
             ),
             Column(
                 "Requests a minute",
-                account(of("isnotai_integration_info"), "api_region", "api_tier")
-                + " * on (integration) group_left () "
-                + account(of("isnotai_api_rate_limit_requests")),
+                site(of("isnotai_integration_info"), "api_region", "api_tier")
+                + f" * on ({SITE}) group_left () "
+                + site(of("isnotai_api_rate_limit_requests")),
             ),
             width=8,
             empty=NO_EXPORTER,

@@ -22,17 +22,27 @@ from dashboards.generate.queries import (
     BOTS,
     SESSIONS,
     SESSIONS_NOT_READ,
-    TOP_INTEGRATIONS,
+    SITE,
+    SITE_LABELS,
+    TOP_SITES,
     WEEK,
     behind,
     gained,
     share_of_bots,
+    site,
 )
-from dashboards.generate.reading import OPEN_LINE, OPEN_ROW, SCORE, SHARE_STEPS, VENDOR
+from dashboards.generate.reading import (
+    OPEN_LINE,
+    OPEN_ROW,
+    SCORE,
+    SHARE_STEPS,
+    SITE_COLUMNS,
+    SITE_NAME,
+    VENDOR,
+)
 
 _NO_SESSIONS = "no session was counted in this time"
 _NO_LAST_WEEK = "there is no data of last week yet"
-_BY_INTEGRATION = ("integration",)
 _REVIEW = link("Review its sessions in Not AI", VENDOR, new_tab=True)
 
 NOW = Row(
@@ -44,8 +54,8 @@ NOW = Row(
             "The integration with the highest share of bots in the last hour, of those with at "
             "least 20 sessions. A large calm one hides no small one. " + SCORE,
             "percentunit",
-            f"topk(1, {share_of_bots(_BY_INTEGRATION, least=20)})",
-            name="{{integration}}",
+            f"topk(1, {share_of_bots(SITE_LABELS, least=20)})",
+            name=SITE_NAME,
             instant=True,
             width=4,
             steps=SHARE_STEPS,
@@ -109,7 +119,7 @@ NOW = Row(
             "How many of the exporter's alerts fire in Prometheus now; which ones, the table "
             "below says.",
             "short",
-            "count(max by (alertname, integration) ("
+            f"count(max by (alertname, {SITE}) ("
             + ALERTS.replace("ALERTS{", 'ALERTS{alertstate="firing",')
             + "))",
             instant=True,
@@ -143,8 +153,8 @@ WHICH = Row(
             "integration alone.",
             "short",
             Query(
-                f"{gained(BOTS, _BY_INTEGRATION, within='10m')} {TOP_INTEGRATIONS}",
-                "{{integration}}",
+                f"{gained(BOTS, SITE_LABELS, within='10m')} {TOP_SITES}",
+                SITE_NAME,
             ),
             decimals=0,
             empty=_NO_SESSIONS,
@@ -156,8 +166,8 @@ WHICH = Row(
             "20 at least, of the ten integrations with most bots in the range shown. " + SCORE,
             "percentunit",
             Query(
-                f"{share_of_bots(_BY_INTEGRATION, least=20)} {TOP_INTEGRATIONS}",
-                "{{integration}}",
+                f"{share_of_bots(SITE_LABELS, least=20)} {TOP_SITES}",
+                SITE_NAME,
             ),
             maximum=1,
             empty="no integration had 20 sessions an hour",
@@ -172,22 +182,22 @@ INTEGRATIONS = Row(
     (
         table(
             "By integration",
-            "One row per integration, the most bots of the last hour first; a click on a name "
-            "shows it alone. " + SCORE,
-            (("integration", "Integration"),),
-            Column("Bots, 10 min", gained(BOTS, _BY_INTEGRATION, within="10m"), decimals=0),
-            Column("Bots, 1 h", gained(BOTS, _BY_INTEGRATION), decimals=0),
-            Column("Sessions, 1 h", gained(SESSIONS, _BY_INTEGRATION), decimals=0),
-            Column("Bot share, 1 h", share_of_bots(_BY_INTEGRATION), "percentunit", SHARE_STEPS, 1),
+            "One row per integration of a job, the most bots of the last hour first; a click on a "
+            "name shows it alone. " + SCORE,
+            SITE_COLUMNS,
+            Column("Bots, 10 min", gained(BOTS, SITE_LABELS, within="10m"), decimals=0),
+            Column("Bots, 1 h", gained(BOTS, SITE_LABELS), decimals=0),
+            Column("Sessions, 1 h", gained(SESSIONS, SITE_LABELS), decimals=0),
+            Column("Bot share, 1 h", share_of_bots(SITE_LABELS), "percentunit", SHARE_STEPS, 1),
             Column(
                 "Last week",
-                share_of_bots(_BY_INTEGRATION, offset=WEEK),
+                share_of_bots(SITE_LABELS, offset=WEEK),
                 "percentunit",
                 SHARE_STEPS,
                 1,
             ),
-            Column("Bots, range", gained(BOTS, _BY_INTEGRATION, within="$__range"), decimals=0),
-            Column("Behind by", f"max by (integration) ({behind()})", "s", decimals=0),
+            Column("Bots, range", gained(BOTS, SITE_LABELS, within="$__range"), decimals=0),
+            Column("Behind by", site(behind()), "s", decimals=0),
             width=17,
             sort_by="Bots, 1 h",
             empty=_NO_SESSIONS,

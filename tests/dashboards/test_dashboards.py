@@ -14,6 +14,7 @@ import pytest
 from alerts.generate.model import RUNBOOKS
 from alerts.generate.outputs import alerts
 from dashboards.generate.boards import files, resources
+from dashboards.generate.queries import SITE
 from dashboards.generate.reading import VENDOR
 from exporter.collect import registry
 from exporter.metrics import catalogue
@@ -232,7 +233,7 @@ def test_no_panel_names_a_session_or_a_user(name: str) -> None:
 def test_account_level_gauges_are_not_summed_over_the_exporters_that_share_a_key(name: str) -> None:
     account = ("isnotai_analytics", "isnotai_usage", "isnotai_quota", "isnotai_stats")
     ledger = ("isnotai_sessions", "isnotai_bot_session", "isnotai_session_flags")
-    matched = r"on \(integration, metric\) $"
+    matched = rf"on \({SITE}, metric\) $"
     for expr in expressions(name):
         for found in re.finditer(r"\b(isnotai_\w+)\{", expr):
             if found[1].startswith((*account, *ledger)):
@@ -389,7 +390,7 @@ def test_what_is_shown_during_a_wave_is_on_the_first_board() -> None:
     queries = {one["title"]: one["targets"][0]["expr"] for one in panels("notai-security.json")}
 
     assert "[10m:1m]" in queries["Bots in ten minutes, by integration"]
-    assert queries["Most affected, last hour"].startswith("topk(1, sum by (integration)")
+    assert queries["Most affected, last hour"].startswith(f"topk(1, sum by ({SITE})")
     assert "$__range" in queries["Bots, selected range"]
     assert "isnotai_bot_session_flags_total" in queries["Flags of bots, an hour"]
     assert "ALERTS{" in queries["Alerts"]
@@ -423,7 +424,7 @@ def test_a_line_and_a_row_lead_to_their_integration_alone() -> None:
 def test_the_clock_skew_keeps_its_sign_among_the_ten_largest_either_way() -> None:
     (target,) = titled("notai-exporter.json", "Clock skew")["targets"]
 
-    assert re.match(r"max by \(instance, integration\) \(.+\) and topk\(10, abs\(", target["expr"])
+    assert re.match(rf"max by \({SITE}, instance\) \(.+\) and topk\(10, abs\(", target["expr"])
 
 
 def test_what_the_rules_record_is_called_as_they_call_it() -> None:
