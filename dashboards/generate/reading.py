@@ -1,6 +1,6 @@
 """What rows share: how a site is named, how scores and shares are read, where a click leads."""
 
-from dashboards.generate.panels import BLUE, ORANGE, VERMILLION, link
+from dashboards.generate.panels import BLUE, ORANGE, VERMILLION, Json, link
 
 VENDOR = "https://dash.isnotai.com"
 """Where sessions are reviewed."""
@@ -18,8 +18,17 @@ SITE_COLUMNS = (
 )
 """The first columns of a table of sites. A label that none of them has makes no column."""
 
-_THIS_INTEGRATION = (
-    "/d/notai-security?${datasource:queryparam}&var-integration=${%s}&${__url_time_range}"
-)
-OPEN_LINE = link("Show this integration alone", _THIS_INTEGRATION % "__field.labels.integration")
-OPEN_ROW = link("Show this integration alone", _THIS_INTEGRATION % "__value.raw")
+
+def _this_site(value_of: str, *, headed: bool) -> Json:
+    """To one site alone, by a line's labels, or by a row's cells (headed)."""
+    chosen = "&".join(
+        f"var-{label}=${{{value_of}.{heading if headed else label}}}"
+        for label, heading in SITE_COLUMNS
+    )
+    url = f"/d/notai-security?${{datasource:queryparam}}&{chosen}&${{__url_time_range}}"
+    return link("Show this integration alone", url)
+
+
+OPEN_LINE = _this_site("__field.labels", headed=False)
+OPEN_ROW = _this_site("__data.fields", headed=True)
+"""A label that the site lacks is empty there, which its series match."""

@@ -35,7 +35,7 @@ PROCESS_METRICS = {
 }
 SELECTOR = re.compile(r"(?<!:)\b((?:isnotai|process|python)_\w+)(\{[^}]*\})?")
 GRAFANAS_OWN = {
-    *("__rate_interval", "__range", "__all", "__url_time_range", "__value", "__field"),
+    *("__rate_interval", "__range", "__all", "__url_time_range", "__value", "__field", "__data"),
 }
 COLOURS = {
     *("#56B4E9", "#E69F00", "#009E73", "#D55E00", "#CC79A7", "#F0E442", "#0072B2", "#999999"),
@@ -404,21 +404,6 @@ def test_what_is_shown_during_a_wave_is_on_the_first_board() -> None:
     assert "isnotai-exporter sessions --bot-only --since 1h" in words
     assert VENDOR in words
     assert RUNBOOKS in words
-
-
-def test_a_line_and_a_row_lead_to_their_integration_alone() -> None:
-    for title in ("Bots in ten minutes, by integration", "Evidence against chance"):
-        (link,) = titled("notai-security.json", title)["fieldConfig"]["defaults"]["links"]
-        assert "var-integration=${__field.labels.integration}" in link["url"]
-    for title in ("By integration", "Analytics by integration"):
-        overrides = titled("notai-security.json", title)["fieldConfig"]["overrides"]
-        (links,) = (
-            one["value"]
-            for override in overrides
-            if override["matcher"]["options"] == "Integration"
-            for one in override["properties"]
-        )
-        assert "var-integration=${__value.raw}" in links[0]["url"]
 
 
 def test_the_clock_skew_keeps_its_sign_among_the_ten_largest_either_way() -> None:

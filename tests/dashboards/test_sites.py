@@ -9,7 +9,7 @@ import pytest
 
 from dashboards.generate.boards import dashboards
 from dashboards.generate.queries import SITE_LABELS
-from dashboards.generate.reading import SITE_NAME
+from dashboards.generate.reading import SITE_COLUMNS, SITE_NAME
 
 BOARDS = dashboards().values()
 PANELS = {
@@ -18,6 +18,16 @@ PANELS = {
     for panel in board["panels"]
     if panel["type"] not in ("row", "text")
 }
+LINKS = {
+    "Most affected, last hour": "__field.labels",
+    "Bots in ten minutes, by integration": "__field.labels",
+    "Bot share of the hour, by integration": "__field.labels",
+    "Evidence against chance": "__field.labels",
+    "Alerts": "__data.fields",
+    "By integration": "__data.fields",
+    "Analytics by integration": "__data.fields",
+}
+"""The panels whose values lead to a site, and what the link takes its labels from."""
 
 
 def assert_by_site(expr: str) -> None:
@@ -25,6 +35,26 @@ def assert_by_site(expr: str) -> None:
     for labels in re.findall(r"\b(?:by|on) \(([\w, ]+)\)", expr):
         kept = labels.split(", ")
         assert "integration" not in kept or set(SITE_LABELS) <= set(kept), expr
+
+
+@pytest.mark.parametrize(("title", "value_of"), LINKS.items())
+def test_a_line_and_a_row_lead_to_their_site_alone(title: str, value_of: str) -> None:
+    fields = PANELS[f"notai-security {title}"]["fieldConfig"]
+    if value_of == "__field.labels":
+        (link,) = fields["defaults"]["links"]
+    else:
+        (links,) = (
+            one["value"]
+            for override in fields["overrides"]
+            if override["matcher"]["options"] == "Integration"
+            for one in override["properties"]
+        )
+        link = links[0]
+
+    for label, heading in SITE_COLUMNS:
+        name = label if value_of == "__field.labels" else heading
+        assert f"&var-{label}=${{{value_of}.{name}}}" in link["url"]
+    assert link["url"].endswith("&${__url_time_range}")
 
 
 @pytest.mark.parametrize("title", PANELS)
