@@ -67,10 +67,14 @@ class Alert:
         return f"{base}#{self.name.lower()}"
 
     def dashboard_url(self, grafana: str) -> str:
-        """The dashboard, for the alert's integration where it has one."""
+        """The dashboard, for the alert's site where it has one."""
         url = f"{grafana}/d/{self.dashboard}"
         if "$labels.integration" in self.summary:
             url += "?var-integration={{ $labels.integration | urlquery }}"
+            for label in ("cluster", "namespace", "job"):
+                # Most sites have no cluster, and a variable without a value would choose nothing.
+                value = "{{ . | urlquery }}"
+                url += f"{{{{ with $labels.{label} }}}}&var-{label}={value}{{{{ end }}}}"
         return url
 
 

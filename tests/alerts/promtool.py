@@ -120,6 +120,9 @@ def _expected(story: Story, firing: Firing, texts: bool) -> dict[str, Any]:
     dashboard = DASHBOARDS + story.dashboard
     if "integration" in firing.labels:
         dashboard += f"?var-integration={quote(firing.labels['integration'])}"
+        for label in ("cluster", "namespace", "job"):
+            if label in firing.labels:
+                dashboard += f"&var-{label}={quote(firing.labels[label])}"
     labels = {**firing.labels, "severity": story.severity, "audience": story.audience}
     if not texts:
         return {"exp_labels": labels}
