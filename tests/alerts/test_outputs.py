@@ -80,6 +80,17 @@ def test_grafana_has_the_same_alerts_expressions_labels_and_waits() -> None:
     ]
 
 
+def test_no_name_of_a_series_tells_what_grafana_asks_for_a_text_from_its_alert() -> None:
+    """A text gets the values of those series whose labels are among the alert's: arithmetic gives
+    none a name."""
+    asked = [
+        model["expr"] for rule in loaded() for model in rule.models.values() if "expr" in model
+    ]
+
+    assert len(asked) > 50
+    assert not [expr for expr in asked if not re.fullmatch(r"\(\n.+\n\) \+ 0", expr, re.DOTALL)]
+
+
 def test_grafana_tells_numbers_by_the_queries_that_it_asks() -> None:
     for rule in loaded():
         for text in rule.annotations.values():

@@ -182,23 +182,6 @@ def test_grafanas_rules_run_and_are_those_that_prometheus_has_loaded(trial: Tria
     }
 
 
-def test_what_grafanas_rules_ask_for_has_no_name_that_would_tell_facts_from_alerts(
-    trial: Trial,
-) -> None:
-    """Grafana gives a text the values of those series whose labels are among the alert's."""
-    asked = [
-        query["model"]["expr"]
-        for rule in GRAFANA_RULES
-        for query in rule["data"]
-        if query["datasourceUid"] != "__expr__"
-    ]
-
-    answers = [queries.instant(trial.url, expr, trial.at) for expr in asked]
-
-    assert sum(map(bool, answers)) > 5
-    assert not [one for series in answers for one in series if "__name__" in one.labels]
-
-
 def test_no_rule_fails_and_the_recording_rules_record(trial: Trial) -> None:
     lag = "job_instance_integration:isnotai_session_frontier_lag_seconds:max"
     wait_until(
