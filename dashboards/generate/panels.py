@@ -108,7 +108,8 @@ def lines(
     """Values over time. log: on a logarithmic axis, for values of very different sizes.
 
     steps_drawn: the steps of colour are drawn as lines across the panel. Where labels name the
-    lines there may be many: their names stand beside the picture, with the newest values.
+    lines there may be many: their names stand beside the picture, with the newest values; below
+    it, where they would be cropped there.
     """
     custom = {
         "drawStyle": "line",
@@ -121,11 +122,13 @@ def lines(
     }
     if steps_drawn:
         custom["thresholdsStyle"] = {"mode": "dashed"}
-    many = any("{{" in query.name for query in queries)
+    named_by = max(query.name.count("{{") for query in queries)
+    many = named_by > 0
+    beside = many and named_by <= 4 and width >= 8
     options = {
         "legend": {
-            "displayMode": "table" if many else "list",
-            "placement": "right" if many else "bottom",
+            "displayMode": "table" if beside else "list",
+            "placement": "right" if beside else "bottom",
             "showLegend": True,
             "calcs": ["lastNotNull"] if many else [],
             **({"sortBy": "Last *", "sortDesc": True} if many else {}),

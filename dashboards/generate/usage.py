@@ -266,6 +266,7 @@ _STATS = Row(
             "reqpm",
             Query(f"sort_desc(sum by (resource) ({_REQUESTS}))", "{{resource}}", instant=True),
             decimals=2,
+            width=5,
             empty=_NO_REQUEST,
         ),
         table(
@@ -275,7 +276,7 @@ _STATS = Row(
             (*SITE_COLUMNS, ("stat", "Stat")),
             Column("Value", site(of("isnotai_stats", 'stat!~".*bytes"'), "stat"), "short"),
             Column("Bytes", site(of("isnotai_stats", 'stat=~".*bytes"'), "stat"), "bytes"),
-            width=8,
+            width=10,
             empty="stats are switched off, or were not read yet",
         ),
         table(
@@ -292,7 +293,7 @@ _STATS = Row(
                 + f" * on ({SITE}) group_left () "
                 + site(of("isnotai_api_rate_limit_requests")),
             ),
-            width=8,
+            width=9,
             empty=NO_EXPORTER,
         ),
     ),
