@@ -238,6 +238,14 @@ class Column:
     mappings: tuple[Json, ...] = ()
 
 
+_EMPTY_LABELS: Json = {
+    "matcher": {"id": "byType", "options": "string"},
+    "properties": [{"id": "noValue", "value": ""}],
+}
+"""A row without a label has an empty cell. Grafana would write the words for an empty table there,
+and into the links that take the cell's text."""
+
+
 def table(
     title: str,
     description: str,
@@ -287,6 +295,7 @@ def table(
         options,
         {"align": "auto", "cellOptions": {"type": "auto"}, "filterable": False},
         overrides=(
+            _EMPTY_LABELS,
             *(_column_override(column) for column in columns),
             *(_links_override(heading, links) for heading, links in (cell_links or {}).items()),
         ),

@@ -18,6 +18,7 @@ PANELS = {
     for panel in board["panels"]
     if panel["type"] not in ("row", "text")
 }
+TABLES = [title for title, panel in PANELS.items() if panel["type"] == "table"]
 LINKS = {
     "Most affected, last hour": "__field.labels",
     "Bots in ten minutes, by integration": "__field.labels",
@@ -55,6 +56,20 @@ def test_a_line_and_a_row_lead_to_their_site_alone(title: str, value_of: str) ->
         name = label if value_of == "__field.labels" else heading
         assert f"&var-{label}=${{{value_of}.{name}}}" in link["url"]
     assert link["url"].endswith("&${__url_time_range}")
+
+
+@pytest.mark.parametrize("title", TABLES)
+def test_a_label_that_a_row_lacks_is_empty_in_its_cell_and_in_links(title: str) -> None:
+    """Grafana puts the words for an empty panel into each empty cell, and so into its links."""
+    texts = [
+        one["value"]
+        for override in PANELS[title]["fieldConfig"]["overrides"]
+        if override["matcher"] == {"id": "byType", "options": "string"}
+        for one in override["properties"]
+        if one["id"] == "noValue"
+    ]
+
+    assert texts == [""]
 
 
 @pytest.mark.parametrize("title", PANELS)
