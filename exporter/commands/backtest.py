@@ -27,6 +27,7 @@ from exporter.backtest.rules import (
 from exporter.backtest.rules import run as run_rules
 from exporter.commands.command import Line, make_command
 from exporter.commands.moments import length
+from exporter.net.http import httpx
 from exporter.settings.errors import SettingsError
 from exporter.terminal import complain, note, say
 
@@ -48,15 +49,16 @@ def run(
     if (file is None) is (prometheus_url is None):
         raise SettingsError("--file or --prometheus-url: give one of them")
     span = length("--since", since)
+    url = None if prometheus_url is None else _address(prometheus_url)
     try:
         known = read([Path(path) for path in rules] or shipped())
         changed = _changed(threshold, thresholds(known))
         note("reading the past")
-        if file is not None:
-            past = read_file(Path(file))
+        if url is None:
+            past = read_file(Path(str(file)))
         else:
             end = time.time() // 60 * 60
-            past = read_prometheus(str(prometheus_url), end - span, end)
+            past = read_prometheus(url, end - span, end)
         absent = missing(past, known)
         note(f"evaluating {past.count} minutes")
         outcome = run_rules(past.fresh(), known, changed)
@@ -90,6 +92,29 @@ def _tell(past: Past, known: list[Rule], outcome: Outcome, absent: list[str]) ->
         say(f"not in this past: {', '.join(absent)}")
     if UP in absent:
         say(f"without {UP} an outage of the API looks like a silence")
+
+
+def _address(text: str) -> str:
+    """The URL of a Prometheus. Raises SettingsError, which never repeats what may be a password.
+
+    A slash in a password ends the host, so that the rest of it is a path with an `@`.
+    """
+    try:
+        url = httpx.URL(text)
+    except httpx.InvalidURL:
+        url = httpx.URL()
+    if (
+        url.scheme not in ("http", "https")
+        or not url.host
+        or "@" in url.path
+        or url.query
+        or url.fragment
+    ):
+        raise SettingsError(
+            "--prometheus-url: must be an http or https URL such as http://localhost:9090; "
+            "percent-encode what is special in a password"
+        )
+    return str(url)
 
 
 def _changed(given: tuple[str, ...], known: dict[str, float]) -> dict[str, float]:

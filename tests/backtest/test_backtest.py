@@ -86,6 +86,32 @@ def test_bad_options_are_one_line_that_names_them(
     assert said in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://admin:Tr0ub4/dor@127.0.0.1:18080",
+        "http://admin:11/dor@127.0.0.1:18080",
+        "http://u:Tr0ub4@localhost:port",
+        "http://u:Tr0ub4?dor@localhost",
+        "http://u:Tr0ub4#dor@localhost",
+        "http://[::1",
+        "http://u:Tr0ub4@",
+        "http://u:Tr0ub4\n@localhost",
+        "localhost:9090",
+        "",
+    ],
+)
+def test_an_address_that_is_no_url_is_told_without_its_password(
+    url: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["backtest", "--prometheus-url", url], {}) == 2
+
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "--prometheus-url: must be an http or https URL" in line
+    assert "Tr0ub4" not in line
+    assert "dor" not in line
+
+
 @pytest.mark.parametrize("text", ["sum(", "a ? b", "deriv(a[5m])", "(a + b) offset 1d", "a b", ""])
 def test_what_is_not_known_is_refused(text: str) -> None:
     past = Past(1)
