@@ -9,7 +9,7 @@ from array import array
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import pairwise
-from math import ceil, isfinite, isnan, nan
+from math import ceil, isfinite, isinf, isnan, nan
 from pathlib import Path
 
 import msgspec
@@ -35,9 +35,12 @@ GAUGES = (
     "isnotai_analytics_sessions",
     "isnotai:holiday",
 )
-"""What else the alerts read, and only a Prometheus holds: an outage shows in these."""
+"""What else the alerts read: an outage shows in these. A Prometheus holds them, and so does what
+`promtool tsdb dump-openmetrics` wrote of one; `backfill` writes counters alone."""
+NAMES = frozenset((*COUNTERS, *GAUGES))
+NAME = re.compile(r"[\w:]*")
 LINE = re.compile(
-    r'(?P<name>\w+)(?:\{(?P<labels>(?:[^"}]|"(?:[^"\\]|\\.)*")*)\})? (?P<value>\S+) (?P<time>\S+)'
+    r'[\w:]+(?:\{(?P<labels>(?:[^"}]|"(?:[^"\\]|\\.)*")*)\})? (?P<value>\S+) (?P<time>\S+)'
 )
 LABEL = re.compile(r'(\w+)="((?:[^"\\]|\\.)*)"')
 PART_SECONDS = 5 * 86400
@@ -111,24 +114,26 @@ def _asked(client: httpx.Client, url: str, start: float, end: float) -> Iterator
 
 
 def _samples(lines: Iterable[str]) -> Iterator[Sample]:
+    """The samples of what the alerts read; NaN, with which Prometheus ends a series, is none."""
     for number, line in enumerate(lines, 1):
-        if line.startswith("#") or not line.strip():
+        name = NAME.match(line)
+        if name is None or name[0] not in NAMES:
             continue
         found = LINE.match(line)
         try:
             if found is None:
                 raise ValueError
-            name, labels = found["name"], tuple(sorted(LABEL.findall(found["labels"] or "")))
+            labels = tuple(sorted(LABEL.findall(found["labels"] or "")))
             time, value = float(found["time"]), float(found["value"])
-            if not isfinite(time) or not isfinite(value):
+            if not isfinite(time) or isinf(value):
                 raise ValueError
         except ValueError:
             raise PastError(
                 f"line {number}: {line.strip()[:80]!r} is not a series, its value and its time in "
                 "Unix seconds: write the file anew with backfill"
             ) from None
-        if name in COUNTERS:
-            yield name, labels, time, value
+        if not isnan(value):
+            yield name[0], labels, time, value
 
 
 def _gathered(samples: Iterable[Sample]) -> Series:
@@ -160,7 +165,7 @@ def _check_step(series: Series) -> None:
 
 
 def _past(series: Series, *, fill: bool = False) -> Past:
-    """The samples on an even grid of minutes. fill: also between those of a longer step.
+    """The samples on an even grid of minutes. fill: counters also between those of a longer step.
 
     Raises PastError.
     """
@@ -173,9 +178,9 @@ def _past(series: Series, *, fill: bool = False) -> Past:
     past = Past(last - first + 1, first * MINUTE)
     for (name, labels), (times, values) in series.items():
         column = [nan] * past.count
-        for time, value in zip(times, values, strict=True):
+        for time, value in sorted(zip(times, values, strict=True)):
             column[ceil(time / MINUTE) - first] = value
-        past.add(name, labels, _filled(column) if fill else column)
+        past.add(name, labels, _filled(column) if fill and name in COUNTERS else column)
     return past
 
 

@@ -104,6 +104,39 @@ def test_gaps_of_a_longer_step_are_filled_and_long_ones_are_not(tmp_path: Path) 
     assert all(isnan(value) for value in column[11:40])
 
 
+def test_gauges_of_a_file_are_read_and_their_gaps_stay(tmp_path: Path) -> None:
+    path = tmp_path / "dump.om"
+    lines = [
+        *(f"isnotai_sessions_total {m} {START + 60 * m}" for m in (0, 3, 4)),
+        *(f"isnotai_up 1 {START + 60 * m}.000" for m in (0, 3, 4)),
+        f"isnotai_up NaN {START + 60 * 1}",
+        f"isnotai:holiday 1 {START}",
+        f'other_seconds_bucket{{le="+Inf"}} +Inf {START}',
+        f"other {{count:1,sum:2}} {START}",
+        "# EOF",
+    ]
+    path.write_text("\n".join(lines))
+
+    past = read_file(path)
+
+    (up,) = past.evaluate(parse("isnotai_up")).values()
+    assert [at for at, value in enumerate(up) if value == 1] == [0, 3, 4]
+    (sessions,) = past.evaluate(parse("isnotai_sessions_total")).values()
+    assert list(sessions) == [0, 0, 0, 3, 4]
+    assert missing(past, read(shipped())) == sorted({*COUNTERS, *GAUGES} - past.names)
+    assert past.names == {"isnotai_sessions_total", "isnotai_up", "isnotai:holiday"}
+
+
+def test_of_several_samples_within_a_minute_the_last_counts(tmp_path: Path) -> None:
+    path = tmp_path / "past.om"
+    at = [30, 15, 60, 45]
+    path.write_text("".join(f"isnotai_sessions_total {s} {START + s}\n" for s in at))
+
+    past = read_file(path)
+
+    assert past.evaluate(parse("isnotai_sessions_total")) == {(): [60]}
+
+
 def answering(answer: Callable[[httpx.Request], httpx.Response]) -> httpx.Client:
     return httpx.Client(transport=httpx.MockTransport(answer))
 
