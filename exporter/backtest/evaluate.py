@@ -4,8 +4,9 @@ A vector is a list of values for each set of labels; NaN is none. Nothing here r
 """
 
 import re
+from array import array
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from math import isnan, log, nan, sqrt
 from operator import add, eq, ge, gt, le, lt, mul, ne, sub
 
@@ -29,48 +30,61 @@ Column = list[float]
 Vector = dict[Labels, Column]
 
 ARITHMETIC: Mapping[str, Callable[[float, float], float]] = {"+": add, "-": sub, "*": mul}
+SITE = frozenset(("cluster", "namespace", "job", "integration"))
+"""The labels by which sites are told apart."""
 COMPARISONS: Mapping[str, Callable[[float, float], bool]] = {
     "==": eq, "!=": ne, "<": lt, "<=": le, ">": gt, ">=": ge,
 }  # fmt: skip
 
 
 class Past:
-    """The series of a site, each a column of `count` minutes, and what rules have recorded.
+    """Series, each a column of `count` minutes, and what rules have recorded of them.
 
-    start: of the first minute, in Unix seconds.
+    start: of the first minute, in Unix seconds. What is kept is packed: a list takes four times as
+    much.
     """
 
     def __init__(self, count: int, start: int = 0) -> None:
         self.count = count
         self.start = start
-        self._series: dict[str, Vector] = {}
-        self._recorded: set[str] = set()
+        self._series: dict[str, dict[Labels, array[float]]] = {}
 
     @property
     def names(self) -> set[str]:
         """The names of all series that were added or recorded."""
         return set(self._series)
 
-    def fresh(self) -> "Past":
-        """The same series without what was recorded; columns are shared, for none is changed."""
+    def copy(self) -> "Past":
+        """The same series, for rules to record beside; columns are shared, for none is changed."""
         other = Past(self.count, self.start)
-        other._series = {
-            name: dict(vector)
-            for name, vector in self._series.items()
-            if name not in self._recorded
-        }
+        other._series = {name: dict(vector) for name, vector in self._series.items()}
         return other
 
-    def add(self, name: str, labels: Labels, column: Column) -> None:
+    def sites(self, shared: Container[str]) -> Iterator["Past"]:
+        """The past of each site. To each belong series without `integration`, and those shared."""
+        everywhere: list[tuple[str, Labels]] = []
+        found: dict[Labels, list[tuple[str, Labels]]] = {}
+        for name, vector in self._series.items():
+            for labels in vector:
+                common = name in shared or not any(one == "integration" for one, _ in labels)
+                site = tuple(pair for pair in labels if pair[0] in SITE)
+                (everywhere if common else found.setdefault(site, [])).append((name, labels))
+        for own in found.values() or [[]]:
+            past = Past(self.count, self.start)
+            for name, labels in (*own, *everywhere):
+                past.add(name, labels, self._series[name][labels])
+            yield past
+
+    def add(self, name: str, labels: Labels, column: Sequence[float]) -> None:
         """Add a series; labels sorted, without the name."""
-        self._series.setdefault(name, {})[labels] = column
+        packed = column if isinstance(column, array) else array("d", column)
+        self._series.setdefault(name, {})[labels] = packed
 
     def record(self, name: str, extra: Mapping[str, str], vector: Vector) -> None:
         """Keep what a recording rule gave."""
         kept = self._series.setdefault(name, {})
-        self._recorded.add(name)
         for labels, column in vector.items():
-            kept[tuple(sorted({**dict(labels), **extra}.items()))] = column
+            kept[tuple(sorted({**dict(labels), **extra}.items()))] = array("d", column)
 
     def evaluate(self, node: Node) -> Vector:
         """The expression's value in each minute. Raises UnknownExpressionError."""
@@ -93,7 +107,7 @@ class Past:
         for labels, column in self._series.get(node.name, {}).items():
             values = dict(labels)
             if all(_matches(values.get(name, ""), how, text) for name, how, text in node.matchers):
-                found[labels] = _shifted(column, node.offset)
+                found[labels] = _shifted(column.tolist(), node.offset)
         return found
 
     def _aggregated(self, node: Aggregation) -> Vector:
@@ -109,7 +123,9 @@ class Past:
                 kept |= _highest(members, int(parameter))
             return kept
         return {
-            key: [
+            key: members[0][1]
+            if len(members) == 1 and node.name in ("sum", "max", "min")
+            else [
                 _together(node.name, row, parameter)
                 for row in zip(*(c for _, c in members), strict=True)
             ]

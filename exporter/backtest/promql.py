@@ -4,7 +4,7 @@ Source of the grammar: https://prometheus.io/docs/prometheus/latest/querying/bas
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cache
 
@@ -149,21 +149,26 @@ def kind(node: Node) -> str:
             return VECTOR
 
 
-def selectors(node: Node) -> set[str]:
-    """The names of all series that an expression reads."""
+def read_series(node: Node) -> Iterator[Selector]:
+    """All that an expression reads."""
     match node:
         case Selector():
-            return {node.name}
-        case Range():
-            return selectors(node.of)
+            yield node
+        case Range() | Aggregation():
+            yield from read_series(node.of)
+            if isinstance(node, Aggregation) and node.parameter:
+                yield from read_series(node.parameter)
         case Call():
-            return {name for one in node.arguments for name in selectors(one)}
-        case Aggregation():
-            return selectors(node.of) | (selectors(node.parameter) if node.parameter else set())
+            for one in node.arguments:
+                yield from read_series(one)
         case Binary():
-            return selectors(node.left) | selectors(node.right)
-        case _:
-            return set()
+            yield from read_series(node.left)
+            yield from read_series(node.right)
+
+
+def selectors(node: Node) -> set[str]:
+    """The names of all series that an expression reads."""
+    return {one.name for one in read_series(node)}
 
 
 @dataclass

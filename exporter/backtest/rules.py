@@ -1,6 +1,6 @@
 """The shipped rules about sessions, run over a past in the order in which they need each other."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.resources import files
@@ -12,11 +12,13 @@ import yaml
 from msgspec import Struct
 
 from exporter.backtest import promql
-from exporter.backtest.evaluate import Labels, Past
+from exporter.backtest.evaluate import SITE, Labels, Past
 
 GROUPS = ("notai-thresholds", "notai-holidays", "notai-ledger", "notai-baseline", "notai-security")
 THRESHOLD = "isnotai:alert_threshold"
 HOLIDAY = "isnotai:holiday"
+SHARED = frozenset((THRESHOLD, HOLIDAY))
+"""What is the same at all sites; a holiday of one names its integration alone."""
 COMPARED = "page_ratio"
 """The threshold of which other values are tried."""
 FILES = ("recording.yaml", "alerts.yaml")
@@ -54,6 +56,9 @@ class _Resource(Struct):
     """A PrometheusRule."""
 
     spec: _Content
+
+
+Ordered = list[tuple[Rule, promql.Node]]
 
 
 class RulesError(Exception):
@@ -134,9 +139,59 @@ def run(past: Past, rules: Sequence[Rule], changed: Mapping[str, float]) -> Outc
 
     Raises RulesError.
     """
+    (outcome,) = compare(past, rules, [changed])
+    return outcome
+
+
+def compare(
+    past: Past, rules: Sequence[Rule], changes: Sequence[Mapping[str, float]]
+) -> list[Outcome]:
+    """What would have fired with each of these changed thresholds. Raises RulesError.
+
+    One site after the other, so that what is recorded of all of them is never held at once.
+    """
+    ordered = _ordered(rules)
+    apart = all(map(_keeps_sites_apart, (node for _, node in ordered)))
+    place = {rule.alert: number for number, (rule, _) in enumerate(ordered)}
+    fired: list[dict[Firing, None]] = [{} for _ in changes]
+    judged: list[set[str]] = [set() for _ in changes]
+    for site in past.sites(SHARED) if apart else [past]:
+        for number, outcome in enumerate(_outcomes(site, ordered, changes)):
+            fired[number] |= dict.fromkeys(outcome.fired)
+            judged[number] |= outcome.judged
+    return [
+        Outcome(sorted(one, key=lambda each: (each.start, place[each.alert])), seen)
+        for one, seen in zip(fired, judged, strict=True)
+    ]
+
+
+def _outcomes(
+    site: Past, ordered: Ordered, changes: Sequence[Mapping[str, float]]
+) -> Iterator[Outcome]:
+    """The outcome of each of the changes; after the first, only what reads what differs is anew."""
+    first, *others = changes
+    known = site.copy()
+    outcome = _evaluated(known, ordered, first)
+    yield outcome
+    for other in others:
+        differing = {name for name, value in other.items() if first.get(name) != value}
+        differing |= first.keys() - other.keys()
+        readers = [rule for rule, node in ordered if _reads(node, differing)]
+        if any(rule.record for rule in readers):
+            yield _evaluated(site.copy(), ordered, other)
+            continue
+        alerts = {rule.alert for rule in readers}
+        again = [one for one in ordered if one[0].record == THRESHOLD or one[0].alert in alerts]
+        found = _evaluated(known, again, other)
+        kept = [one for one in outcome.fired if one.alert not in alerts]
+        yield Outcome(kept + found.fired, outcome.judged | found.judged)
+
+
+def _evaluated(past: Past, ordered: Ordered, changed: Mapping[str, float]) -> Outcome:
+    """What fires in all of a past, to which the rules' records are added. Raises RulesError."""
     fired: list[Firing] = []
     judged = set()
-    for rule, node in _ordered(rules):
+    for rule, node in ordered:
         name = rule.labels.get("name", "")
         if rule.record == THRESHOLD and name in changed:
             node = promql.Number(changed[name])
@@ -151,7 +206,42 @@ def run(past: Past, rules: Sequence[Rule], changed: Mapping[str, float]) -> Outc
         for labels, column in vector.items():
             spans = _spans(column, hold, keep)
             fired += [Firing(rule.alert, rule.severity, labels, *span) for span in spans]
-    return Outcome(sorted(fired, key=lambda one: one.start), judged)
+    return Outcome(fired, judged)
+
+
+def _reads(node: promql.Node, thresholds: Set[str]) -> bool:
+    """Whether an expression reads one of these thresholds."""
+    for one in promql.read_series(node):
+        if one.name == THRESHOLD:
+            names = {text for label, how, text in one.matchers if (label, how) == ("name", "=")}
+            if not names or names & thresholds:
+                return True
+    return False
+
+
+def _keeps_sites_apart(node: promql.Node) -> bool:
+    """Whether an expression gives at one site what it gives there among others."""
+    match node:
+        case promql.Aggregation():
+            apart = set(node.by) >= SITE or _is_shared(node.of)
+            return apart and _keeps_sites_apart(node.of)
+        case promql.Binary():
+            sides = (node.left, node.right)
+            apart = node.on is None or set(node.on) >= SITE or any(map(_is_shared, sides))
+            return apart and all(map(_keeps_sites_apart, sides))
+        case promql.Range():
+            return _keeps_sites_apart(node.of)
+        case promql.Call("scalar", (one,)):
+            return _is_shared(one)
+        case promql.Call():
+            return all(map(_keeps_sites_apart, node.arguments))
+        case _:
+            return True
+
+
+def _is_shared(node: promql.Node) -> bool:
+    """Whether an expression reads only what is the same at all sites."""
+    return promql.selectors(node) <= SHARED
 
 
 def missing(past: Past, rules: Sequence[Rule]) -> list[str]:
@@ -188,9 +278,9 @@ def _parsed(rule: Rule) -> promql.Node:
         return promql.parse(rule.expr)
 
 
-def _ordered(rules: Sequence[Rule]) -> list[tuple[Rule, promql.Node]]:
+def _ordered(rules: Sequence[Rule]) -> Ordered:
     waiting = [(rule, _parsed(rule)) for rule in rules]
-    done: list[tuple[Rule, promql.Node]] = []
+    done: Ordered = []
     while waiting:
         unmade = {rule.record for rule, _ in waiting if rule.record}
         free = [one for one in waiting if not promql.selectors(one[1]) & unmade]

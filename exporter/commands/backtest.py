@@ -19,12 +19,12 @@ from exporter.backtest.rules import (
     Outcome,
     Rule,
     RulesError,
+    compare,
     missing,
     read,
     shipped,
     thresholds,
 )
-from exporter.backtest.rules import run as run_rules
 from exporter.commands.command import Line, make_command
 from exporter.commands.moments import length
 from exporter.net.http import httpx
@@ -61,15 +61,15 @@ def run(
             past = read_prometheus(url, end - span, end)
         absent = missing(past, known)
         note(f"evaluating {past.count} minutes")
-        outcome = run_rules(past.fresh(), known, changed)
+        ratio = changed.get(COMPARED, thresholds(known)[COMPARED])
+        ratios = [ratio * factor for factor in FACTORS]
+        outcomes = compare(past, known, [changed | {COMPARED: one} for one in ratios])
+        outcome = outcomes[0]
         _tell(past, known, outcome, absent)
         say()
-        ratio = changed.get(COMPARED, thresholds(known)[COMPARED])
-        for factor in FACTORS:
-            other = changed | {COMPARED: ratio * factor}
-            found = outcome if factor == 1.0 else run_rules(past.fresh(), known, other)
-            count = sum(one.alert == "NotAIBotShareSpike" for one in found.fired)
-            say(f"with a page ratio of {ratio * factor:g}: {count} pages on bots")
+        for one, found in zip(ratios, outcomes, strict=True):
+            count = sum(each.alert == "NotAIBotShareSpike" for each in found.fired)
+            say(f"with a page ratio of {one:g}: {count} pages on bots")
         say()
         for text in report.list_pages(outcome.fired, past.start):
             say(text)

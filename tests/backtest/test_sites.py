@@ -1,0 +1,82 @@
+"""Sites are evaluated one by one, and other thresholds in part: the outcome is as of all anew."""
+
+from collections.abc import Mapping
+
+import pytest
+
+from exporter.backtest.evaluate import Past
+from exporter.backtest.rules import HOLIDAY, Outcome, Rule, compare, read, run, shipped
+from tests.backtest.test_backtest import START, counter
+
+SHIPPED = read(shipped())
+MINUTES = 960
+MIXED = Rule("sum(isnotai_up) > 2", alert="Mixed")
+"""An alert on several sites together, for which all of them are evaluated at once."""
+
+
+def of_sites() -> Past:
+    """Three sites: two with a wave of bots, at other hours, of which one stops; one at rest."""
+    past = Past(MINUTES, START)
+    waves = ((480, 120, 840), (600, 90, 960), (960, 0, 960))
+    for number, (start, length, end) in enumerate(waves):
+        site = (("integration", f"s{number % 2}"), ("job", f"j{number}"))
+        rest = MINUTES - start - length
+        columns = {
+            "isnotai_sessions_total": counter((10, end), (0, MINUTES - end)),
+            "isnotai_bot_sessions_total": counter((0.1, start), (3, length), (0.1, rest)),
+            "isnotai_up": [1.0] * MINUTES,
+        }
+        for name, column in columns.items():
+            past.add(name, site, column)
+        flag = (("flag", "vpn"), *site)
+        past.add("isnotai_session_flags_total", flag, columns["isnotai_bot_sessions_total"])
+    past.add(HOLIDAY, (("integration", "s0"),), [1.0] * MINUTES)
+    past.add("isnotai_sessions_total", (), counter((1, MINUTES)))
+    return past
+
+
+def test_sites_one_by_one_have_the_outcome_of_all_at_once() -> None:
+    past = of_sites()
+
+    apart = run(past, SHIPPED, {})
+    at_once = run(past, [*SHIPPED, MIXED], {})
+
+    fired = [one for one in at_once.fired if one.alert != "Mixed"]
+    assert apart == Outcome(fired, at_once.judged - {"Mixed"})
+    assert len(at_once.fired) == len(fired) + 1
+    alerts = {(one.alert, dict(one.labels)["job"]) for one in fired if one.severity == "critical"}
+    assert {("NotAIBotShareSpike", "j0"), ("NotAIBotShareSpike", "j1")} <= alerts
+    assert "j2" not in {job for _, job in alerts}
+
+
+def test_what_is_evaluated_is_not_left_in_the_past() -> None:
+    past = of_sites()
+    before = past.names
+
+    run(past, [*SHIPPED, MIXED], {})
+
+    assert past.names == before
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        [{}, {"page_ratio": 20.0}, {"page_ratio": 30.0}, {}],
+        [{"page_ratio": 30.0}, {}, {"page_ratio": 2.0}],
+        [
+            {},
+            {"prior_bots": 50.0},
+            {"page_ratio": 60.0},
+            {"prior_bots": 9.0, "hint_ratio": 9.0},
+        ],
+    ],
+)
+def test_compared_thresholds_have_the_outcomes_that_each_has_alone(
+    changes: list[Mapping[str, float]],
+) -> None:
+    past = of_sites()
+
+    outcomes = compare(past, SHIPPED, changes)
+
+    assert outcomes == [run(past, SHIPPED, one) for one in changes]
+    assert len({len(one.fired) for one in outcomes}) > 1
