@@ -1,22 +1,18 @@
-"""Reads a site's counters of the past: a file that `backfill` wrote, or a Prometheus.
+"""Puts a site's samples on a grid of minutes, those of a file that `backfill` wrote, say.
 
-Of a Prometheus only the few series that the alerts are about are asked for, a few days at a time,
-each answer within a time-out and a bound.
+Only the few series that the alerts are about are read of it.
 """
 
 import re
 from array import array
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
+from datetime import UTC, datetime
 from itertools import pairwise
 from math import ceil, isfinite, isinf, isnan, nan
 from pathlib import Path
 
-import msgspec
-from msgspec import Struct
-
 from exporter.backtest.evaluate import Labels, Past
-from exporter.net.http import httpx
 
 MINUTE = 60
 SESSIONS = "isnotai_sessions_total"
@@ -43,10 +39,11 @@ LINE = re.compile(
     r'[\w:]+(?:\{(?P<labels>(?:[^"}]|"(?:[^"\\]|\\.)*")*)\})? (?P<value>\S+) (?P<time>\S+)'
 )
 LABEL = re.compile(r'(\w+)="((?:[^"\\]|\\.)*)"')
-PART_SECONDS = 5 * 86400
-TIMEOUT_SECONDS = 60.0
-LONGEST_PAST = 5 * 366 * 1440
-"""Minutes. What spans more has other times than Unix seconds."""
+EARLIEST = 1_420_070_400
+"""2015. What is before has another unit than Unix seconds, and so has what is after tomorrow."""
+DAY = 86400
+LONGEST_PAST = 400
+"""Days. More takes very long, and most often one sample is far from all others."""
 LONGEST_STEP = 5
 """Minutes between the samples of a file; with more, the short windows of the rules hold none."""
 LONGEST_GAP = 15
@@ -62,58 +59,16 @@ class PastError(Exception):
     """The past could not be read; the message says why."""
 
 
-class _Matrix(Struct):
-    """A series of Prometheus' answer; a value is a text, since JSON has no NaN."""
-
-    metric: dict[str, str]
-    values: list[tuple[float, str]]
-
-
-class _Result(Struct):
-    result: list[_Matrix]
-
-
-class _Answer(Struct):
-    data: _Result
-
-
-def read_file(path: Path) -> Past:
-    """The past in an OpenMetrics file. Raises PastError."""
+def read_file(path: Path, now: float) -> Past:
+    """The past in an OpenMetrics file. now: Unix seconds. Raises PastError."""
     try:
         with path.open(encoding="utf-8") as file:
-            return _past(_gathered(_samples(file)), fill=True)
+            return on_grid(gathered(_samples(file, now + DAY)), fill=True)
     except (OSError, UnicodeDecodeError, PastError) as error:
         raise PastError(f"{path}: {error}") from error
 
 
-def read_prometheus(url: str, start: float, end: float, client: httpx.Client | None = None) -> Past:
-    """The past that a Prometheus holds, [start, end) in Unix seconds. Raises PastError."""
-    with client or httpx.Client(timeout=TIMEOUT_SECONDS) as asked:
-        return _past(_gathered(_asked(asked, url.rstrip("/"), start, end)))
-
-
-def _asked(client: httpx.Client, url: str, start: float, end: float) -> Iterator[Sample]:
-    for name in (*COUNTERS, *GAUGES):
-        at = start
-        while at < end:
-            until = min(at + PART_SECONDS, end)
-            query = {"query": name, "start": f"{at}", "end": f"{until}", "step": f"{MINUTE}"}
-            try:
-                answer = client.post(f"{url}/api/v1/query_range", data=query)
-                if answer.status_code != 200:
-                    raise ValueError(f"status {answer.status_code}")
-                found = msgspec.json.decode(answer.content, type=_Answer)
-                for one in found.data.result:
-                    labels = tuple(sorted(one.metric.items()))
-                    named = tuple(pair for pair in labels if pair[0] != "__name__")
-                    for time, value in one.values:
-                        yield name, named, time, float(value)
-            except (httpx.HTTPError, msgspec.DecodeError, ValueError) as error:
-                raise PastError(f"the Prometheus does not answer {name}: {error}") from None
-            at = until + MINUTE
-
-
-def _samples(lines: Iterable[str]) -> Iterator[Sample]:
+def _samples(lines: Iterable[str], latest: float) -> Iterator[Sample]:
     """The samples of what the alerts read; NaN, with which Prometheus ends a series, is none."""
     for number, line in enumerate(lines, 1):
         name = NAME.match(line)
@@ -132,11 +87,16 @@ def _samples(lines: Iterable[str]) -> Iterator[Sample]:
                 f"line {number}: {line.strip()[:80]!r} is not a series, its value and its time in "
                 "Unix seconds: write the file anew with backfill"
             ) from None
+        if not EARLIEST <= time <= latest:
+            raise PastError(
+                f"line {number}: the time {found['time'][:40]!r} is not between 2015 and tomorrow: "
+                "times have to be Unix seconds"
+            )
         if not isnan(value):
             yield name[0], labels, time, value
 
 
-def _gathered(samples: Iterable[Sample]) -> Series:
+def gathered(samples: Iterable[Sample]) -> Series:
     """The samples by their series. Raises PastError where there are none."""
     series: dict[tuple[str, Labels], tuple[array[float], array[float]]] = {}
     for name, labels, time, value in samples:
@@ -164,15 +124,18 @@ def _check_step(series: Series) -> None:
         )
 
 
-def _past(series: Series, *, fill: bool = False) -> Past:
+def on_grid(series: Series, *, fill: bool = False) -> Past:
     """The samples on an even grid of minutes. fill: counters also between those of a longer step.
 
     Raises PastError.
     """
     first = ceil(min(min(times) for times, _ in series.values()) / MINUTE)
     last = ceil(max(max(times) for times, _ in series.values()) / MINUTE)
-    if last - first > LONGEST_PAST:
-        raise PastError("it spans more than five years: times have to be Unix seconds")
+    if (last - first) * MINUTE > LONGEST_PAST * DAY:
+        dates = " to ".join(
+            f"{datetime.fromtimestamp(at * MINUTE, UTC):%Y-%m-%d}" for at in (first, last)
+        )
+        raise PastError(f"it spans more than {LONGEST_PAST} days, {dates}: give less of it")
     if fill:
         _check_step(series)
     past = Past(last - first + 1, first * MINUTE)

@@ -13,7 +13,8 @@ import click
 
 from exporter.backtest import report
 from exporter.backtest.evaluate import Past
-from exporter.backtest.past import PastError, read_file, read_prometheus
+from exporter.backtest.past import PastError, read_file
+from exporter.backtest.prometheus import read_prometheus
 from exporter.backtest.rules import (
     COMPARED,
     Outcome,
@@ -54,11 +55,12 @@ def run(
         known = read([Path(path) for path in rules] or shipped())
         changed = _changed(threshold, thresholds(known))
         note("reading the past")
+        now = time.time()
         if url is None:
-            past = read_file(Path(str(file)))
+            past = read_file(Path(str(file)), now)
         else:
-            end = time.time() // 60 * 60
-            past = read_prometheus(url, end - span, end)
+            end = now // 60 * 60
+            past = read_prometheus(url, end - span, end, note)
         absent = missing(past, known)
         note(f"evaluating {past.count} minutes")
         ratio = changed.get(COMPARED, thresholds(known)[COMPARED])

@@ -12,7 +12,7 @@ from exporter.backtest.rules import Firing, Outcome
 from exporter.cli import main
 
 HERE = (("integration", "campus"),)
-START = 1_789_948_800
+START = 1_600_646_400
 
 
 def counter(*parts: tuple[float, int]) -> list[float]:
@@ -49,7 +49,7 @@ def test_a_wave_in_a_file_is_told_with_its_day(
 
     out = capsys.readouterr().out
     assert "NotAIBotShareSpike         critical       1" in out
-    assert "2026-09-21       PP" in out
+    assert "2020-09-21       PP" in out
     assert "with a page ratio of 2.5: 1 pages on bots" in out
     assert "NotAIUserMatchingFell      warning   not in this past" in out
     assert "NotAISessionsStopped       critical       0" in out
@@ -160,7 +160,7 @@ def test_the_strip_shows_what_weighs_most_in_an_hour() -> None:
         Firing("c", "critical", HERE, 60, 61),
     ]
 
-    assert list(strips(fired, START, 1440))[1:] == [f"2026-09-21 .P.{' ' * 21}|"]
+    assert list(strips(fired, START, 1440))[1:] == [f"2020-09-21 .P.{' ' * 21}|"]
     assert list(table(Outcome(fired, {"a"}), {"a": "info"}, 1440))[1].split() == [
         "a",
         "info",

@@ -1,18 +1,17 @@
-"""What a past is read from: a file of backfill or a Prometheus, and what of it is refused."""
+"""What of a file is a past, and what of it is refused."""
 
-import json
-from collections.abc import Callable
 from math import isnan
 from pathlib import Path
 
-import httpx
 import pytest
 
-from exporter.backtest.past import COUNTERS, GAUGES, PastError, read_file, read_prometheus
+from exporter.backtest.past import COUNTERS, GAUGES, PastError, read_file
 from exporter.backtest.promql import parse
-from exporter.backtest.rules import HOLIDAY, missing, read, shipped
+from exporter.backtest.rules import missing, read, shipped
 from exporter.cli import main
-from tests.backtest.test_backtest import HERE, START
+from tests.backtest.test_backtest import START
+
+NOW = START + 30 * 86400
 
 
 def test_a_file_that_is_not_there_or_holds_nothing_is_told(
@@ -39,7 +38,12 @@ def test_a_file_that_is_not_there_or_holds_nothing_is_told(
         ("isnotai_sessions_total  1 1790000000", "line 2: 'isnotai_sessions_total  1 1790000000'"),
         ("isnotai_sessions_total 1", "line 2: 'isnotai_sessions_total 1'"),
         ('isnotai_sessions_total{a="b} 1 1790000000', "line 2: 'isnotai_sessions_total{a="),
-        ("isnotai_sessions_total 1 1790000000000", "Unix seconds"),
+        (
+            "isnotai_sessions_total 1 1790000000000",
+            "line 2: the time '1790000000000' is not between 2015 and tomorrow: times have to be",
+        ),
+        ("isnotai_up 1 1400000000", "line 2: the time '1400000000' is not between 2015"),
+        ("isnotai_sessions_total 1 1500000000", "400 days, 2017-07-14 to 2020-09-21"),
     ],
 )
 def test_a_line_that_cannot_be_read_is_named(
@@ -55,12 +59,21 @@ def test_a_line_that_cannot_be_read_is_named(
     assert str(path) in last
 
 
+def test_a_time_after_tomorrow_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "past.om"
+    path.write_text(f"isnotai_sessions_total 1 {START}\n")
+
+    read_file(path, START - 86400)
+    with pytest.raises(PastError, match=r"line 1: the time .* is not between 2015 and tomorrow"):
+        read_file(path, START - 86401)
+
+
 def test_lines_may_come_in_any_order(tmp_path: Path) -> None:
     path = tmp_path / "past.om"
     at = [2, 0, 1]
     path.write_text("".join(f"isnotai_sessions_total {m} {START + 60 * m}\n" for m in at))
 
-    past = read_file(path)
+    past = read_file(path, NOW)
 
     assert past.start == START
     assert past.evaluate(parse("isnotai_sessions_total")) == {(): [0, 1, 2]}
@@ -73,7 +86,7 @@ def test_a_step_that_is_longer_than_the_windows_is_refused(step: int, tmp_path: 
     path.write_text("".join(f"isnotai_sessions_total {m} {START + 60 * m}\n" for m in at))
 
     with pytest.raises(PastError, match=f"a sample each {step} min.*backfill --step 1m"):
-        read_file(path)
+        read_file(path, NOW)
 
 
 def test_a_label_may_hold_a_brace(tmp_path: Path) -> None:
@@ -81,7 +94,7 @@ def test_a_label_may_hold_a_brace(tmp_path: Path) -> None:
     lines = ("isnotai_sessions_total", 'isnotai_session_flags_total{flag="a}\\"b"}')
     path.write_text("".join(f"{line} 1 {START}\n" for line in lines))
 
-    past = read_file(path)
+    past = read_file(path, NOW)
 
     assert list(past.evaluate(parse("isnotai_session_flags_total"))) == [
         (("flag", 'a}\\"b'),),
@@ -95,7 +108,7 @@ def test_gaps_of_a_longer_step_are_filled_and_long_ones_are_not(tmp_path: Path) 
         "".join(f"isnotai_sessions_total {m} {START + 60 * m}\n" for m in at), encoding="utf-8"
     )
 
-    past = read_file(path)
+    past = read_file(path, NOW)
 
     (column,) = past.evaluate(parse("isnotai_sessions_total")).values()
     assert past.start == START
@@ -117,7 +130,7 @@ def test_gauges_of_a_file_are_read_and_their_gaps_stay(tmp_path: Path) -> None:
     ]
     path.write_text("\n".join(lines))
 
-    past = read_file(path)
+    past = read_file(path, NOW)
 
     (up,) = past.evaluate(parse("isnotai_up")).values()
     assert [at for at, value in enumerate(up) if value == 1] == [0, 3, 4]
@@ -132,68 +145,6 @@ def test_of_several_samples_within_a_minute_the_last_counts(tmp_path: Path) -> N
     at = [30, 15, 60, 45]
     path.write_text("".join(f"isnotai_sessions_total {s} {START + s}\n" for s in at))
 
-    past = read_file(path)
+    past = read_file(path, NOW)
 
     assert past.evaluate(parse("isnotai_sessions_total")) == {(): [60]}
-
-
-def answering(answer: Callable[[httpx.Request], httpx.Response]) -> httpx.Client:
-    return httpx.Client(transport=httpx.MockTransport(answer))
-
-
-def test_a_prometheus_is_asked_in_parts_for_what_the_alerts_read_alone() -> None:
-    asked = []
-
-    def answer(request: httpx.Request) -> httpx.Response:
-        text = request.content.decode()
-        asked.append(text)
-        result = []
-        if "query=isnotai_sessions_total" in text:
-            metric = {"__name__": "isnotai_sessions_total", "integration": "campus"}
-            result = [{"metric": metric, "values": [[START, "1"], [START + 60, "2"]]}]
-        return httpx.Response(200, json={"data": {"result": result}})
-
-    past = read_prometheus("http://prometheus:9090/", START, START + 12 * 86400, answering(answer))
-
-    assert past.evaluate(parse("isnotai_sessions_total")) == {HERE: [1, 2]}
-    assert past.start == START
-    assert len(asked) == 11 * 3
-    assert missing(past, read(shipped())) == sorted({*COUNTERS, *GAUGES} - past.names - {HOLIDAY})
-
-
-def test_where_an_exporter_was_down_a_past_of_prometheus_has_a_gap() -> None:
-    def answer(request: httpx.Request) -> httpx.Response:
-        values = [[START + 60 * minute, "1"] for minute in (0, 1, 9, 10)]
-        result = [{"metric": {}, "values": values}]
-        return httpx.Response(200, json={"data": {"result": result}})
-
-    past = read_prometheus("http://prometheus:9090", START, START + 660, answering(answer))
-
-    for name in ("isnotai_up", "isnotai_sessions_total"):
-        (column,) = past.evaluate(parse(name)).values()
-        assert [at for at, value in enumerate(column) if value == 1] == [0, 1, 9, 10]
-
-
-ODD: tuple[object, ...] = (
-    {"metric": {}},
-    3,
-    {"a": 1},
-    {"metric": {}, "values": [[1, "x"]]},
-    {"metric": 1, "values": []},
-)
-
-
-@pytest.mark.parametrize(
-    ("status", "text"),
-    [
-        (200, "<html>"),
-        (500, "<html>"),
-        (200, "[]"),
-        *((200, json.dumps({"data": {"result": [one]}})) for one in ODD),
-    ],
-)
-def test_a_prometheus_that_does_not_answer_well_is_told(status: int, text: str) -> None:
-    client = answering(lambda _: httpx.Response(status, text=text))
-
-    with pytest.raises(PastError, match="does not answer"):
-        read_prometheus("http://prometheus:9090", START, START + 60, client)
