@@ -25,7 +25,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--into", type=Path, default=FOLDER, help="the folder to write to")
     parser.add_argument("--check", action="store_true", help="compare instead of writing")
     parser.add_argument("--holidays", type=Path, help="a file of dates; see docs/alerts.md")
-    parser.add_argument("--utc-offset", help="of the dates, as +01:00 [+00:00]")
+    parser.add_argument("--utc-offset", help="of the dates, as =+01:00 or =-05:30 [+00:00]")
     for name, default in asdict(Thresholds()).items():
         option = f"--{name.replace('_', '-')}"
         allowed = bounds(name)
@@ -39,14 +39,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except CalendarError as error:
         parser.error(str(error))
     differing = []
-    for name, text in files(chosen["runbooks"], chosen["grafana"], limits, calendar).items():
-        path = chosen["into"] / name
-        if chosen["check"]:
-            if not path.is_file() or path.read_text() != text:
-                differing.append(name)
-            continue
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text)
+    try:
+        for name, text in files(chosen["runbooks"], chosen["grafana"], limits, calendar).items():
+            path = chosen["into"] / name
+            if chosen["check"]:
+                if not path.is_file() or path.read_bytes() != text.encode():
+                    differing.append(name)
+                continue
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(text.encode())
+    except OSError as error:
+        parser.error(f"--into: cannot use {error.filename}: {error.strerror}")
     for name in differing:
         print(f"out of date: {name}", file=sys.stderr)  # noqa: T201 - the command's own voice
     return 1 if differing else 0

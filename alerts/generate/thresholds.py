@@ -1,28 +1,13 @@
-"""What a site may tune: each number here is an option of the generator and a value of the chart."""
+"""What a site may tune: each number here is an option of the generator and a value of the chart.
 
-import math
+What each may be stands in the exporter's package, since `backtest` is asked the same.
+"""
+
 from dataclasses import dataclass
 
+from exporter.backtest.bounds import BOUNDS, Bounds, bounds
 
-@dataclass(frozen=True, slots=True)
-class Bounds:
-    """What a threshold may be: finite, above one number, and perhaps not above another."""
-
-    above: float = 0.0
-    most: float = math.inf
-    below: float = math.inf
-
-    def allow(self, value: float) -> bool:
-        """Whether a threshold may have this value; none may be infinite or no number."""
-        return math.isfinite(value) and self.above < value < self.below and value <= self.most
-
-    def __str__(self) -> str:
-        said = f"a number above {self.above:g}"
-        if self.most < math.inf:
-            said += f", {self.most:g} at most"
-        if self.below < math.inf:
-            said += f" and below {self.below:g}"
-        return said
+__all__ = ["BOUNDS", "Bounds", "Thresholds", "bounds"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,25 +40,3 @@ class Thresholds:
     """What is believed before anything was seen: so many bots, at that share."""
     prior_flags: float = 1.0
     """The same for a flag: so many sessions of 200."""
-
-
-ABOVE_ZERO = Bounds()
-ABOVE_USUAL = Bounds(above=1.0)
-PART = Bounds(most=1.0)
-BOUNDS = {
-    "page_ratio": ABOVE_USUAL,
-    "ticket_ratio": ABOVE_USUAL,
-    "hint_ratio": ABOVE_USUAL,
-    "flag_ratio": ABOVE_USUAL,
-    "score_shift": PART,
-    "holiday_floor": PART,
-    "steady_share": PART,
-    "prior_share": Bounds(below=1.0),
-    "prior_flags": Bounds(most=200.0),
-}
-"""What is more than ABOVE_ZERO; the chart's values.schema.json says the same."""
-
-
-def bounds(name: str) -> Bounds:
-    """What the threshold of that name may be."""
-    return BOUNDS.get(name, ABOVE_ZERO)

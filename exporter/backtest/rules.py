@@ -15,6 +15,8 @@ from exporter.backtest import promql
 from exporter.backtest.evaluate import SITE, Labels, Past
 
 GROUPS = ("notai-thresholds", "notai-holidays", "notai-ledger", "notai-baseline", "notai-security")
+OTHER_GROUPS = ("notai-operations", "notai-polls", "notai-polls-slow", "notai-quota")
+"""What else is shipped, and is not about sessions."""
 THRESHOLD = "isnotai:alert_threshold"
 HOLIDAY = "isnotai:holiday"
 SHARED = frozenset((THRESHOLD, HOLIDAY))
@@ -93,8 +95,14 @@ def shipped() -> list[Path]:
 
 def read(paths: Sequence[Path]) -> list[Rule]:
     """The rules about sessions. Raises RulesError."""
+    return read_with_rest(paths)[0]
+
+
+def read_with_rest(paths: Sequence[Path]) -> tuple[list[Rule], list[str]]:
+    """The rules about sessions, and the names of others that are not shipped. Raises RulesError."""
     groups = [group for path in paths for group in _groups(path)]
     rules = [rule for group in groups if group.name in GROUPS for rule in group.rules]
+    rest = [group for group in groups if group.name not in GROUPS + OTHER_GROUPS]
     named = ", ".join(map(str, paths))
     if COMPARED not in thresholds(rules):
         raise RulesError(
@@ -102,21 +110,29 @@ def read(paths: Sequence[Path]) -> list[Rule]:
         )
     if not any(rule.alert for rule in rules):
         raise RulesError(f"--rules: {named}: no alert on sessions: give alerts.yaml, too")
-    return rules
+    return rules, [rule.alert or rule.record for group in rest for rule in group.rules]
 
 
 def _groups(path: Path) -> list[_Group]:
-    """The groups of a rule file, or of a PrometheusRule. Raises RulesError."""
+    """The groups of a rule file, or of the PrometheusRules among manifests. Raises RulesError."""
     try:
-        content = yaml.safe_load(path.read_text("utf-8"))
-        if isinstance(content, dict) and content.get("kind") == "PrometheusRule":
-            return msgspec.convert(content, _Resource).spec.groups
-        return msgspec.convert(content, _Content).groups
+        documents = [one for one in yaml.safe_load_all(path.read_text("utf-8")) if one is not None]
+        manifests = [one for one in documents if isinstance(one, dict) and "kind" in one]
+        if not manifests:
+            return [
+                group
+                for one in documents or [None]
+                for group in msgspec.convert(one, _Content).groups
+            ]
+        resources = [one for one in manifests if one["kind"] == "PrometheusRule"]
+        if not resources:
+            raise RulesError(f"--rules: {path}: there is no PrometheusRule in it")
+        return [group for one in resources for group in msgspec.convert(one, _Resource).spec.groups]
     except msgspec.ValidationError as error:
         raise RulesError(
             f"--rules: {path}: is no file of Prometheus' rules, nor a PrometheusRule: {error}"
         ) from None
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+    except (OSError, ValueError, yaml.YAMLError) as error:
         raise RulesError(f"--rules: {path}: {' '.join(str(error).split())}") from None
 
 

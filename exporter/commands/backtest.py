@@ -6,30 +6,32 @@ nor for a key. The first two weeks of a past are those in which the alerts still
 """
 
 import time
-from math import isfinite
+from math import nan
 from pathlib import Path
 
 import click
 
 from exporter.backtest import report
+from exporter.backtest.bounds import bounds
 from exporter.backtest.evaluate import Past
-from exporter.backtest.past import PastError, read_file
+from exporter.backtest.past import DAY, LONGEST_PAST, MINUTE, PastError, read_file
 from exporter.backtest.prometheus import read_prometheus
 from exporter.backtest.rules import (
     COMPARED,
+    GROUPS,
     Outcome,
     Rule,
     RulesError,
     compare,
     missing,
-    read,
+    read_with_rest,
     shipped,
     thresholds,
 )
 from exporter.commands.command import Line, make_command
 from exporter.commands.moments import length
 from exporter.net.http import httpx
-from exporter.settings.errors import SettingsError
+from exporter.settings.errors import SettingsError, shown
 from exporter.terminal import complain, note, say
 
 FACTORS = (1.0, 1.2, 1.5, 2.0)
@@ -50,9 +52,11 @@ def run(
     if (file is None) is (prometheus_url is None):
         raise SettingsError("--file or --prometheus-url: give one of them")
     span = length("--since", since)
+    if not MINUTE <= span <= LONGEST_PAST * DAY:
+        raise SettingsError(f"--since: must be 1m to {LONGEST_PAST}d, not {shown(since)}")
     url = None if prometheus_url is None else _address(prometheus_url)
     try:
-        known = read([Path(path) for path in rules] or shipped())
+        known, rest = read_with_rest([Path(path) for path in rules] or shipped())
         changed = _changed(threshold, thresholds(known))
         note("reading the past")
         now = time.time()
@@ -68,6 +72,10 @@ def run(
         outcomes = compare(past, known, [changed | {COMPARED: one} for one in ratios])
         outcome = outcomes[0]
         _tell(past, known, outcome, absent)
+        say()
+        say("not evaluated: the shipped alerts on operations and quota")
+        if rest:
+            say(f"not evaluated, for their group is none of {', '.join(GROUPS)}: {', '.join(rest)}")
         say()
         for one, found in zip(ratios, outcomes, strict=True):
             count = sum(each.alert == "NotAIBotShareSpike" for each in found.fired)
@@ -129,9 +137,9 @@ def _changed(given: tuple[str, ...], known: dict[str, float]) -> dict[str, float
         try:
             changed[name] = float(value)
         except ValueError:
-            raise SettingsError(f"--threshold: {name}: {value!r} is not a number") from None
-        if not isfinite(changed[name]) or changed[name] <= 0:
-            raise SettingsError(f"--threshold: {name}: {value} is not a number above 0")
+            changed[name] = nan
+        if not bounds(name).allow(changed[name]):
+            raise SettingsError(f"--threshold: {name}: must be {bounds(name)}, not {shown(value)}")
     return changed
 
 

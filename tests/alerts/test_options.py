@@ -108,6 +108,34 @@ def refusal(capsys: pytest.CaptureFixture[str], folder: Path, *options: str) -> 
     return line.removeprefix("python -m alerts.generate: error: ")
 
 
+def test_a_folder_that_cannot_be_written_is_told_with_its_name(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "file").touch()
+    (tmp_path / "folder" / "prometheus" / "recording.yaml").mkdir(parents=True)
+
+    for into in ("file", "folder"):
+        with pytest.raises(SystemExit) as stopped:
+            main(["--into", str(tmp_path / into)])
+        assert stopped.value.code == 2
+
+    usage, line, _, other = capsys.readouterr().err.splitlines()
+    assert usage == "usage: python -m alerts.generate [options]"
+    begin = f"python -m alerts.generate: error: --into: cannot use {tmp_path}"
+    assert line.startswith(f"{begin}/file")
+    assert other == f"{begin}/folder/prometheus/recording.yaml: Is a directory"
+
+
+def test_an_offset_west_of_utc_is_given_with_an_equals_sign(tmp_path: Path) -> None:
+    dates = tmp_path / "dates.txt"
+    dates.write_text("2026-05-17\n")
+
+    assert main(["--into", str(tmp_path), "--holidays", str(dates), "--utc-offset=-05:30"]) == 0
+
+    (rule,) = (rule for rule in recorded(tmp_path) if rule["record"] == "isnotai:holiday")
+    assert "(vector(time()) >= 1778995800 < 1779082200)" in rule["expr"]
+
+
 @pytest.mark.parametrize("name", asdict(Thresholds()))
 @pytest.mark.parametrize("value", ["nan", "inf", "1e999", "-1", "0", "much"])
 def test_no_threshold_is_other_than_a_finite_number_above_0(

@@ -54,6 +54,8 @@ def test_a_wave_in_a_file_is_told_with_its_day(
     assert "NotAIUserMatchingFell      warning   not in this past" in out
     assert "NotAISessionsStopped       critical       0" in out
     assert "without isnotai_up an outage of the API looks like a silence" in out
+    assert "not evaluated: the shipped alerts on operations and quota" in out
+    assert "not evaluated, for" not in out
 
 
 def test_a_threshold_of_ones_own_decides(
@@ -73,9 +75,19 @@ def test_a_threshold_of_ones_own_decides(
         (["--file", "a", "--prometheus-url", "b"], "--file or --prometheus-url"),
         (["--file", "a", "--since", "1"], "--since"),
         (["--file", "a", "--threshold", "pages=3"], "there is no 'pages'"),
-        (["--file", "a", "--threshold", "page_ratio=x"], "page_ratio"),
-        (["--file", "a", "--threshold", "page_ratio=nan"], "page_ratio: nan is not a number above"),
-        (["--file", "a", "--threshold", "page_ratio=-1"], "page_ratio: -1 is not a number above 0"),
+        (["--file", "a", "--since", "30s"], "--since: must be 1m to 400d, not '30s'"),
+        (["--file", "a", "--since", "401d"], "--since: must be 1m to 400d, not '401d'"),
+        *(
+            (["--file", "a", "--threshold", f"{name}={value}"], f"{name}: must be {allowed}, not")
+            for name, value, allowed in (
+                ("page_ratio", "x", "a number above 1"),
+                ("page_ratio", "nan", "a number above 1"),
+                ("page_ratio", "0.01", "a number above 1"),
+                ("prior_share", "2", "a number above 0 and below 1"),
+                ("prior_flags", "201", "a number above 0, 200 at most"),
+                ("page_evidence", "-1", "a number above 0"),
+            )
+        ),
     ],
 )
 def test_bad_options_are_one_line_that_names_them(

@@ -69,6 +69,44 @@ def test_a_rule_that_cannot_be_run_is_named(
     assert said in capsys.readouterr().err.splitlines()[-1]
 
 
+def test_rules_that_are_not_evaluated_are_told(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path, past = tmp_path / "rules.yaml", written(tmp_path / "past.om", [0, 1], [0, 0])
+    own = "{alert: Mine, expr: a}, {record: 'mine:a', expr: b}"
+    page = f"{{name: notai-ledger, rules: [{PAGE % VALUE}, {{alert: a, expr: a}}]}}"
+    path.write_text(f"groups: [{page}, {{name: my-security, rules: [{own}]}}]")
+
+    assert main(["backtest", "--file", str(past), f"--rules={path}"], {}) == 0
+
+    (line,) = (x for x in capsys.readouterr().out.splitlines() if "not evaluated, for" in x)
+    assert line.startswith("not evaluated, for their group is none of notai-thresholds, ")
+    assert line.endswith(": Mine, mine:a")
+
+
+def test_the_resource_is_found_among_the_manifests_of_a_chart(tmp_path: Path) -> None:
+    path = tmp_path / "all.yaml"
+    rules = (ALERTS / "kubernetes/prometheusrule.yaml").read_text()
+    path.write_text(f"---\n---\nkind: ConfigMap\ndata: {{}}\n---\n{rules}---\nkind: Service\n")
+
+    assert read([path]) == read(shipped())
+
+
+@pytest.mark.parametrize("text", ["kind: Service", "a: 2026-99-99"])
+@pytest.mark.parametrize("before", ["", "---\nkind: ConfigMap\n---\n"])
+def test_manifests_without_the_resource_are_told(
+    text: str, before: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "all.yaml"
+    path.write_text(f"{before}{text}")
+
+    assert main(["backtest", "--file", "past.om", f"--rules={path}"], {}) == 1
+
+    (line,) = capsys.readouterr().err.splitlines()
+    assert f"--rules: {path}: " in line
+    assert "there is no PrometheusRule in it" in line or "month must be" in line
+
+
 @pytest.mark.parametrize("text", ["", "groups: 3", "groups: [{name: a, rules: [{}]}]", "a: [", "["])
 def test_a_file_of_no_rules_is_told(
     text: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
