@@ -176,3 +176,14 @@ def test_a_prometheus_that_is_away_is_one_line_without_its_password(
     *_, line = capsys.readouterr().err.splitlines()
     assert "does not answer isnotai_sessions_total: " in line
     assert "Tr0ub4" not in line
+
+
+def test_a_proxy_that_cannot_be_used_is_one_line_without_its_password(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("http_proxy", "http://u:Tr0ub4/dor@localhost:1")
+
+    with pytest.raises(PastError, match="the proxy that the environment's variables") as raised:
+        read_prometheus(URL, START, START + 60, refused)
+
+    assert "Tr0ub4" not in str(raised.value)

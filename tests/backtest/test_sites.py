@@ -1,11 +1,14 @@
 """Sites are evaluated one by one, and other thresholds in part: the outcome is as of all anew."""
 
+from collections import Counter
 from collections.abc import Mapping
+from typing import Any
+from weakref import WeakSet
 
 import pytest
 
 from exporter.backtest.evaluate import Past
-from exporter.backtest.rules import HOLIDAY, Outcome, Rule, compare, read, run, shipped
+from exporter.backtest.rules import HOLIDAY, THRESHOLD, Outcome, Rule, compare, read, run, shipped
 from tests.backtest.test_backtest import START, counter
 
 SHIPPED = read(shipped())
@@ -56,6 +59,29 @@ def test_what_is_evaluated_is_not_left_in_the_past() -> None:
     run(past, [*SHIPPED, MIXED], {})
 
     assert past.names == before
+
+
+def test_another_page_ratio_records_nothing_anew_and_no_site_outlives_its_turn(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Memory and time of many sites depend on both."""
+    names: Counter[str] = Counter()
+    recording: WeakSet[Past] = WeakSet()
+    record = Past.record
+
+    def watched(past: Past, name: str, *rest: Any) -> None:
+        names[name] += 1
+        recording.add(past)
+        assert len(recording) == 1
+        record(past, name, *rest)
+
+    monkeypatch.setattr(Past, "record", watched)
+
+    compare(of_sites(), SHIPPED, [{}, {"page_ratio": 20.0}, {"page_ratio": 30.0}])
+
+    rules = Counter(rule.record for rule in SHIPPED if rule.record)
+    assert names.pop(THRESHOLD) == 3 * 3 * rules.pop(THRESHOLD)
+    assert names == {name: 3 * count for name, count in rules.items()}
 
 
 @pytest.mark.parametrize(
