@@ -102,10 +102,17 @@ class Lives:
             trouble.recover()
 
     async def _serve(self, daemon: Process, deadline: float) -> None:
-        """Watch until the deadline, monotonic seconds."""
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(deadline - monotonic()), client_of(daemon) as exporter:
-                await self._watch.follow(exporter)
+        """Watch until the deadline, monotonic seconds.
+
+        It breaks off no request: a connection that is just being made would be left open.
+        """
+        try:
+            async with asyncio.timeout(deadline - monotonic()):
+                await daemon.until_logged("serving")
+        except TimeoutError:
+            return
+        async with client_of(daemon) as exporter:
+            await self._watch.follow(exporter, deadline)
 
     async def _end(self, daemon: Process, life: ProcessRun, chance: random.Random) -> None:
         """Kill it; or tell it to stop, and kill it at a random moment of that."""

@@ -9,6 +9,7 @@ import contextlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import pairwise
+from math import inf
 from time import monotonic
 
 import httpx
@@ -105,16 +106,19 @@ class Watch:
             self.falls.append(f"life {len(self.lives)}: {series} is gone")
         life.shown |= shown
 
-    async def follow(self, exporter: Exporter) -> None:
-        """Sample a daemon that serves, at once and then every SAMPLE_SECONDS, until cancelled."""
+    async def follow(self, exporter: Exporter, until: float = inf) -> None:
+        """Sample a daemon that serves, at once and then every SAMPLE_SECONDS, until cancelled.
+
+        until: monotonic seconds at which it ends by itself.
+        """
         life = self.lives[-1]
         life.served = tick = monotonic()
-        while True:
+        while monotonic() < until:
             with contextlib.suppress(httpx.TransportError):
                 response = await exporter.get("/metrics")
                 assert response.status_code == 200, response.text
                 self.look(response.text)
-            tick = max(tick + SAMPLE_SECONDS, monotonic())
+            tick = min(max(tick + SAMPLE_SECONDS, monotonic()), until)
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(tick - monotonic()):
                     await asyncio.Event().wait()
