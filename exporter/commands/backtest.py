@@ -37,6 +37,7 @@ from exporter.terminal import complain, note, say
 FACTORS = (1.0, 1.2, 1.5, 2.0)
 """What a second table varies, each as a multiple of the page ratio in use."""
 UP = "isnotai_up"
+LAST_PORT = 65535
 
 
 def run(
@@ -111,11 +112,13 @@ def _address(text: str) -> str:
     """
     try:
         url = httpx.URL(text)
-    except httpx.InvalidURL:
-        url = httpx.URL()
+        host = url.host
+    except (httpx.InvalidURL, UnicodeError):
+        url, host = httpx.URL(), ""
     if (
         url.scheme not in ("http", "https")
-        or not url.host
+        or not host
+        or (url.port or 0) > LAST_PORT
         or "@" in url.path
         or url.query
         or url.fragment

@@ -109,6 +109,8 @@ def test_bad_options_are_one_line_that_names_them(
         "http://[::1",
         "http://u:Tr0ub4@",
         "http://u:Tr0ub4\n@localhost",
+        "http://u:Tr0ub4@localhost:65536",
+        "http://u:Tr0ub4@xn--",
         "localhost:9090",
         "",
     ],
