@@ -1,6 +1,6 @@
 """The shipped rules about sessions, run over a past in the order in which they need each other."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.resources import files
@@ -160,23 +160,33 @@ def run(past: Past, rules: Sequence[Rule], changed: Mapping[str, float]) -> Outc
 
 
 def compare(
-    past: Past, rules: Sequence[Rule], changes: Sequence[Mapping[str, float]]
+    past: Past,
+    rules: Sequence[Rule],
+    changes: Sequence[Mapping[str, float]],
+    tell: Callable[[str], None] = lambda _: None,
 ) -> list[Outcome]:
     """What would have fired with each of these changed thresholds. Raises RulesError.
 
     One site after the other, so that what is recorded of all of them is never held at once.
+    tell: gets a line before each.
     """
     ordered = _ordered(rules)
-    apart = all(map(_keeps_sites_apart, (node for _, node in ordered)))
+    joining = [rule.record or rule.alert for rule, node in ordered if not _keeps_sites_apart(node)]
+    sites = [past] if joining else list(past.sites(SHARED))
     place = {rule.alert: number for number, (rule, _) in enumerate(ordered)}
     fired: list[dict[Firing, None]] = [{} for _ in changes]
     judged: list[set[str]] = [set() for _ in changes]
-    for site in past.sites(SHARED) if apart else [past]:
+    for at, site in enumerate(sites, 1):
+        tell(
+            f"all sites at once, for they are joined by {', '.join(joining)}"
+            if joining
+            else f"site {at} of {len(sites)}"
+        )
         for number, outcome in enumerate(_outcomes(site, ordered, changes)):
             fired[number] |= dict.fromkeys(outcome.fired)
             judged[number] |= outcome.judged
     return [
-        Outcome(sorted(one, key=lambda each: (each.start, place[each.alert])), seen)
+        Outcome(sorted(one, key=lambda each: (each.start, place[each.alert], each.labels)), seen)
         for one, seen in zip(fired, judged, strict=True)
     ]
 
@@ -236,23 +246,39 @@ def _reads(node: promql.Node, thresholds: Set[str]) -> bool:
 
 
 def _keeps_sites_apart(node: promql.Node) -> bool:
-    """Whether an expression gives at one site what it gives there among others."""
+    """Whether an expression is known to give at one site what it gives there among others."""
     match node:
         case promql.Aggregation():
             apart = set(node.by) >= SITE or _is_shared(node.of)
             return apart and _keeps_sites_apart(node.of)
         case promql.Binary():
-            sides = (node.left, node.right)
-            apart = node.on is None or set(node.on) >= SITE or any(map(_is_shared, sides))
-            return apart and all(map(_keeps_sites_apart, sides))
+            return _joins_within_sites(node) and all(
+                map(_keeps_sites_apart, (node.left, node.right))
+            )
         case promql.Range():
             return _keeps_sites_apart(node.of)
         case promql.Call("scalar", (one,)):
             return _is_shared(one)
+        case promql.Call("label_replace", (_, promql.Text(name), *_)) if name in SITE:
+            return False
         case promql.Call():
             return all(map(_keeps_sites_apart, node.arguments))
         case _:
             return True
+
+
+def _joins_within_sites(node: promql.Binary) -> bool:
+    """Whether no sample of one site decides over one of another, or over one that all share."""
+    matched = node.on is None or set(node.on) >= SITE
+    match _is_shared(node.left), _is_shared(node.right):
+        case True, True:
+            return True
+        case True, False:
+            return matched and node.operator != "unless"
+        case False, True:
+            return node.operator != "or"
+        case _:
+            return matched
 
 
 def _is_shared(node: promql.Node) -> bool:

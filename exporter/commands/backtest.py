@@ -70,7 +70,7 @@ def run(
         note(f"evaluating {past.count} minutes")
         ratio = changed.get(COMPARED, thresholds(known)[COMPARED])
         ratios = [ratio * factor for factor in FACTORS]
-        outcomes = compare(past, known, [changed | {COMPARED: one} for one in ratios])
+        outcomes = compare(past, known, [changed | {COMPARED: one} for one in ratios], note)
         outcome = outcomes[0]
         _tell(past, known, outcome, absent)
         say()

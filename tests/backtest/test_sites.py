@@ -9,10 +9,11 @@ import pytest
 
 from exporter.backtest.evaluate import Past
 from exporter.backtest.rules import HOLIDAY, THRESHOLD, Outcome, Rule, compare, read, run, shipped
-from tests.backtest.test_backtest import START, counter
+from tests.backtest.test_backtest import HERE, START, counter
 
 SHIPPED = read(shipped())
 MINUTES = 960
+FLAGS = "isnotai_session_flags_total"
 MIXED = Rule("sum(isnotai_up) > 2", alert="Mixed")
 """An alert on several sites together, for which all of them are evaluated at once."""
 
@@ -32,7 +33,7 @@ def of_sites() -> Past:
         for name, column in columns.items():
             past.add(name, site, column)
         flag = (("flag", "vpn"), *site)
-        past.add("isnotai_session_flags_total", flag, columns["isnotai_bot_sessions_total"])
+        past.add(FLAGS, flag, columns["isnotai_bot_sessions_total"])
     past.add(HOLIDAY, (("integration", "s0"),), [1.0] * MINUTES)
     past.add("isnotai_sessions_total", (), counter((1, MINUTES)))
     return past
@@ -50,6 +51,57 @@ def test_sites_one_by_one_have_the_outcome_of_all_at_once() -> None:
     alerts = {(one.alert, dict(one.labels)["job"]) for one in fired if one.severity == "critical"}
     assert {("NotAIBotShareSpike", "j0"), ("NotAIBotShareSpike", "j1")} <= alerts
     assert "j2" not in {job for _, job in alerts}
+
+
+BOTS = "isnotai_bot_sessions_total > 100"
+OF_SITE = "(cluster, namespace, job, integration)"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        'vector(1) unless on () isnotai_up{job="j0"}',
+        f"vector(1) and on () ({BOTS})",
+        f"{HOLIDAY} and on (integration) ({BOTS})",
+        f'{HOLIDAY} unless on (integration) isnotai_up{{job="j0"}}',
+        f'{HOLIDAY} unless on {OF_SITE} isnotai_up{{job=""}}',
+        f"({BOTS}) or on () vector(1)",
+        f"({BOTS}) or {HOLIDAY}",
+        "vector(3) > on () isnotai_up",
+        f"isnotai_up and on (integration) ({BOTS})",
+        "sum by (integration) (isnotai_up) > 1",
+        f'count by {OF_SITE} (label_replace({FLAGS}, "job", "all", "", "")) > 2',
+        f"isnotai_up unless on (integration) {HOLIDAY}",
+        f"sum by {OF_SITE} (isnotai_up) * on {OF_SITE} ({BOTS})",
+        "isnotai_up",
+    ],
+)
+def test_rules_of_ones_own_may_join_sites(text: str) -> None:
+    past = of_sites()
+    past.add("isnotai_up", HERE, [1.0] * MINUTES)
+    past.add(HOLIDAY, HERE, [1.0] * MINUTES)
+    for flag, job in (("bot", "j0"), ("tor", "j2")):
+        labels = (("flag", flag), ("integration", "s0"), ("job", job))
+        past.add(FLAGS, labels, counter((1, MINUTES)))
+    own = Rule(text, alert="Own")
+
+    outcome = run(past, [own], {})
+
+    at_once = run(past, [own, MIXED], {})
+    assert outcome.fired == [one for one in at_once.fired if one.alert == "Own"]
+    assert outcome.judged == {"Own"}
+
+
+def test_each_site_is_told_and_what_joins_them() -> None:
+    told: list[str] = []
+
+    compare(of_sites(), SHIPPED, [{}], told.append)
+    compare(of_sites(), [*SHIPPED, MIXED], [{}], told.append)
+
+    assert told == [
+        *(f"site {number} of 3" for number in (1, 2, 3)),
+        "all sites at once, for they are joined by Mixed",
+    ]
 
 
 def test_what_is_evaluated_is_not_left_in_the_past() -> None:
