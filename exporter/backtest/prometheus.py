@@ -38,10 +38,10 @@ class _Data(Struct):
 class _Answer(Struct):
     """Source: https://prometheus.io/docs/prometheus/latest/querying/api/#format-overview"""
 
-    status: str
+    status: str = ""
     data: _Data | None = None
-    error: str = ""
-    warnings: list[str] = []
+    error: str | None = None
+    warnings: list[str] | None = None
 
 
 def read_prometheus(
@@ -100,14 +100,25 @@ async def _ask(
 
 def _decoded(status: int, body: bytes) -> _Answer:
     """A good answer. Raises PastError."""
-    if 300 <= status < 400 or status == HTTPStatus.NOT_FOUND or body.lstrip()[:1] == b"<":
-        raise PastError(f"no Prometheus API there: a login page or a wrong path? (status {status})")
+    elsewhere = f"no Prometheus API there: a login page or a wrong path? (status {status})"
+    if 300 <= status < 400 or body.lstrip()[:1] == b"<":
+        raise PastError(elsewhere)
     try:
         answer = msgspec.json.decode(body, type=_Answer)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise PastError(str(error) if status == HTTPStatus.OK else f"status {status}") from None
-    if status != HTTPStatus.OK or answer.status != "success":
-        raise PastError(f"status {status}: {answer.error or answer.status}")
+        if status == HTTPStatus.OK:
+            raise PastError(f"the answer is no Prometheus': {error}") from None
+        answer = _Answer()
+    if answer.error:
+        raise PastError(f"status {status}: {answer.error}")
+    if status in (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN):
+        raise PastError(f"status {status}: give a user and a password in the URL")
+    if status == HTTPStatus.NOT_FOUND:
+        raise PastError(elsewhere)
+    if status != HTTPStatus.OK:
+        raise PastError(f"status {status}")
+    if answer.status != "success":
+        raise PastError(f"its status is {answer.status!r} instead of 'success'")
     return answer
 
 
@@ -124,7 +135,7 @@ def _samples(
             until = min(at + PART_SECONDS, end)
             query = {"query": name, "start": f"{at}", "end": f"{until}", "step": f"{MINUTE}"}
             answer = answered(name, query)
-            for text in map(_line, answer.warnings):
+            for text in map(_line, answer.warnings or ()):
                 if text not in told:
                     told.add(text)
                     warn(f"the Prometheus warns: {text}")

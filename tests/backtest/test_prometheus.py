@@ -119,10 +119,13 @@ def test_what_is_no_prometheus_is_told_as_that(
     assert "example" not in str(raised.value)
 
 
-@pytest.mark.parametrize("status", [200, 422, 503])
-def test_the_error_that_a_prometheus_gives_is_told_as_a_line(status: int) -> None:
+@pytest.mark.parametrize("status", [200, 403, 404, 422, 503])
+@pytest.mark.parametrize("kind", [{"status": "error", "errorType": "execution"}, {}])
+def test_the_error_that_a_prometheus_gives_is_told_as_a_line(
+    status: int, kind: dict[str, str]
+) -> None:
     error = "query processing would load\ntoo many samples\x1b[31m" + 500 * "y"
-    answer = {"status": "error", "errorType": "execution", "error": error}
+    answer = {**kind, "error": error}
     client = answering(lambda _: httpx.Response(status, json=answer))
 
     with pytest.raises(
@@ -132,6 +135,34 @@ def test_the_error_that_a_prometheus_gives_is_told_as_a_line(status: int) -> Non
 
     assert str(e.value).isprintable()
     assert len(str(e.value)) < 300
+
+
+@pytest.mark.parametrize(
+    ("status", "answer", "said"),
+    [
+        (401, {"message": "who are you?"}, "status 401: give a user and a password"),
+        (404, {"message": "not here"}, "login page or a wrong path.*status 404"),
+        (500, {}, "status 500"),
+        (200, {"status": "partial"}, "its status is 'partial' instead of 'success'"),
+        (200, {}, "its status is '' instead of 'success'"),
+    ],
+)
+def test_an_answer_without_an_error_is_told_by_its_status(
+    status: int, answer: dict[str, str], said: str
+) -> None:
+    client = answering(lambda _: httpx.Response(status, json=answer))
+
+    with pytest.raises(PastError, match=f"does not answer isnotai_sessions_total: .*{said}"):
+        asked_of(client)
+
+
+def test_what_an_answer_does_not_tell_may_be_null() -> None:
+    data = {"result": [SESSION]}
+    answer = {"status": "success", "data": data, "error": None, "warnings": None}
+
+    past = asked_of(answering(lambda _: httpx.Response(200, json=answer)))
+
+    assert past.evaluate(parse("isnotai_sessions_total")) == {(): [1]}
 
 
 def test_each_warning_is_told_once() -> None:
