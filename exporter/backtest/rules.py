@@ -186,7 +186,7 @@ def compare(
             fired[number] |= dict.fromkeys(outcome.fired)
             judged[number] |= outcome.judged
     return [
-        Outcome(sorted(one, key=lambda each: (each.start, place[each.alert], each.labels)), seen)
+        Outcome(sorted(one, key=lambda each: (each.start, place[each.alert])), seen)
         for one, seen in zip(fired, judged, strict=True)
     ]
 
