@@ -15,8 +15,7 @@ from exporter.backtest import promql
 from exporter.backtest.evaluate import SITE, Labels, Past
 
 GROUPS = ("notai-thresholds", "notai-holidays", "notai-ledger", "notai-baseline", "notai-security")
-OTHER_GROUPS = ("notai-operations", "notai-polls", "notai-polls-slow", "notai-quota")
-"""What else is shipped, and is not about sessions."""
+"""Those about sessions; what else is shipped is not."""
 THRESHOLD = "isnotai:alert_threshold"
 HOLIDAY = "isnotai:holiday"
 SHARED = frozenset((THRESHOLD, HOLIDAY))
@@ -43,6 +42,11 @@ class Rule(Struct, frozen=True):
     @property
     def severity(self) -> str:
         return self.labels.get("severity", "none")
+
+    @property
+    def named(self) -> str:
+        """What it records, or the alert."""
+        return self.record or self.alert
 
 
 class _Group(Struct):
@@ -102,7 +106,6 @@ def read_with_rest(paths: Sequence[Path]) -> tuple[list[Rule], list[str]]:
     """The rules about sessions, and the names of others that are not shipped. Raises RulesError."""
     groups = [group for path in paths for group in _groups(path)]
     rules = [rule for group in groups if group.name in GROUPS for rule in group.rules]
-    rest = [group for group in groups if group.name not in GROUPS + OTHER_GROUPS]
     named = ", ".join(map(str, paths))
     if COMPARED not in thresholds(rules):
         raise RulesError(
@@ -110,30 +113,36 @@ def read_with_rest(paths: Sequence[Path]) -> tuple[list[Rule], list[str]]:
         )
     if not any(rule.alert for rule in rules):
         raise RulesError(f"--rules: {named}: no alert on sessions: give alerts.yaml, too")
-    return rules, [rule.alert or rule.record for group in rest for rule in group.rules]
+    known = set(_others(group for path in shipped() for group in _groups(path)))
+    return rules, [name for name in _others(groups) if name not in known]
+
+
+def _others(groups: Iterable[_Group]) -> list[str]:
+    """The names of the rules that are not evaluated."""
+    return [rule.named for group in groups if group.name not in GROUPS for rule in group.rules]
 
 
 def _groups(path: Path) -> list[_Group]:
     """The groups of a rule file, or of the PrometheusRules among manifests. Raises RulesError."""
+    found: list[_Content] = []
     try:
-        documents = [one for one in yaml.safe_load_all(path.read_text("utf-8")) if one is not None]
-        manifests = [one for one in documents if isinstance(one, dict) and "kind" in one]
-        if not manifests:
-            return [
-                group
-                for one in documents or [None]
-                for group in msgspec.convert(one, _Content).groups
-            ]
-        resources = [one for one in manifests if one["kind"] == "PrometheusRule"]
-        if not resources:
-            raise RulesError(f"--rules: {path}: there is no PrometheusRule in it")
-        return [group for one in resources for group in msgspec.convert(one, _Resource).spec.groups]
+        for document in yaml.safe_load_all(path.read_text("utf-8")):
+            match document:
+                case {"kind": "PrometheusRule"}:
+                    found.append(msgspec.convert(document, _Resource).spec)
+                case None | {"kind": _}:
+                    continue
+                case _:
+                    found.append(msgspec.convert(document, _Content))
     except msgspec.ValidationError as error:
         raise RulesError(
             f"--rules: {path}: is no file of Prometheus' rules, nor a PrometheusRule: {error}"
         ) from None
     except (OSError, ValueError, yaml.YAMLError) as error:
         raise RulesError(f"--rules: {path}: {' '.join(str(error).split())}") from None
+    if not found:
+        raise RulesError(f"--rules: {path}: there is no PrometheusRule in it, nor a file of rules")
+    return [group for content in found for group in content.groups]
 
 
 def thresholds(rules: Iterable[Rule]) -> dict[str, float]:
@@ -171,7 +180,7 @@ def compare(
     tell: gets a line before each.
     """
     ordered = _ordered(rules)
-    joining = [rule.record or rule.alert for rule, node in ordered if not _keeps_sites_apart(node)]
+    joining = [rule.named for rule, node in ordered if not _keeps_sites_apart(node)]
     sites = [past] if joining else list(past.sites(SHARED))
     place = {rule.alert: number for number, (rule, _) in enumerate(ordered)}
     fired: list[dict[Firing, None]] = [{} for _ in changes]
@@ -312,7 +321,7 @@ def _named(rule: Rule) -> Iterator[None]:
     try:
         yield
     except promql.UnknownExpressionError as error:
-        raise RulesError(f"the rule {rule.record or rule.alert}: {error}") from None
+        raise RulesError(f"the rule {rule.named}: {error}") from None
 
 
 def _parsed(rule: Rule) -> promql.Node:

@@ -8,7 +8,7 @@ from alerts.generate.holidays import holidays
 from alerts.generate.outputs import files
 from exporter.backtest.evaluate import Past
 from exporter.backtest.promql import parse
-from exporter.backtest.rules import Outcome, read, run, shipped, thresholds
+from exporter.backtest.rules import Outcome, read, read_with_rest, run, shipped, thresholds
 from exporter.cli import main
 from tests.backtest.test_backtest import written
 
@@ -69,19 +69,21 @@ def test_a_rule_that_cannot_be_run_is_named(
     assert said in capsys.readouterr().err.splitlines()[-1]
 
 
+@pytest.mark.parametrize("group", ["my-security", "notai-operations"])
 def test_rules_that_are_not_evaluated_are_told(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    group: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     path, past = tmp_path / "rules.yaml", written(tmp_path / "past.om", [0, 1], [0, 0])
-    own = "{alert: Mine, expr: a}, {record: 'mine:a', expr: b}"
+    alerts = ("NotAIApiUnreachable", "NotAIBotShareSpike", "Mine")
+    own = f"{', '.join(f'{{alert: {one}, expr: a}}' for one in alerts)}, {{record: 'm:a', expr: b}}"
     page = f"{{name: notai-ledger, rules: [{PAGE % VALUE}, {{alert: a, expr: a}}]}}"
-    path.write_text(f"groups: [{page}, {{name: my-security, rules: [{own}]}}]")
+    path.write_text(f"groups: [{page}, {{name: {group}, rules: [{own}]}}]")
 
     assert main(["backtest", "--file", str(past), f"--rules={path}"], {}) == 0
 
     (line,) = (x for x in capsys.readouterr().out.splitlines() if "not evaluated, for" in x)
     assert line.startswith("not evaluated, for their group is none of notai-thresholds, ")
-    assert line.endswith(": Mine, mine:a")
+    assert line.endswith(": NotAIBotShareSpike, Mine, m:a")
 
 
 def test_the_resource_is_found_among_the_manifests_of_a_chart(tmp_path: Path) -> None:
@@ -90,6 +92,10 @@ def test_the_resource_is_found_among_the_manifests_of_a_chart(tmp_path: Path) ->
     path.write_text(f"---\n---\nkind: ConfigMap\ndata: {{}}\n---\n{rules}---\nkind: Service\n")
 
     assert read([path]) == read(shipped())
+
+    path.write_text(f"{path.read_text()}---\ngroups: [{{name: a, rules: [{{alert: b, expr: c}}]}}]")
+
+    assert read_with_rest([path]) == (read(shipped()), ["b"])
 
 
 @pytest.mark.parametrize("text", ["kind: Service", "a: 2026-99-99"])
