@@ -47,7 +47,8 @@ def test_a_wave_in_a_file_is_told_with_its_day(
 
     assert main(["backtest", "--file", str(path)], {}) == 0
 
-    out = capsys.readouterr().out
+    out, err = capsys.readouterr()
+    assert err.splitlines() == ["reading the past", "evaluating 480 minutes", "site 1 of 1"]
     assert "NotAIBotShareSpike         critical       1" in out
     assert "2020-09-21       PP" in out
     assert "with a page ratio of 2.5: 1 pages on bots" in out
