@@ -45,6 +45,11 @@ def complain(problem: object) -> None:
     note(f"isnotai-exporter: {problem}")
 
 
+def one_line(text: str) -> str:
+    """What another program wrote, fit for a terminal."""
+    return "".join(one if one.isprintable() else " " for one in text).strip()
+
+
 def run(command: Callable[[], int]) -> int:
     """Run a command; its exit code, also where Ctrl-C or its output ended it.
 

@@ -10,7 +10,8 @@ from pathlib import Path
 from alerts.generate.holidays import CalendarError, holidays
 from alerts.generate.model import GRAFANA, RUNBOOKS, Recording
 from alerts.generate.outputs import files
-from alerts.generate.thresholds import Bounds, Thresholds, bounds
+from alerts.generate.thresholds import Thresholds
+from exporter.backtest.bounds import Bounds, bounds
 
 FOLDER = Path(__file__).resolve().parent.parent
 

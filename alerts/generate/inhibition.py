@@ -6,7 +6,7 @@ themselves, which leave an unreachable API to its own alert.
 
 from typing import Any
 
-SITE = ["cluster", "namespace", "job", "integration"]
+from exporter.backtest.evaluate import SITE_LABELS
 
 
 def _rule(source: str, target: str, *equal: str) -> dict[str, Any]:
@@ -22,16 +22,20 @@ INHIBIT_RULES = [
     _rule(
         "NotAIApiUnreachable|NotAIKeyRefused",
         "NotAIPollErrorBudgetBurns.+|NotAIFrontierBehind|NotAIDataStale",
-        *SITE,
+        *SITE_LABELS,
     ),
     # One key of several that is refused stops no sessions.
-    _rule("NotAIApiUnreachable", "NotAISessionsStopped", *SITE),
+    _rule("NotAIApiUnreachable", "NotAISessionsStopped", *SITE_LABELS),
     # What nobody polls is late, and only its poller exports that it is up.
-    _rule("NotAINobodyPolls", "NotAIIntegrationGone|NotAIFrontierBehind", *SITE),
+    _rule("NotAINobodyPolls", "NotAIIntegrationGone|NotAIFrontierBehind", *SITE_LABELS),
     # A stronger alert on bots says what the weaker ones say.
-    _rule("NotAIBotShareSpike", "NotAIBotShareRaised|NotAIBotShareHint|NotAIFlagSurge", *SITE),
-    _rule("NotAIBotShareRaised", "NotAIBotShareHint", *SITE),
-    _rule("NotAIPollErrorBudgetBurnsFast", "NotAIPollErrorBudgetBurns(Slowly|Steadily)", *SITE),
-    _rule("NotAIPollErrorBudgetBurnsSlowly", "NotAIPollErrorBudgetBurnsSteadily", *SITE),
-    _rule("NotAIQuotaExhausted", "NotAIQuotaForecast", *SITE, "metric"),
+    _rule(
+        "NotAIBotShareSpike", "NotAIBotShareRaised|NotAIBotShareHint|NotAIFlagSurge", *SITE_LABELS
+    ),
+    _rule("NotAIBotShareRaised", "NotAIBotShareHint", *SITE_LABELS),
+    _rule(
+        "NotAIPollErrorBudgetBurnsFast", "NotAIPollErrorBudgetBurns(Slowly|Steadily)", *SITE_LABELS
+    ),
+    _rule("NotAIPollErrorBudgetBurnsSlowly", "NotAIPollErrorBudgetBurnsSteadily", *SITE_LABELS),
+    _rule("NotAIQuotaExhausted", "NotAIQuotaForecast", *SITE_LABELS, "metric"),
 ]

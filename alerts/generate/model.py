@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
+from exporter.backtest.evaluate import SITE_LABELS
+
 Severity = Literal["critical", "warning", "info"]
 Audience = Literal["operations", "security"]
 Dashboard = Literal["notai-security", "notai-usage", "notai-exporter"]
@@ -71,7 +73,7 @@ class Alert:
         url = f"{grafana}/d/{self.dashboard}"
         if "$labels.integration" in self.summary:
             url += "?var-integration={{ $labels.integration | urlquery }}"
-            for label in ("cluster", "namespace", "job"):
+            for label in (one for one in SITE_LABELS if one != "integration"):
                 # Most sites have no cluster, and a variable without a value would choose nothing.
                 value = "{{ . | urlquery }}"
                 url += f"{{{{ with $labels.{label} }}}}&var-{label}={value}{{{{ end }}}}"

@@ -17,8 +17,8 @@ Source: Site Reliability Workbook, chapter 5, multiwindow, multi-burn-rate alert
 
 _UNREACHABLE = f"max by ({SITE}) (isnotai_up) == 0"
 _LAST_READ = "isnotai_resource_last_success_timestamp_seconds"
-_KNOWN = "last_over_time(isnotai_exporter_build_info[1w:5m])"
-"""Exporters of the last week, of all targets."""
+_DOWN = f"up == 0\nand on ({TARGET})\nlast_over_time(isnotai_exporter_build_info[1w:5m])"
+"""Of the targets that cannot be scraped, those that were an exporter within the last week."""
 _GAP_BEFORE = f"""\
 (
     max_over_time({GAP}max2m[1d:1h] offset 1h)
@@ -41,10 +41,7 @@ unless on ({SITE})
 RULES = (
     Alert(
         "NotAITargetDown",
-        f"""\
-up == 0
-and on ({TARGET})
-{_KNOWN}""",
+        _DOWN,
         "Exporter {{ $labels.instance }} cannot be scraped",
         "Prometheus has not reached {{ $labels.instance }} of job {{ $labels.job }} for 5 min; "
         "what it counts is caught up once it runs again with its state.",
@@ -68,7 +65,9 @@ max by ({SITE}) (last_over_time(isnotai_up[1d:5m]))
 unless on ({SITE})
 isnotai_up
 unless on (cluster, namespace, job)
-(up == 0 and on ({TARGET}) {_KNOWN})
+(
+{_DOWN}
+)
 unless on ()
 absent(isnotai_exporter_build_info)""",
         "Integration {{ $labels.integration }} is no longer exported",

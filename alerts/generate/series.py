@@ -7,9 +7,9 @@ Source: https://prometheus.io/docs/practices/rules/
 from collections.abc import Mapping
 
 from alerts.generate.model import Recording
+from exporter.backtest.evaluate import SITE_LABELS
 
-SITE = "cluster, namespace, job, integration"
-"""What tells sites apart; a label that a site does not have is empty, and stays away."""
+SITE = ", ".join(SITE_LABELS)
 FLAG_SITE = f"{SITE}, flag"
 TARGET = "cluster, namespace, job, instance"
 """What tells exporters apart."""

@@ -1,13 +1,9 @@
 """What a site may tune: each number here is an option of the generator and a value of the chart.
 
-What each may be stands in the exporter's package, since `backtest` is asked the same.
+What each may be stands in exporter/backtest/bounds.py, since `backtest` is asked the same.
 """
 
 from dataclasses import dataclass
-
-from exporter.backtest.bounds import BOUNDS, Bounds, bounds
-
-__all__ = ["BOUNDS", "Bounds", "Thresholds", "bounds"]
 
 
 @dataclass(frozen=True, slots=True)

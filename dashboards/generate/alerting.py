@@ -2,7 +2,7 @@
 
 from alerts.generate.model import RUNBOOKS
 from alerts.generate.series import BOTS as RECORDED_BOTS
-from alerts.generate.series import EVIDENCE, EXPECTED, threshold
+from alerts.generate.series import EVIDENCE, EXPECTED, SITE, threshold
 from dashboards.generate.panels import (
     GREY,
     ORANGE,
@@ -15,7 +15,7 @@ from dashboards.generate.panels import (
     table,
     words,
 )
-from dashboards.generate.queries import OF_INTEGRATION, SITE, TOP_SITES, site
+from dashboards.generate.queries import OF_INTEGRATION, TOP_SITES, site
 from dashboards.generate.reading import OPEN_LINE, OPEN_ROW, SITE_COLUMNS, SITE_NAME
 
 _NO_RULES = "load the recording rules (alerts/prometheus/recording.yaml): the alerts' own lines"

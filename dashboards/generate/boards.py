@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from alerts.generate.model import RUNBOOKS
+from alerts.generate.series import SITE
 from dashboards.generate import exporter, security, usage
 from dashboards.generate.alerting import ALERTS
 from dashboards.generate.grafana import dashboard_json
@@ -16,7 +17,7 @@ from dashboards.generate.panels import (
     Dashboard,
     Json,
 )
-from dashboards.generate.queries import BEHIND_SECONDS, SITE, behind, of_exporters, process
+from dashboards.generate.queries import BEHIND_SECONDS, behind, of_exporters, process
 from dashboards.generate.reading import VENDOR
 from dashboards.generate.resource import resource_json
 from dashboards.generate.variables import label_variable

@@ -1,16 +1,9 @@
 """The rows about counting: how far it is, whether all is counted, and what came late."""
 
 from dashboards.generate.panels import BLUE, GREEN, ORANGE, VERMILLION, Query, Row, lines
-from dashboards.generate.queries import (
-    SESSIONS_NOT_READ,
-    SITE_LABELS,
-    behind,
-    gained,
-    of,
-    site,
-    total,
-)
+from dashboards.generate.queries import SESSIONS_NOT_READ, behind, gained, of, site, total
 from dashboards.generate.reading import SITE_NAME
+from exporter.backtest.evaluate import SITE_LABELS
 
 _SKEW = site(of("isnotai_api_clock_skew_seconds"), "instance")
 

@@ -1,7 +1,8 @@
 """The rows about the processes of the exporters: what they cost, drop and are."""
 
+from alerts.generate.series import SITE, TARGET
 from dashboards.generate.panels import Column, Query, Row, lines, table
-from dashboards.generate.queries import NO_EXPORTER, SITE, TARGET, hourly, of, of_exporters, process
+from dashboards.generate.queries import NO_EXPORTER, hourly, of, of_exporters, process
 from dashboards.generate.reading import SITE_COLUMNS
 
 PROCESS = Row(

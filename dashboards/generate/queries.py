@@ -7,11 +7,11 @@ one value, however many exporters share its key. What is told apart by integrati
 site, as in the alerts: two jobs may both have the integration `default`.
 """
 
+from alerts.generate.series import SITE, TARGET
+from exporter.backtest.evaluate import SITE_LABELS
+
 OF_PROCESS = 'cluster=~"$cluster",namespace=~"$namespace",job=~"$job",instance=~"$instance"'
 OF_INTEGRATION = OF_PROCESS + ',integration=~"$integration"'
-SITE_LABELS = ("cluster", "namespace", "job", "integration")
-SITE = ", ".join(SITE_LABELS)
-TARGET = "cluster, namespace, job, instance"
 WEEK = " offset 1w"
 BEHIND_SECONDS = 900
 """Behind by more than this, an exporter is catching up, as NotAIFrontierBehind and the status page

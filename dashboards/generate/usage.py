@@ -1,5 +1,6 @@
 """*Not AI · Usage and quota*: what is consumed, whether it lasts, and what the exporter asks."""
 
+from alerts.generate.series import SITE
 from dashboards.generate.panels import (
     BLUE,
     ORANGE,
@@ -15,7 +16,7 @@ from dashboards.generate.panels import (
     words,
 )
 from dashboards.generate.people import COURSES
-from dashboards.generate.queries import NO_EXPORTER, SITE, hourly, of, site, total
+from dashboards.generate.queries import NO_EXPORTER, hourly, of, site, total
 from dashboards.generate.reading import SITE_COLUMNS, SITE_NAME
 
 _NO_LIMIT = "no limit set: quota.limits says what your plan allows"

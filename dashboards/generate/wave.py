@@ -1,6 +1,7 @@
 """The rows about a wave of bots: whether there is one, at which integration, and since when."""
 
 from alerts.generate.model import RUNBOOKS
+from alerts.generate.series import SITE
 from dashboards.generate.alerting import ALERTS
 from dashboards.generate.panels import (
     BLUE,
@@ -22,8 +23,6 @@ from dashboards.generate.queries import (
     BOTS,
     SESSIONS,
     SESSIONS_NOT_READ,
-    SITE,
-    SITE_LABELS,
     TOP_SITES,
     WEEK,
     behind,
@@ -40,6 +39,7 @@ from dashboards.generate.reading import (
     SITE_NAME,
     VENDOR,
 )
+from exporter.backtest.evaluate import SITE_LABELS
 
 _NO_SESSIONS = "no session was counted in this time"
 _NO_LAST_WEEK = "there is no data of last week yet"

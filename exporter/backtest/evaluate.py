@@ -30,8 +30,9 @@ Column = list[float]
 Vector = dict[Labels, Column]
 
 ARITHMETIC: Mapping[str, Callable[[float, float], float]] = {"+": add, "-": sub, "*": mul}
-SITE = frozenset(("cluster", "namespace", "job", "integration"))
-"""The labels by which sites are told apart."""
+SITE_LABELS = ("cluster", "namespace", "job", "integration")
+"""By which rules and dashboards tell sites apart: a site is one integration as one job scrapes it.
+A label that a site does not have is empty."""
 COMPARISONS: Mapping[str, Callable[[float, float], bool]] = {
     "==": eq, "!=": ne, "<": lt, "<=": le, ">": gt, ">=": ge,
 }  # fmt: skip
@@ -67,7 +68,7 @@ class Past:
         for name, vector in self._series.items():
             for labels in vector:
                 common = name in shared or not any(one == "integration" for one, _ in labels)
-                site = tuple(pair for pair in labels if pair[0] in SITE)
+                site = tuple(pair for pair in labels if pair[0] in SITE_LABELS)
                 (everywhere if common else found.setdefault(site, [])).append((name, labels))
         for own in found.values() or [[]]:
             past = Past(self.count, self.start)

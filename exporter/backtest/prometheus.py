@@ -15,6 +15,7 @@ from exporter.backtest.evaluate import Past
 from exporter.backtest.past import COUNTERS, GAUGES, MINUTE, PastError, Sample, gathered, on_grid
 from exporter.net.http import httpx
 from exporter.redaction import redact
+from exporter.terminal import one_line
 
 PART_SECONDS = 86400
 ANSWER_SECONDS = 60.0
@@ -160,6 +161,5 @@ def _sample(name: str, time: float, text: str, start: float, end: float) -> tupl
 
 def _line(text: object) -> str:
     """What may be shown of a text of others: a short line without secrets."""
-    line = "".join(one if one.isprintable() else " " for one in str(text))
-    line = redact.text(" ".join(line.split())) or type(text).__name__
+    line = redact.text(" ".join(one_line(str(text)).split())) or type(text).__name__
     return line if len(line) <= LONGEST_TEXT else f"{line[: LONGEST_TEXT - 1]}…"

@@ -12,7 +12,7 @@ import yaml
 from msgspec import Struct
 
 from exporter.backtest import promql
-from exporter.backtest.evaluate import SITE, Labels, Past
+from exporter.backtest.evaluate import SITE_LABELS, Labels, Past
 
 GROUPS = ("notai-thresholds", "notai-holidays", "notai-ledger", "notai-baseline", "notai-security")
 """Those about sessions; what else is shipped is not."""
@@ -258,7 +258,7 @@ def _keeps_sites_apart(node: promql.Node) -> bool:
     """Whether an expression is known to give at one site what it gives there among others."""
     match node:
         case promql.Aggregation():
-            apart = set(node.by) >= SITE or _is_shared(node.of)
+            apart = _has_site(node.by) or _is_shared(node.of)
             return apart and _keeps_sites_apart(node.of)
         case promql.Binary():
             return _joins_within_sites(node) and all(
@@ -268,7 +268,7 @@ def _keeps_sites_apart(node: promql.Node) -> bool:
             return _keeps_sites_apart(node.of)
         case promql.Call("scalar", (one,)):
             return _is_shared(one)
-        case promql.Call("label_replace", (_, promql.Text(name), *_)) if name in SITE:
+        case promql.Call("label_replace", (_, promql.Text(name), *_)) if name in SITE_LABELS:
             return False
         case promql.Call():
             return all(map(_keeps_sites_apart, node.arguments))
@@ -276,9 +276,13 @@ def _keeps_sites_apart(node: promql.Node) -> bool:
             return True
 
 
+def _has_site(labels: Iterable[str]) -> bool:
+    return set(SITE_LABELS) <= set(labels)
+
+
 def _joins_within_sites(node: promql.Binary) -> bool:
     """Whether no sample of one site decides over one of another, or over one that all share."""
-    matched = node.on is None or set(node.on) >= SITE
+    matched = node.on is None or _has_site(node.on)
     match _is_shared(node.left), _is_shared(node.right):
         case True, True:
             return True

@@ -17,7 +17,7 @@ from exporter.net.failures import Peer, describe, timed_out
 from exporter.net.proxies import DEFAULT_PORTS
 from exporter.settings.load import load_parsed
 from exporter.settings.model import WebSettings
-from exporter.terminal import complain
+from exporter.terminal import complain, one_line
 from exporter.web import webconfig
 
 PATH = "/-/healthy"
@@ -89,7 +89,7 @@ def problem_at(target: Target, timeout: float = TIMEOUT_SECONDS) -> str | None:
     try:
         connection.request("GET", parts.path or PATH)
         answer = connection.getresponse()
-        body = _one_line(answer.read(1000).decode("utf-8", "replace"))
+        body = one_line(answer.read(1000).decode("utf-8", "replace"))
     except (ssl.SSLError, ConnectionResetError) as error:
         # http.client's RemoteDisconnected is a ConnectionResetError.
         if target.needs_certificate:
@@ -105,11 +105,6 @@ def problem_at(target: Target, timeout: float = TIMEOUT_SECONDS) -> str | None:
     finally:
         connection.close()
     return None if answer.status == http.client.OK else f"{place} answers {answer.status}: {body}"
-
-
-def _one_line(text: str) -> str:
-    """What another program wrote, fit for a terminal."""
-    return "".join(one if one.isprintable() else " " for one in text).strip()
 
 
 def _connection(

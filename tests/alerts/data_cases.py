@@ -7,6 +7,11 @@ KEY = named("isnotai_api_key_valid")
 FRONTIER = "isnotai_session_frontier_timestamp_seconds"
 GAP_NAME = "isnotai_session_gap_seconds_total"
 GAP = named(GAP_NAME)
+NEVER_READ = {
+    named("isnotai_resource_last_success_timestamp_seconds", **STATS): "0x60",
+    named("isnotai_resource_up", **STATS): "0x60",
+    API_UP: "1x60",
+}
 YEAR = 365 * 24 * 60
 """In minutes."""
 
@@ -114,11 +119,7 @@ STORIES = (
             Case(
                 "fires",
                 "one resource was never read",
-                {
-                    named("isnotai_resource_last_success_timestamp_seconds", **STATS): "0x60",
-                    named("isnotai_resource_up", **STATS): "0x60",
-                    API_UP: "1x60",
-                },
+                NEVER_READ,
                 {
                     40: [
                         Firing(
@@ -132,11 +133,7 @@ STORIES = (
             Case(
                 "fires",
                 "one resource was never read, and the clock is that of our days",
-                {
-                    named("isnotai_resource_last_success_timestamp_seconds", **STATS): "0x60",
-                    named("isnotai_resource_up", **STATS): "0x60",
-                    API_UP: "1x60",
-                },
+                NEVER_READ,
                 {
                     50 * YEAR: [
                         Firing(

@@ -8,7 +8,8 @@ import pytest
 
 from alerts.generate.__main__ import main
 from alerts.generate.holidays import CalendarError, holidays
-from alerts.generate.thresholds import BOUNDS, Thresholds, bounds
+from alerts.generate.thresholds import Thresholds
+from exporter.backtest.bounds import BOUNDS, bounds
 from tests.yaml_files import load_yaml
 
 

@@ -13,8 +13,8 @@ import pytest
 
 from alerts.generate.model import RUNBOOKS
 from alerts.generate.outputs import alerts
+from alerts.generate.series import SITE
 from dashboards.generate.boards import files, resources
-from dashboards.generate.queries import SITE
 from dashboards.generate.reading import VENDOR
 from exporter.collect import registry
 from exporter.metrics import catalogue

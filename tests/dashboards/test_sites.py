@@ -8,8 +8,8 @@ import re
 import pytest
 
 from dashboards.generate.boards import dashboards
-from dashboards.generate.queries import SITE_LABELS
 from dashboards.generate.reading import SITE_COLUMNS, SITE_NAME
+from exporter.backtest.evaluate import SITE_LABELS
 
 BOARDS = dashboards().values()
 PANELS = {

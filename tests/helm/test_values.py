@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 from jsonschema import Draft202012Validator
 
-from alerts.generate.thresholds import Bounds, Thresholds, bounds
+from alerts.generate.thresholds import Thresholds
+from exporter.backtest.bounds import Bounds, bounds
 from exporter.build import VERSION
 from exporter.settings.describe import all_settings
 from scripts.sync_chart import CHART, MADE, copies, described_values, present
